@@ -1,0 +1,67 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code says what kind of failure an [Error] is. Doors translate it to their own status in one table.
+type Code string
+
+// The codes. Anything that is not an [Error] counts as [CodeInternal].
+const (
+	CodeInvalid         Code = "invalid"         // the request breaks a rule or limit
+	CodeUnauthenticated Code = "unauthenticated" // nobody is signed in, or the credentials are wrong
+	CodeDenied          Code = "denied"          // the actor may not do this
+	CodeNotFound        Code = "not_found"       // nothing is at that path, version or id
+	CodeConflict        Code = "conflict"        // the other kind of thing is there, or it exists already
+	CodePrecondition    Code = "precondition"    // If-Match or If-None-Match does not hold
+	CodeTooLarge        Code = "too_large"       // a body over the limit
+	CodeMediaType       Code = "media_type"      // the media type is not accepted here
+	CodeUnavailable     Code = "unavailable"     // the store cannot answer now; the same request may succeed later
+	CodeInternal        Code = "internal"        // a fault of ours; the text stays in the log
+	CodeCanceled        Code = "canceled"        // the caller went away
+)
+
+// Error is a failure that a caller may be told of: Message is written for the person who made the request and names the field, the limit
+// and the value. Err is the cause, for the log alone.
+type Error struct {
+	Code    Code
+	Message string
+	Err     error
+}
+
+// Error joins the message and the cause.
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.Message
+	}
+	return e.Message + ": " + e.Err.Error()
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errorf makes an [Error] without a cause.
+func Errorf(code Code, format string, args ...any) error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// CodeOf tells the code of err; [CodeInternal] when it holds no [Error], "" when it is nil.
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return CodeInternal
+}
+
+// MessageOf tells the text that the caller may see: the message of an [Error], a fixed sentence for everything else.
+func MessageOf(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok && e.Code != CodeInternal {
+		return e.Message
+	}
+	return "an internal error happened; the server's log has it under this request id"
+}

@@ -1,0 +1,32 @@
+package registry
+
+// Limits of one request. Lengths of names and texts count characters (Unicode code points), sizes count bytes. The zero value of a field means
+// its default.
+type Limits struct {
+	Content int64 // bytes of one content; default 100 MiB
+}
+
+// Fixed limits: columns and keys of every store are sized for them.
+const (
+	MaxPathLength          = 2048 // characters of a path
+	MaxNameLength          = 255  // characters of one name
+	MaxDepth               = 256  // names in a path
+	MaxMediaTypeLength     = 500
+	MaxDescriptionLength   = 1000
+	MaxPropertyNameLength  = 100
+	MaxPropertyValueLength = 1000
+	MaxPropertyValues      = 1000 // values of all properties of one resource together
+	MaxUserNameLength      = 255
+	MaxPageSize            = 1000
+	DefaultPageSize        = 100
+
+	// DefaultContentLimit is what Limits.Content is when it is zero.
+	DefaultContentLimit = 100 << 20
+)
+
+func (l Limits) content() int64 {
+	if l.Content > 0 {
+		return l.Content
+	}
+	return DefaultContentLimit
+}

@@ -1,0 +1,123 @@
+package registry
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// Store is one database: a tree of nodes, their versions and contents. Paths here are the store's own; mounts map to them.
+// All methods are safe for concurrent use. Errors are [Error] values with the codes named below, or internal.
+type Store interface {
+	// Name is the store's name in the configuration.
+	Name() string
+
+	// Get reads the current state of what is at p; [CodeNotFound] when nothing is. Seq is filled.
+	Get(ctx context.Context, p Path, f Freshness) (Resource, error)
+
+	// Children reads up to limit children of the collection parent whose names sort (by bytes) after the given one, in that order.
+	// Each has parent.Path joined with its name as Path, whatever tree that path is of.
+	Children(ctx context.Context, parent Resource, after string, limit int) ([]Resource, error)
+
+	// Version reads version n of a resource; [CodeNotFound] when there is none.
+	Version(ctx context.Context, id ID, n int64) (Version, error)
+
+	// Versions reads up to limit versions with numbers below before, newest first.
+	Versions(ctx context.Context, id ID, before int64, limit int) ([]Version, error)
+
+	// Open gives the content with that hash; [CodeNotFound] when the store has none.
+	Open(ctx context.Context, h Hash) (Content, error)
+
+	// Stage streams a content into the store, in pieces, without making it visible. More than limit bytes end in [CodeTooLarge];
+	// what r fails with is passed on, wrapped. Nothing staged remains after an error.
+	Stage(ctx context.Context, r io.Reader, limit int64) (Staged, error)
+
+	// Update runs change in one transaction and tells the position of the change log at which it took effect (the current head when it
+	// changed nothing). change may run several times, each time on a fresh Tx, since transactions are retried and grouped: it must not keep
+	// state between runs, nor block. When it returns an error nothing of it is stored, and Update returns that error as it is.
+	// When Update returns nil the change is durable; [CodeUnavailable] means that it did not happen.
+	Update(ctx context.Context, op Op, change func(Tx) error) (Seq, error)
+}
+
+// Tx is one transaction on a store, as a use case sees it: it reads the state that the transaction changes. Not for concurrent use.
+type Tx interface {
+	// Get reads what is at p; [CodeNotFound] when nothing is.
+	Get(p Path) (Resource, error)
+	// Version reads version n of a resource; [CodeNotFound] when there is none.
+	Version(id ID, n int64) (Version, error)
+	// Create adds a node, with version 1, below a collection; the name must be free.
+	Create(parent Resource, name string, kind Kind, d Draft) (Resource, error)
+	// Revise adds the next version of r with what d holds.
+	Revise(r Resource, d Draft) (Resource, error)
+	// Trash takes r, with everything below it, out of the tree.
+	Trash(r Resource) error
+}
+
+// Draft is what a new version is to hold. Staged is nil where the store has the content already, or there is none.
+type Draft struct {
+	Meta   Meta
+	Hash   Hash
+	Size   int64
+	Staged Staged
+}
+
+// Staged is a content that a store has received and no version names yet.
+type Staged interface {
+	Hash() Hash
+	Size() int64
+	// Discard frees what no version took over. It is safe to call after a successful Update, and twice.
+	Discard()
+}
+
+// Content is an open content. Seek is cheap: it reads nothing.
+type Content interface {
+	io.ReadSeekCloser
+	Size() int64
+}
+
+// Op says who changes a store, when and on which request, for versions and the change log. Store.Update makes its identity.
+type Op struct {
+	Actor Actor
+	At    time.Time
+}
+
+// Actor is the person or program on whose behalf a use case runs.
+type Actor struct {
+	User      string // name; "" for nobody
+	UserID    ID
+	RequestID string
+}
+
+// Freshness relaxes the promise of a read. The zero value is the default: the read sees every write acknowledged before it began.
+type Freshness struct {
+	// Min, when set and of the same store, lets the store answer from memory as soon as it knows the change log up to there, without
+	// asking the database for newer writes.
+	Min Seq
+}
+
+// Right is what an operation does to a path.
+type Right uint8
+
+// The rights, as WSO2's registry has them.
+const (
+	RightRead Right = iota + 1
+	RightWrite
+	RightDelete
+	RightAuthorize
+)
+
+// Authorizer decides whether an actor has a right on a path of the registry; its error has [CodeUnauthenticated] or [CodeDenied].
+type Authorizer interface {
+	Authorize(ctx context.Context, a Actor, r Right, p Path) error
+}
+
+// SignedIn is the [Authorizer] that lets everybody who signed in do everything.
+type SignedIn struct{}
+
+// Authorize implements [Authorizer].
+func (SignedIn) Authorize(_ context.Context, a Actor, _ Right, _ Path) error {
+	if a.User == "" {
+		return Errorf(CodeUnauthenticated, "sign in first")
+	}
+	return nil
+}

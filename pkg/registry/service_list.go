@@ -1,0 +1,83 @@
+package registry
+
+import (
+	"context"
+	"encoding/base64"
+	"slices"
+	"strings"
+)
+
+// List reads a page of the children of a collection, sorted by name. cursor is "" or the Next of the page before; a limit of 0 is
+// [DefaultPageSize]. A resource at p is [CodeConflict]. Needs [RightRead].
+func (s *Service) List(ctx context.Context, a Actor, p Path, cursor string, limit int, f Freshness) (Page, error) {
+	limit, err := pageSize(limit)
+	if err != nil {
+		return Page{}, err
+	}
+	after, err := parseCursor(cursor)
+	if err != nil {
+		return Page{}, err
+	}
+	if err := s.auth.Authorize(ctx, a, RightRead, p); err != nil {
+		return Page{}, err
+	}
+	r, m, err := s.get(ctx, p, f)
+	if err != nil {
+		return Page{}, err
+	}
+	if err := mustBeCollection(r); err != nil {
+		return Page{}, err
+	}
+	page := Page{Parent: r}
+	mounted := s.mounts.below(p)
+	if m.Store != nil {
+		// One more than asked tells whether there is a next page; as many again as mount points may hide.
+		page.Entries, err = m.Store.Children(ctx, r, after, limit+1+len(mounted))
+		if err != nil {
+			return Page{}, err
+		}
+	}
+	if err := s.overlay(ctx, &page, mounted, after, f); err != nil {
+		return Page{}, err
+	}
+	if len(page.Entries) > limit {
+		page.Entries = page.Entries[:limit]
+		page.Next = makeCursor(page.Entries[limit-1].Path.Name())
+	}
+	return page, nil
+}
+
+// overlay puts the mount points among the entries of a page, in place of what they hide.
+func (s *Service) overlay(ctx context.Context, page *Page, mounted []mountName, after string, f Freshness) error {
+	for _, n := range mounted {
+		if n.name <= after {
+			continue
+		}
+		child, err := page.Parent.Path.Join(n.name)
+		if err != nil {
+			return err
+		}
+		r, _, err := s.get(ctx, child, f)
+		if err != nil {
+			return err
+		}
+		page.Entries = slices.DeleteFunc(page.Entries, func(e Resource) bool { return e.Path == child })
+		page.Entries = append(page.Entries, r)
+	}
+	if len(mounted) > 0 {
+		slices.SortFunc(page.Entries, func(a, b Resource) int { return strings.Compare(a.Path.Name(), b.Path.Name()) })
+	}
+	return nil
+}
+
+// A cursor is the last name of a page, encoded so that nobody takes it for one.
+
+func makeCursor(name string) string { return base64.RawURLEncoding.EncodeToString([]byte(name)) }
+
+func parseCursor(cursor string) (string, error) {
+	name, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return "", Errorf(CodeInvalid, "cursor %q is not one that a page gave", firstRunes(cursor, 60))
+	}
+	return string(name), nil
+}
