@@ -76,3 +76,13 @@ type mountName struct {
 	name  string
 	point bool
 }
+
+// Around finds the mount inside which the mount point p lies, and p's path in that mount's store.
+func (t *Mounts) Around(p Path) (Mount, Path, bool) {
+	for _, m := range t.mounts {
+		if m.Path != p && m.Path.Covers(p) {
+			return m, p.rebase(m.Path, m.Target), true
+		}
+	}
+	return Mount{}, "", false
+}

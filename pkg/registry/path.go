@@ -31,9 +31,11 @@ func ParsePath(s string) (Path, error) {
 		return "", Errorf(CodeInvalid, "path has %d characters; the limit is %d", n, MaxPathLength)
 	}
 	s = strings.TrimPrefix(s, "/")
-	s = strings.TrimSuffix(s, "/")
 	if s == "" {
 		return Root, nil
+	}
+	if len(s) > 1 {
+		s = strings.TrimSuffix(s, "/")
 	}
 	names := strings.Split(s, "/")
 	if len(names) > MaxDepth {

@@ -1,0 +1,353 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Document is a configuration as it was read: it knows where each key came from, so that a later check can name file, line and key.
+type Document struct {
+	file  string
+	lines map[string]int    // key path -> line
+	env   map[string]string // key path -> the environment variable that set it
+}
+
+// LoadYAML reads a strict YAML file into cfg, a pointer to a struct that already holds the defaults, then lays the environment over it: the
+// variable PREFIX_KEY_SUBKEY sets the key key.subkey (lists: separated by commas, or a YAML list; keys of maps: those that file or
+// defaults have). With file "" only defaults and environment count. All faults (unknown key, wrong type, key given twice) come
+// together, joined, each as "file:line: key: …".
+func LoadYAML(file string, cfg any, prefix string, environ []string) (*Document, error) {
+	d := &Document{file: file, lines: map[string]int{}, env: map[string]string{}}
+	target := reflect.ValueOf(cfg).Elem()
+	if file != "" {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("%w; name a configuration file with -config", err)
+		}
+		var root yaml.Node
+		if err := yaml.Load(data, &root); err != nil {
+			return nil, d.syntax(err)
+		}
+		if len(root.Content) > 0 {
+			l := &loader{doc: d}
+			l.value(root.Content[0], target, "")
+			if len(l.faults) > 0 {
+				return nil, errors.Join(l.faults...)
+			}
+		}
+	}
+	if err := d.overlay(target, prefix, environ); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// File is the name of the file, "" when there was none.
+func (d *Document) File() string { return d.file }
+
+// Where tells where a key was set: "file:line", the environment variable, or, for a key that stands at its default, the file.
+// A key path has dots between names and [i] for list entries: services.governance.hosts[0].
+func (d *Document) Where(key string) string {
+	for k := key; k != ""; k = parentKey(k) {
+		if name, ok := d.env[k]; ok {
+			return name
+		}
+		if line, ok := d.lines[k]; ok {
+			return d.file + ":" + strconv.Itoa(line)
+		}
+	}
+	if d.file == "" {
+		return "configuration"
+	}
+	return d.file
+}
+
+// Fault is an error about a key: "file:line: key: …".
+func (d *Document) Fault(key, format string, args ...any) error {
+	return fmt.Errorf("%s: %s: %s", d.Where(key), key, fmt.Sprintf(format, args...))
+}
+
+func parentKey(key string) string {
+	if i := strings.LastIndexAny(key, ".["); i > 0 {
+		return key[:i]
+	}
+	return ""
+}
+
+func (d *Document) syntax(err error) error {
+	if list, ok := errors.AsType[*yaml.LoadErrors](err); ok && len(list.Errors) > 0 {
+		err = list.Errors[0]
+	}
+	if e, ok := errors.AsType[*yaml.LoadError](err); ok {
+		return fmt.Errorf("%s:%d: %s", d.file, e.Mark.Line, e.Message)
+	}
+	return fmt.Errorf("%s: %w", d.file, err)
+}
+
+// loader copies a YAML tree into a Go value, with a fault for everything that does not fit.
+type loader struct {
+	doc    *Document
+	faults []error
+}
+
+func (l *loader) fault(n *yaml.Node, key, format string, args ...any) {
+	if key == "" {
+		key = "(top level)"
+	}
+	l.faults = append(l.faults, fmt.Errorf("%s:%d: %s: %s", l.doc.file, n.Line, key, fmt.Sprintf(format, args...)))
+}
+
+func (l *loader) value(n *yaml.Node, v reflect.Value, key string) {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if key != "" {
+		l.doc.lines[key] = n.Line
+	}
+	if n.Tag == "!!null" {
+		return // "key:" with nothing after it keeps the default
+	}
+	switch {
+	case isScalar(v.Type()):
+		l.scalar(n, v, key)
+	case v.Kind() == reflect.Pointer:
+		if v.IsNil() {
+			v.Set(reflect.New(v.Type().Elem()))
+		}
+		l.value(n, v.Elem(), key)
+	case v.Kind() == reflect.Struct:
+		l.structure(n, v, key)
+	case v.Kind() == reflect.Map:
+		l.mapping(n, v, key)
+	case v.Kind() == reflect.Slice:
+		l.list(n, v, key)
+	default:
+		l.fault(n, key, "cannot be configured (%s)", v.Type())
+	}
+}
+
+func (l *loader) structure(n *yaml.Node, v reflect.Value, key string) {
+	if n.Kind != yaml.MappingNode {
+		l.fault(n, key, "must be a block of keys, not %s", describe(n))
+		return
+	}
+	fields := fieldsOf(v.Type())
+	for name, val := range l.pairs(n, key) {
+		index, ok := fields[name.Value]
+		if !ok {
+			l.fault(name, join(key, name.Value), "unknown key%s", suggest(name.Value, fields))
+			continue
+		}
+		l.value(val, v.Field(index), join(key, name.Value))
+		l.doc.lines[join(key, name.Value)] = name.Line
+	}
+}
+
+// pairs gives the keys and values of a block, with a fault for a key that stands there twice.
+func (l *loader) pairs(n *yaml.Node, key string) iter.Seq2[*yaml.Node, *yaml.Node] {
+	return func(yield func(name, value *yaml.Node) bool) {
+		first := map[string]int{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			name := n.Content[i]
+			if line, ok := first[name.Value]; ok {
+				l.fault(name, join(key, name.Value), "is given twice; first at line %d", line)
+				continue
+			}
+			first[name.Value] = name.Line
+			if !yield(name, n.Content[i+1]) {
+				return
+			}
+		}
+	}
+}
+
+func (l *loader) mapping(n *yaml.Node, v reflect.Value, key string) {
+	if n.Kind != yaml.MappingNode {
+		l.fault(n, key, "must be a block of keys, not %s", describe(n))
+		return
+	}
+	if v.IsNil() {
+		v.Set(reflect.MakeMap(v.Type()))
+	}
+	for name, val := range l.pairs(n, key) {
+		elem := reflect.New(v.Type().Elem()).Elem()
+		if old := v.MapIndex(reflect.ValueOf(name.Value)); old.IsValid() {
+			elem.Set(old)
+		}
+		l.value(val, elem, join(key, name.Value))
+		v.SetMapIndex(reflect.ValueOf(name.Value), elem)
+		l.doc.lines[join(key, name.Value)] = name.Line
+	}
+}
+
+func (l *loader) list(n *yaml.Node, v reflect.Value, key string) {
+	if n.Kind == yaml.ScalarNode && isScalar(v.Type().Elem()) {
+		n = &yaml.Node{Kind: yaml.SequenceNode, Line: n.Line, Content: []*yaml.Node{n}} // one entry needs no brackets
+	}
+	if n.Kind != yaml.SequenceNode {
+		l.fault(n, key, "must be a list, not %s", describe(n))
+		return
+	}
+	list := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
+	for i, item := range n.Content {
+		l.value(item, list.Index(i), key+"["+strconv.Itoa(i)+"]")
+	}
+	v.Set(list)
+}
+
+func (l *loader) scalar(n *yaml.Node, v reflect.Value, key string) {
+	if n.Kind != yaml.ScalarNode {
+		l.fault(n, key, "must be %s, not %s", expected(v.Type()), describe(n))
+		return
+	}
+	if err := setScalar(v, n.Value); err != nil {
+		l.fault(n, key, "%s", err)
+	}
+}
+
+func isScalar(t reflect.Type) bool {
+	switch t.Kind() { //nolint:exhaustive // the rest is not scalar
+	case reflect.String, reflect.Bool, reflect.Int, reflect.Int64, reflect.Float64:
+		return true
+	}
+	return false
+}
+
+func expected(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		return "a duration such as 500ms or 30s"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
+	case t.Kind() == reflect.Int, t.Kind() == reflect.Int64:
+		return "a whole number"
+	case t.Kind() == reflect.Float64:
+		return "a number"
+	}
+	return "a text"
+}
+
+// setScalar sets v from its text; the error says what was expected.
+func setScalar(v reflect.Value, text string) error {
+	var err error
+	switch {
+	case v.Type() == reflect.TypeFor[time.Duration]():
+		var d time.Duration
+		if d, err = time.ParseDuration(text); err == nil {
+			v.SetInt(int64(d))
+		}
+	case v.Kind() == reflect.String:
+		v.SetString(text)
+	case v.Kind() == reflect.Bool:
+		if text != "true" && text != "false" {
+			err = strconv.ErrSyntax
+		}
+		v.SetBool(text == "true")
+	case v.Kind() == reflect.Float64:
+		var f float64
+		if f, err = strconv.ParseFloat(text, 64); err == nil {
+			v.SetFloat(f)
+		}
+	default:
+		var n int64
+		if n, err = strconv.ParseInt(text, 10, 64); err == nil {
+			v.SetInt(n)
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	if v.Type() == reflect.TypeFor[Secret]() {
+		return fmt.Errorf("the value is not %s", expected(v.Type()))
+	}
+	return fmt.Errorf("%q is not %s", text, expected(v.Type()))
+}
+
+func describe(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a block of keys"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	return strconv.Quote(n.Value)
+}
+
+func join(key, name string) string {
+	if key == "" {
+		return name
+	}
+	return key + "." + name
+}
+
+// fieldsOf maps the yaml names of a struct to its field numbers.
+func fieldsOf(t reflect.Type) map[string]int {
+	fields := map[string]int{}
+	for i := range t.NumField() {
+		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ","); name != "" && name != "-" {
+			fields[name] = i
+		}
+	}
+	return fields
+}
+
+// suggest names the known key nearest to an unknown one.
+func suggest(name string, fields map[string]int) string {
+	best, distance := "", len(name)/2+1
+	for known := range fields {
+		if d := editDistance(name, known); d < distance || d == distance && known < best {
+			best, distance = known, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %s?", best)
+}
+
+// editDistance is Levenshtein's: how many bytes to insert, delete or change.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// Flatten gives the errors that errors.Join put together, one for each line to print.
+func Flatten(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only a join at the top is taken apart
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	var texts []string
+	for _, e := range joined.Unwrap() {
+		all = append(all, Flatten(e)...)
+		texts = append(texts, e.Error())
+	}
+	if err.Error() != strings.Join(texts, "\n") {
+		return []error{err} // it wraps several errors but says more than they do
+	}
+	return all
+}

@@ -1,0 +1,50 @@
+package daemon
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/lmittmann/tint"
+	"github.com/mattn/go-isatty"
+)
+
+// LogConfig is the log block of a configuration.
+type LogConfig struct {
+	Format string `yaml:"format"` // text or json
+	Level  string `yaml:"level"`  // debug, info, warn or error
+}
+
+// Validate tells what is wrong with the block, as faults of the document under key.
+func (c LogConfig) Validate(d *Document, key string) []error {
+	var faults []error
+	if c.Format != "text" && c.Format != "json" {
+		faults = append(faults, d.Fault(key+".format", "%q is neither text nor json", c.Format))
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		faults = append(faults, d.Fault(key+".level", "%q is none of debug, info, warn, error", c.Level))
+	}
+	return faults
+}
+
+// NewLogger makes the program's logger: "json", or "text" with colours when w is a terminal.
+func NewLogger(w io.Writer, c LogConfig) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		return nil, fmt.Errorf("log level %q: %w", c.Level, err)
+	}
+	switch c.Format {
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})), nil
+	case "text":
+		return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: "2006-01-02 15:04:05.000", NoColor: !isTerminal(w)})), nil
+	}
+	return nil, fmt.Errorf("log format %q is neither text nor json", c.Format)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd()) && os.Getenv("NO_COLOR") == ""
+}

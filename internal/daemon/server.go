@@ -1,0 +1,102 @@
+package daemon
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+// Server is one HTTP listener. Its port is bound by [Listen], so that a port in use is known before anything else starts.
+type Server struct {
+	name     string
+	listener net.Listener
+	http     *http.Server
+	log      *slog.Logger
+	done     chan error
+}
+
+// Timeouts of a listener. Zero means the default. Reading and writing of bodies has none here: uploads and downloads may take long,
+// and the idle and header limits bound what a silent client holds.
+type Timeouts struct {
+	ReadHeader time.Duration // default 10 s
+	Idle       time.Duration // default 120 s
+}
+
+// Listen binds addr for the handler, with TLS when tlsConfig is not nil. key names the configuration key in the error for a port in use.
+func Listen(name, key, addr string, h http.Handler, tlsConfig *tls.Config, t Timeouts, log *slog.Logger) (*Server, error) {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, fmt.Errorf("%s: %s is in use by another process; stop that one or change %s", name, addr, key)
+		}
+		return nil, fmt.Errorf("%s: cannot listen on %s (%s): %w", name, addr, key, err)
+	}
+	if t.ReadHeader == 0 {
+		t.ReadHeader = 10 * time.Second
+	}
+	if t.Idle == 0 {
+		t.Idle = 120 * time.Second
+	}
+	return &Server{
+		name:     name,
+		listener: listener,
+		log:      log,
+		done:     make(chan error, 1),
+		http: &http.Server{
+			Handler:           h,
+			TLSConfig:         tlsConfig,
+			ReadHeaderTimeout: t.ReadHeader,
+			IdleTimeout:       t.Idle,
+			MaxHeaderBytes:    64 << 10,
+			ErrorLog:          slog.NewLogLogger(log.With("listener", name).Handler(), slog.LevelDebug),
+		},
+	}, nil
+}
+
+// Addr is the bound address.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Start serves in the background until [Server.Shutdown]. failed is called, once, when serving ends for another reason.
+func (s *Server) Start(failed func(error)) {
+	s.log.Info("listening", "listener", s.name, "addr", s.Addr(), "tls", s.http.TLSConfig != nil)
+	go func() {
+		var err error
+		if s.http.TLSConfig != nil {
+			err = s.http.ServeTLS(s.listener, "", "")
+		} else {
+			err = s.http.Serve(s.listener)
+		}
+		if errors.Is(err, http.ErrServerClosed) {
+			err = nil
+		} else if err != nil {
+			err = fmt.Errorf("%s: %w", s.name, err)
+			failed(err)
+		}
+		s.done <- err
+	}()
+}
+
+// StopKeepAlives ends each connection after its running request, so that clients move elsewhere while the listener still answers.
+func (s *Server) StopKeepAlives() { s.http.SetKeepAlivesEnabled(false) }
+
+// Shutdown stops accepting and waits for running requests; when ctx ends first it closes what is left and says so.
+func (s *Server) Shutdown(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = fmt.Errorf("%s: requests were still running: %w", s.name, errors.Join(err, s.http.Close()))
+	}
+	<-s.done
+	return err
+}
+
+// Close releases a listener that was never started.
+func (s *Server) Close() error { return s.listener.Close() }
+
+// Name is the name that the server was given.
+func (s *Server) Name() string { return s.name }

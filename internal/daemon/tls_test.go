@@ -1,0 +1,130 @@
+package daemon_test
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/regent-registry/regent/internal/daemon"
+)
+
+func TestLoadTLS_DevCAServesVerifiedConnections(t *testing.T) {
+	files := daemon.TLSFiles{DevCADir: filepath.Join(t.TempDir(), "ca")}
+	log := slog.New(slog.DiscardHandler)
+	loaded, err := daemon.LoadTLS(files, []string{"127.0.0.1", "node.localhost"}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := daemon.Listen("https", "https_port", "127.0.0.1:0", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "hello")
+	}), loaded.Server, daemon.Timeouts{}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start(func(err error) { t.Error(err) })
+	defer func() {
+		if err := s.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+
+	// Another process of the host finds the same CA.
+	peer, err := daemon.LoadTLS(files, []string{"other.localhost"}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: peer.Roots, MinVersion: tls.VersionTLS12}}}
+	defer client.CloseIdleConnections()
+	resp, err := client.Get("https://" + s.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, _ := io.ReadAll(resp.Body); string(body) != "hello" {
+		t.Errorf("body %q", body)
+	}
+	info, err := os.Stat(filepath.Join(files.DevCADir, "ca.key"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("ca.key: %v, %v", info.Mode(), err)
+	}
+}
+
+func TestLoadTLS_ProcessesThatStartAtOnceShareOneCA(t *testing.T) {
+	files := daemon.TLSFiles{DevCADir: filepath.Join(t.TempDir(), "ca")}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if _, err := daemon.LoadTLS(files, []string{"a.localhost"}, slog.New(slog.DiscardHandler)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	certs, err := filepath.Glob(filepath.Join(files.DevCADir, "*.pem"))
+	if err != nil || len(certs) != 2 {
+		t.Errorf("certificates %v, %v; want the CA's and one host's", certs, err)
+	}
+}
+
+func TestTLSFiles_ValidateNamesKeyAndCure(t *testing.T) {
+	var c struct {
+		TLS daemon.TLSFiles `yaml:"tls"`
+	}
+	d, err := daemon.LoadYAML(writeConfig(t, "tls:\n  cert_file: /nowhere/cert.pem\n  key_file: /nowhere/key.pem\n"), &c, "T", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	faults := c.TLS.Validate(d, "tls")
+	if len(faults) != 2 || !strings.Contains(faults[0].Error(), "test.yaml:2: tls.cert_file: cannot read the file") {
+		t.Errorf("faults %v", faults)
+	}
+}
+
+func TestListen_NamesThePortInUse(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	first, err := daemon.Listen("http", "http_port", "127.0.0.1:0", http.NotFoundHandler(), nil, daemon.Timeouts{}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	_, err = daemon.Listen("http", "http_port", first.Addr(), http.NotFoundHandler(), nil, daemon.Timeouts{}, log)
+	if err == nil || !strings.Contains(err.Error(), first.Addr()+" is in use") || !strings.Contains(err.Error(), "http_port") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestAdmin_AnswersUnderAddressesOnly(t *testing.T) {
+	a := daemon.Admin{Metrics: daemon.NewMetrics("test"), Ready: func() error { return nil }}
+	log := slog.New(slog.DiscardHandler)
+	s, err := daemon.Listen("admin", "admin", "127.0.0.1:0", a.Handler(), nil, daemon.Timeouts{}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start(func(err error) { t.Error(err) })
+	defer func() { _ = s.Shutdown(context.Background()) }()
+	for host, want := range map[string]int{"": 200, "localhost:1": 200, "[::1]:9280": 200, "evil.example": 403} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Addr()+"/readyz", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if host != "" {
+			req.Host = host
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("Host %q: %d, want %d", host, resp.StatusCode, want)
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
