@@ -1,0 +1,80 @@
+# Regent's chores. `make help` lists them.
+
+SHELL       := /bin/bash
+MODULE      := github.com/regent-registry/regent
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+BUILD_FLAGS := -trimpath -ldflags "-X $(MODULE)/internal/daemon.version=$(VERSION)"
+TEST_FLAGS  := -race -shuffle=on -count=1
+TOOL        := go tool -modfile=internal/tools/go.mod
+# Everything but the journeys over real processes, which run alone: on two cores they would starve the rest, and be starved.
+UNIT_PACKAGES = $(shell go list ./... | grep -v /internal/e2e)
+FUZZ_TIME   ?= 30s
+ARTIFACTS   := $(CURDIR)/artifacts
+
+.DEFAULT_GOAL := help
+.PHONY: help build run run-mysql test unit e2e browser quick lint fmt fuzz cover deps clean ci
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## bin/elb and bin/registry
+	CGO_ENABLED=0 go build $(BUILD_FLAGS) -o bin/ ./cmd/elb ./cmd/registry
+
+run: build ## the local cluster in the foreground, on SQLite; Ctrl-C stops it
+	@go build -o bin/localcluster ./internal/localcluster
+	@exec bin/localcluster
+
+run-mysql: build ## the same on MySQL: REGISTRY_STORE_DSN, or a private MariaDB in run/mariadb
+	@[ -n "$$REGISTRY_STORE_DSN" ] || .ci/deps mariadb
+	@go build -o bin/localcluster ./internal/localcluster
+	@exec bin/localcluster -mysql
+
+test: deps ## everything: vet, all tests with the race detector, processes, database, browser
+	go vet ./...
+	$(MAKE) --no-print-directory unit e2e
+
+unit: ## all tests but those over real processes
+	go test $(TEST_FLAGS) -timeout 12m $(UNIT_PACKAGES)
+
+e2e: ## the journeys over real processes, a real database and a real browser
+	@rm -rf $(ARTIFACTS)/e2e && mkdir -p $(ARTIFACTS)/e2e
+	go test $(TEST_FLAGS) -timeout 20m -artifacts -outputdir $(ARTIFACTS)/e2e ./internal/e2e/...
+
+browser: ## the journeys in Chromium alone; screenshots in artifacts/
+	@rm -rf $(ARTIFACTS)/browser && mkdir -p $(ARTIFACTS)/browser
+	go test -count=1 -timeout 10m -v -run Browser -artifacts -outputdir $(ARTIFACTS)/browser ./internal/e2e/...
+
+quick: ## the inner loop: vet, staticcheck, short tests
+	go vet ./...
+	$(TOOL) staticcheck ./...
+	go test -short ./...
+
+lint: ## golangci-lint, formatting, module file
+	$(TOOL) golangci-lint run
+	go mod tidy -diff
+
+fmt: ## format the code
+	$(TOOL) golangci-lint fmt
+
+fuzz: ## each fuzz target for FUZZ_TIME (30s)
+	@set -e; for package in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+	    echo "== $$package $$target"; \
+	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ_TIME) $$package; \
+	  done; \
+	done
+
+cover: ## coverage of all tests but the journeys, in artifacts/cover.html
+	@mkdir -p $(ARTIFACTS)
+	go test -timeout 12m -coverpkg=./... -coverprofile=$(ARTIFACTS)/cover.out $(UNIT_PACKAGES)
+	go tool cover -html=$(ARTIFACTS)/cover.out -o $(ARTIFACTS)/cover.html
+	@go tool cover -func=$(ARTIFACTS)/cover.out | tail -n 1
+
+deps: ## install MariaDB and Chromium where they are missing (Debian)
+	@.ci/deps
+
+clean: ## remove what build, run and test made
+	rm -rf bin run artifacts
+
+ci: ## what the gate does
+	.ci/run

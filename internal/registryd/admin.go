@@ -1,0 +1,70 @@
+package registryd
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/regent-registry/regent/internal/daemon"
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+// adminPasswordFile is where the random password of the first administrator is kept, in the state folder of the node that made it.
+const adminPasswordFile = "admin-password"
+
+// ensureAdmin makes the administrator at the first start of a store. Its password is the configured one, or a random one, which is printed once
+// and kept in a file only the node's user can read. The file is written before the account exists, so that no crash loses the password.
+func (n *node) ensureAdmin(ctx context.Context) error {
+	if n.config.AdminPassword != "" {
+		created, err := n.auth.EnsureAdmin(ctx, n.config.AdminUser, n.config.AdminPassword.Reveal())
+		if created {
+			n.log.Info("made the administrator with the configured password", "user", n.config.AdminUser)
+		}
+		if err != nil {
+			return n.doc.Fault("admin_password", "%s", err)
+		}
+		return nil
+	}
+	_, err := n.stores[n.config.UserStore].UserByName(ctx, n.config.AdminUser)
+	if registry.CodeOf(err) != registry.CodeNotFound {
+		return err // nil: there is one
+	}
+	file := filepath.Join(n.config.StateDir, adminPasswordFile)
+	password, err := daemon.ReadSecretFile(file)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && password == "" {
+		password = daemon.Secret(rand.Text())
+		err = daemon.WriteFileAtomic(file, []byte(password.Reveal()+"\n"), 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("administrator's password: %w", err)
+	}
+	created, err := n.auth.EnsureAdmin(ctx, n.config.AdminUser, password.Reveal())
+	if err != nil {
+		return fmt.Errorf("administrator: %w", err)
+	}
+	if !created {
+		return os.Remove(file) // another node was first; its file has the password
+	}
+	fmt.Fprintf(n.stdout, "The administrator is %q with the password %s (shown this once; it is kept in %s).\n", n.config.AdminUser, password.Reveal(), file)
+	return nil
+}
+
+func makeParent(file string) error { return os.MkdirAll(filepath.Dir(file), 0o700) }
+
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
+
+// portOf is the port of a bound address.
+func portOf(addr string) int {
+	_, text, _ := net.SplitHostPort(addr) // listeners have host:port addresses
+	port, _ := strconv.Atoi(text)
+	return port
+}

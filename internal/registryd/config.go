@@ -1,0 +1,348 @@
+package registryd
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/regent-registry/regent/internal/daemon"
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+// EnvPrefix begins the environment variables that set keys of the configuration: REGISTRY_HTTP_PROXY_PORT, REGISTRY_STORES_SHARED_DSN, ….
+const EnvPrefix = "REGISTRY"
+
+// Config is registry.yaml. Durations are written like 500ms or 30s.
+type Config struct {
+	Offset        int    `yaml:"offset"`          // added to http_port, https_port and the admin port
+	HostName      string `yaml:"host_name"`       // public name in permalinks
+	MgtHostName   string `yaml:"mgt_host_name"`   // public name of the console; host_name when empty
+	HTTPPort      int    `yaml:"http_port"`       // before offset; 0 takes any free port
+	HTTPSPort     int    `yaml:"https_port"`      // before offset; 0 takes any free port
+	HTTPProxyPort int    `yaml:"http_proxy_port"` // the load balancer's HTTP port, in permalinks; 0: the node's own
+	// HTTPSProxyPort is the load balancer's HTTPS port, in permalinks; 0: the node's own.
+	HTTPSProxyPort int    `yaml:"https_proxy_port"`
+	ListenHost     string `yaml:"listen_host"` // address to serve on; membership.local_member_host when empty
+	Admin          string `yaml:"admin"`       // address of the admin listener, its port before offset
+	StateDir       string `yaml:"state_dir"`   // what this node keeps for itself
+	NodeName       string `yaml:"node_name"`   // shown to people; the host's name and HTTP port when empty
+
+	Membership Membership             `yaml:"membership"`
+	Stores     map[string]StoreConfig `yaml:"stores"`
+	UserStore  string                 `yaml:"user_store"` // the store with users and sessions
+	Mounts     []MountConfig          `yaml:"mounts"`
+
+	MaxContentSize  int64         `yaml:"max_content_size"` // bytes of one content
+	SessionLifetime time.Duration `yaml:"session_lifetime"`
+	AdminUser       string        `yaml:"admin_user"`     // made at first start
+	AdminPassword   daemon.Secret `yaml:"admin_password"` // of the administrator made at first start; a random one when empty
+
+	// TrustedProxies are the peers whose X-Forwarded-* headers are believed, as addresses or CIDR ranges; load balancers in the
+	// group are trusted as well.
+	TrustedProxies []string         `yaml:"trusted_proxies"`
+	TLS            daemon.TLSFiles  `yaml:"tls"`
+	DrainDelay     time.Duration    `yaml:"drain_delay"`   // how long a stopping node goes on serving while load balancers learn of it
+	DrainTimeout   time.Duration    `yaml:"drain_timeout"` // how long running requests may take after that
+	AccessLog      bool             `yaml:"access_log"`    // a log record for each request
+	Log            daemon.LogConfig `yaml:"log"`
+}
+
+// Membership is the membership block.
+type Membership struct {
+	Domain          string   `yaml:"domain"`
+	SubDomain       string   `yaml:"sub_domain"`
+	LocalMemberHost string   `yaml:"local_member_host"` // the address others reach this node at
+	LocalMemberPort int      `yaml:"local_member_port"` // gossip, TCP and UDP
+	Members         []string `yaml:"members"`           // well-known members, host:port
+	GossipKeyFile   string   `yaml:"gossip_key_file"`
+	InsecureGossip  bool     `yaml:"insecure_gossip"` // allow gossip without a key beyond loopback
+}
+
+// StoreConfig is one store.
+type StoreConfig struct {
+	DSN     daemon.Secret `yaml:"dsn"`      // sqlite:FILE or mysql:USER:PASSWORD@tcp(HOST:PORT)/DATABASE
+	DSNFile string        `yaml:"dsn_file"` // a file whose first line is the dsn
+}
+
+// MountConfig is one mount.
+type MountConfig struct {
+	Path       string `yaml:"path"`
+	Store      string `yaml:"store"`
+	TargetPath string `yaml:"target_path"` // the same as path when empty
+	// Overwrite tells whether the mount may cover something that the mount around it has at that path.
+	Overwrite bool `yaml:"overwrite"`
+	ReadOnly  bool `yaml:"read_only"`
+}
+
+// Default is the configuration before file and environment.
+func Default() Config {
+	return Config{
+		HostName:  "localhost",
+		HTTPPort:  9763,
+		HTTPSPort: 9443,
+		Admin:     "127.0.0.1:9780",
+		StateDir:  "run/registry",
+		Membership: Membership{
+			Domain:          "wso2.governance.domain",
+			SubDomain:       "mgt",
+			LocalMemberHost: "127.0.0.1",
+			LocalMemberPort: 4250,
+		},
+		Stores:    map[string]StoreConfig{"local": {}, "shared": {}},
+		UserStore: "shared",
+		Mounts: []MountConfig{
+			{Path: "/_system/local", Store: "local"},
+			{Path: "/_system/config", Store: "shared", Overwrite: true},
+			{Path: "/_system/governance", Store: "shared", Overwrite: true},
+		},
+		MaxContentSize:  registry.DefaultContentLimit,
+		SessionLifetime: 12 * time.Hour,
+		AdminUser:       "admin",
+		TrustedProxies:  []string{"127.0.0.0/8", "::1"},
+		DrainDelay:      2 * time.Second,
+		DrainTimeout:    30 * time.Second,
+		Log:             daemon.LogConfig{Format: "text", Level: "info"},
+	}
+}
+
+// LoadConfig reads file ("" for none) and the environment over the defaults and checks the result. All faults come together.
+func LoadConfig(file string, environ []string) (Config, *daemon.Document, error) {
+	c := Default()
+	d, err := daemon.LoadYAML(file, &c, EnvPrefix, environ)
+	if err != nil {
+		return Config{}, nil, err
+	}
+	if err := c.complete(d); err != nil {
+		return Config{}, nil, err
+	}
+	if faults := c.validate(d); len(faults) > 0 {
+		return Config{}, nil, errors.Join(faults...)
+	}
+	return c, d, nil
+}
+
+// complete derives what was left out.
+func (c *Config) complete(d *daemon.Document) error {
+	if c.MgtHostName == "" {
+		c.MgtHostName = c.HostName
+	}
+	if c.ListenHost == "" {
+		c.ListenHost = c.Membership.LocalMemberHost
+	}
+	if c.TLS.CertFile == "" && c.TLS.DevCADir == "" {
+		c.TLS.DevCADir = filepath.Join(c.StateDir, "ca")
+	}
+	if c.NodeName == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			host = "registry"
+		}
+		c.NodeName = fmt.Sprintf("%s-%d", host, c.HTTPPort+c.Offset)
+	}
+	for i := range c.Mounts {
+		if c.Mounts[i].TargetPath == "" {
+			c.Mounts[i].TargetPath = c.Mounts[i].Path
+		}
+	}
+	for name, s := range c.Stores {
+		switch {
+		case s.DSNFile != "" && s.DSN == "":
+			dsn, err := daemon.ReadSecretFile(s.DSNFile)
+			if err != nil {
+				return d.Fault("stores."+name+".dsn_file", "%s", err)
+			}
+			s.DSN = dsn
+		case s.DSN == "" && name == "shared":
+			s.DSN = daemon.Secret("sqlite:" + filepath.Join(c.StateDir, "registry.db"))
+		case s.DSN == "":
+			s.DSN = daemon.Secret("sqlite:" + filepath.Join(c.StateDir, name+".db"))
+		}
+		c.Stores[name] = s
+	}
+	return nil
+}
+
+func (c *Config) validate(d *daemon.Document) []error {
+	faults := slices.Concat(c.validatePorts(d), c.validateMembership(d), c.validateStores(d), c.Log.Validate(d, "log"), c.TLS.Validate(d, "tls"))
+	fault := func(key, format string, args ...any) { faults = append(faults, d.Fault(key, format, args...)) }
+	if c.StateDir == "" {
+		fault("state_dir", "must name a folder")
+	}
+	if c.MaxContentSize < 1 {
+		fault("max_content_size", "is %d; it must be at least 1 byte", c.MaxContentSize)
+	}
+	if c.SessionLifetime < time.Minute {
+		fault("session_lifetime", "is %s; it must be at least 1m", c.SessionLifetime)
+	}
+	if c.DrainDelay < 0 || c.DrainTimeout < 0 {
+		fault("drain_delay", "durations must not be negative")
+	}
+	if c.AdminUser == "" {
+		fault("admin_user", "must not be empty")
+	}
+	for i, p := range c.TrustedProxies {
+		if _, err := parsePrefix(p); err != nil {
+			fault("trusted_proxies["+strconv.Itoa(i)+"]", "%q is neither an IP address nor a CIDR range", p)
+		}
+	}
+	return faults
+}
+
+func (c *Config) validatePorts(d *daemon.Document) []error {
+	var faults []error
+	for _, p := range []struct {
+		key    string
+		port   int
+		offset int
+	}{
+		{"http_port", c.HTTPPort, c.Offset},
+		{"https_port", c.HTTPSPort, c.Offset},
+		{"http_proxy_port", c.HTTPProxyPort, 0},
+		{"https_proxy_port", c.HTTPSProxyPort, 0},
+		{"membership.local_member_port", c.Membership.LocalMemberPort, 0},
+	} {
+		if p.port != 0 {
+			p.port += p.offset
+		}
+		if p.port < 0 || p.port > 65535 {
+			faults = append(faults, d.Fault(p.key, "is port %d (offset included); ports are from 0 to 65535", p.port))
+		}
+	}
+	if _, err := c.adminAddr(); err != nil {
+		faults = append(faults, d.Fault("admin", "%q is not of the form host:port", c.Admin))
+	}
+	return faults
+}
+
+func (c *Config) validateMembership(d *daemon.Document) []error {
+	var faults []error
+	m := c.Membership
+	if m.Domain == "" {
+		faults = append(faults, d.Fault("membership.domain", "must not be empty"))
+	}
+	if m.LocalMemberHost == "" {
+		faults = append(faults, d.Fault("membership.local_member_host", "must name the address that others reach this node at"))
+	}
+	for i, addr := range m.Members {
+		if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || port == "" {
+			faults = append(faults, d.Fault(fmt.Sprintf("membership.members[%d]", i), "%q is not of the form host:port", addr))
+		}
+	}
+	if m.GossipKeyFile != "" {
+		if _, err := daemon.ReadGossipKeys(m.GossipKeyFile); err != nil {
+			faults = append(faults, d.Fault("membership.gossip_key_file", "%s", err))
+		}
+	}
+	return faults
+}
+
+func (c *Config) validateStores(d *daemon.Document) []error {
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(c.Stores)) {
+		s := c.Stores[name]
+		scheme, rest, _ := strings.Cut(s.DSN.Reveal(), ":")
+		if (scheme != "sqlite" && scheme != "mysql") || rest == "" {
+			faults = append(faults, d.Fault("stores."+name+".dsn", "must begin with sqlite: or mysql:, as in sqlite:FILE or mysql:USER:PASSWORD@tcp(HOST:PORT)/DATABASE"))
+		}
+	}
+	if _, ok := c.Stores[c.UserStore]; !ok {
+		faults = append(faults, d.Fault("user_store", "no store is named %q", c.UserStore))
+	}
+	if len(c.Mounts) == 0 {
+		faults = append(faults, d.Fault("mounts", "at least one mount is needed"))
+	}
+	seen := map[string]int{}
+	for i, m := range c.Mounts {
+		key := fmt.Sprintf("mounts[%d]", i)
+		if _, ok := c.Stores[m.Store]; !ok {
+			faults = append(faults, d.Fault(key+".store", "no store is named %q", m.Store))
+		}
+		for _, p := range []struct{ key, path string }{{".path", m.Path}, {".target_path", m.TargetPath}} {
+			if _, err := registry.ParsePath(p.path); err != nil || !strings.HasPrefix(p.path, "/") {
+				faults = append(faults, d.Fault(key+p.key, "%q is not a path of the registry, such as /_system/governance", p.path))
+			}
+		}
+		if first, ok := seen[m.Path]; ok {
+			faults = append(faults, d.Fault(key+".path", "%s is mounted twice; first at %s", m.Path, d.Where(fmt.Sprintf("mounts[%d].path", first))))
+		}
+		seen[m.Path] = i
+	}
+	return append(faults, c.validateSQLiteHosts(d)...)
+}
+
+// localMount is where a node keeps what is its own; a store mounted nowhere else needs no sharing.
+const localMount = "/_system/local"
+
+// validateSQLiteHosts refuses a SQLite file as the shared store of a cluster that spans hosts: each host would have a registry of its own.
+func (c *Config) validateSQLiteHosts(d *daemon.Document) []error {
+	remote := ""
+	for i, addr := range c.Membership.Members {
+		if host, _, err := net.SplitHostPort(addr); err == nil && !isLoopback(host) {
+			remote = fmt.Sprintf("%s names %s", d.Where(fmt.Sprintf("membership.members[%d]", i)), addr)
+			break
+		}
+	}
+	if remote == "" {
+		return nil
+	}
+	shared := map[string]bool{c.UserStore: true}
+	for _, m := range c.Mounts {
+		if m.Path != localMount {
+			shared[m.Store] = true
+		}
+	}
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(shared)) {
+		if strings.HasPrefix(c.Stores[name].DSN.Reveal(), "sqlite:") {
+			faults = append(faults, d.Fault("stores."+name+".dsn", "SQLite is a file of one host, but %s, on another host; use a mysql: dsn for the shared store", remote))
+		}
+	}
+	return faults
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+}
+
+func parsePrefix(s string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(s); err == nil {
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	return netip.ParsePrefix(s)
+}
+
+// The addresses to listen on, offset included; port 0 stays 0.
+
+func (c *Config) httpAddr() string  { return c.serviceAddr(c.HTTPPort) }
+func (c *Config) httpsAddr() string { return c.serviceAddr(c.HTTPSPort) }
+
+func (c *Config) serviceAddr(port int) string {
+	if port != 0 {
+		port += c.Offset
+	}
+	return net.JoinHostPort(c.ListenHost, strconv.Itoa(port))
+}
+
+func (c *Config) adminAddr() (string, error) {
+	host, text, err := net.SplitHostPort(c.Admin)
+	if err != nil {
+		return "", err
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		return "", err
+	}
+	if port != 0 {
+		port += c.Offset
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port)), nil
+}

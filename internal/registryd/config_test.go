@@ -1,0 +1,93 @@
+package registryd
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/regent-registry/regent/internal/daemon"
+)
+
+func load(t *testing.T, text string, environ ...string) (Config, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "registry.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, _, err := LoadConfig(file, environ)
+	return c, err
+}
+
+func TestLoadConfig_DefaultsMakeASingleNode(t *testing.T) {
+	c, _, err := LoadConfig("", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.httpAddr() != "127.0.0.1:9763" || c.httpsAddr() != "127.0.0.1:9443" {
+		t.Errorf("serves on %s and %s", c.httpAddr(), c.httpsAddr())
+	}
+	if got := c.Stores["shared"].DSN.Reveal(); got != "sqlite:run/registry/registry.db" {
+		t.Errorf("shared store %s", got)
+	}
+	if len(c.Mounts) != 3 || c.Mounts[2].TargetPath != "/_system/governance" {
+		t.Errorf("mounts %v", c.Mounts)
+	}
+}
+
+func TestLoadConfig_OffsetMovesServiceAndAdminPorts(t *testing.T) {
+	c, err := load(t, "offset: 2\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, err := c.adminAddr()
+	if c.httpAddr() != "127.0.0.1:9765" || c.httpsAddr() != "127.0.0.1:9445" || admin != "127.0.0.1:9782" || err != nil {
+		t.Errorf("got %s, %s, %s, %v", c.httpAddr(), c.httpsAddr(), admin, err)
+	}
+}
+
+func TestLoadConfig_EnvironmentSetsTheStore(t *testing.T) {
+	c, err := load(t, "stores:\n  shared: {dsn: \"sqlite:x\"}\n", "REGISTRY_STORES_SHARED_DSN=mysql:u:p@tcp(127.0.0.1:3306)/db")
+	if err != nil || !strings.HasPrefix(c.Stores["shared"].DSN.Reveal(), "mysql:") {
+		t.Errorf("%v, %v", c.Stores["shared"].DSN.Reveal(), err)
+	}
+}
+
+func TestLoadConfig_FaultsNameLineKeyAndCure(t *testing.T) {
+	tests := []struct{ name, text, want string }{
+		{"port out of range", "http_port: 65535\noffset: 1\n", "registry.yaml:1: http_port: is port 65536 (offset included)"},
+		{"SQLite over hosts", "membership:\n  members: [\"10.0.0.9:4321\"]\n", "SQLite is a file of one host, but "},
+		{"SQLite over hosts names the member", "membership:\n  members: [\"10.0.0.9:4321\"]\n", "registry.yaml:2 names 10.0.0.9:4321"},
+		{"member without port", "membership:\n  members: [\"127.0.0.1\"]\n", "registry.yaml:2: membership.members[0]: \"127.0.0.1\" is not of the form host:port"},
+		{"unknown dsn", "stores:\n  shared: {dsn: \"postgres:x\"}\n", "registry.yaml:2: stores.shared.dsn: must begin with sqlite: or mysql:"},
+		{"mount of no store", "mounts:\n  - {path: /a, store: nowhere}\n", "registry.yaml:2: mounts[0].store: no store is named \"nowhere\""},
+		{"mount twice", "mounts:\n  - {path: /a, store: shared}\n  - {path: /a, store: local}\n", "registry.yaml:3: mounts[1].path: /a is mounted twice"},
+		{"bad mount path", "mounts:\n  - {path: /a/../b, store: shared}\n", "mounts[0].path: \"/a/../b\" is not a path"},
+		{"certificate file missing", "tls: {cert_file: /nowhere.pem, key_file: /nowhere.key}\n", "registry.yaml:1: tls.cert_file: cannot read the file"},
+		{"key without certificate", "tls: {key_file: /nowhere.key}\n", "cert_file and key_file go together"},
+		{"log level", "log: {level: loud}\n", "registry.yaml:1: log.level: \"loud\" is none of"},
+		{"trusted proxy", "trusted_proxies: [here]\n", "trusted_proxies[0]: \"here\" is neither an IP address nor a CIDR range"},
+		{"user store", "user_store: x\n", "registry.yaml:1: user_store: no store is named \"x\""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := load(t, tt.text)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want it to contain %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestLoadConfig_NeverShowsAPassword(t *testing.T) {
+	c, err := load(t, "stores:\n  shared: {dsn: \"mysql:u:hidden-word@tcp(h:1)/db\"}\nadmin_password: hidden-word\nhttp_port: -1\n")
+	if err == nil || strings.Contains(err.Error(), "hidden-word") {
+		t.Errorf("error %v", err)
+	}
+	var s strings.Builder
+	log, _ := daemon.NewLogger(&s, daemon.LogConfig{Format: "json", Level: "info"})
+	log.Info("x", "config", c.Stores, "password", daemon.Secret("hidden-word"))
+	if strings.Contains(s.String(), "hidden-word") {
+		t.Error("the log shows it")
+	}
+}

@@ -1,0 +1,75 @@
+package lb
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// dialer makes connections to members. Everything up to the end of the TLS handshake counts as connecting:
+// nothing of a request was sent until then.
+type dialer struct {
+	timeouts Timeouts
+	roots    *x509.CertPool
+	sessions tls.ClientSessionCache // of one member, or nil
+}
+
+// connectError marks an error as one of connecting.
+type connectError struct{ error }
+
+// Unwrap gives the cause.
+func (e *connectError) Unwrap() error { return e.error }
+
+func (d *dialer) plain(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := (&net.Dialer{Timeout: d.timeouts.Connect, KeepAlive: 15 * time.Second}).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, &connectError{err}
+	}
+	return &memberConn{Conn: conn, stall: d.timeouts.Body}, nil
+}
+
+func (d *dialer) secure(ctx context.Context, network, addr string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeouts.Connect)
+	defer cancel()
+	raw, err := (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, &connectError{err}
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		host = addr
+	}
+	conn := tls.Client(raw, &tls.Config{
+		RootCAs:            d.roots,
+		ServerName:         host,
+		MinVersion:         tls.VersionTLS12,
+		NextProtos:         []string{"http/1.1"},
+		ClientSessionCache: d.sessions,
+	})
+	if err := conn.HandshakeContext(ctx); err != nil {
+		_ = raw.Close() // the handshake's error is the one to tell
+		return nil, &connectError{err}
+	}
+	return &memberConn{Conn: conn, stall: d.timeouts.Body}, nil
+}
+
+// memberConn is a connection to a member that counts what is written, so that "nothing was sent" can be
+// told for certain, and that gives up on a member that takes nothing more.
+type memberConn struct {
+	net.Conn
+	stall   time.Duration
+	written atomic.Int64
+}
+
+// Write implements net.Conn.
+func (c *memberConn) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.stall)); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Write(p)
+	c.written.Add(int64(n))
+	return n, err
+}

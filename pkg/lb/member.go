@@ -1,0 +1,96 @@
+package lb
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Member is one process that requests can be sent to. It either announced itself in a gossip group or
+// stands in the configuration (Static). A Member is a value and never changes once it is in a table.
+type Member struct {
+	ID        string // unique per start of the process; the URL for a static member
+	Name      string // for people
+	Domain    string
+	SubDomain string // "" = none
+	Host      string // name or address to connect to
+	// HTTPPort and HTTPSPort are the ports for requests that came by that scheme; 0 = not offered. A member
+	// that offers only one scheme gets all its requests by that one: what it offers is its operator's choice.
+	HTTPPort  int
+	HTTPSPort int
+	// PortMappings sends a request that came to the ELB's port (key) to another port of the member.
+	PortMappings map[int]int
+	Draining     bool // takes no new requests unless nobody else is left
+	Static       bool
+	Since        time.Time // when this process first saw it
+}
+
+// endpoint says how to reach the member for a request that came by scheme to listenPort: the scheme to
+// use and "host:port". ok is false if the member offers neither scheme.
+func (m *Member) endpoint(scheme string, listenPort int) (toScheme, addr string, ok bool) {
+	port := m.HTTPPort
+	toScheme = scheme
+	switch {
+	case scheme == schemeHTTPS && m.HTTPSPort != 0:
+		port = m.HTTPSPort
+	case scheme == schemeHTTPS:
+		toScheme = schemeHTTP
+	case port == 0:
+		toScheme, port = schemeHTTPS, m.HTTPSPort
+	}
+	if mapped := m.PortMappings[listenPort]; mapped != 0 && toScheme == scheme {
+		port = mapped
+	}
+	if port == 0 {
+		return "", "", false
+	}
+	return toScheme, net.JoinHostPort(m.Host, strconv.Itoa(port)), true
+}
+
+const (
+	schemeHTTP  = "http"
+	schemeHTTPS = "https"
+)
+
+// ParseStatic reads a static member as the configuration writes it, "http://127.0.0.1:9001". Only scheme,
+// host and port may be given; without a port it is the scheme's own.
+func ParseStatic(raw string) (Member, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return Member{}, fmt.Errorf("%q is not a URL; write http://host:port or https://host:port", raw)
+	}
+	if u.Scheme != schemeHTTP && u.Scheme != schemeHTTPS {
+		return Member{}, fmt.Errorf("%q: write http://host:port or https://host:port", raw)
+	}
+	if u.Hostname() == "" {
+		return Member{}, fmt.Errorf("%q names no host; write %s://host:port", raw, u.Scheme)
+	}
+	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return Member{}, fmt.Errorf("%q: only scheme, host and port may be given, as in %s://%s", raw, u.Scheme, u.Host)
+	}
+	port := 80
+	if u.Scheme == schemeHTTPS {
+		port = 443
+	}
+	if p := u.Port(); p != "" {
+		port, err = strconv.Atoi(p)
+		if err != nil || port < 1 || port > 65535 {
+			return Member{}, fmt.Errorf("%q: port %s is not between 1 and 65535", raw, p)
+		}
+	}
+	m := Member{
+		ID:     u.Scheme + "://" + net.JoinHostPort(u.Hostname(), strconv.Itoa(port)),
+		Host:   u.Hostname(),
+		Static: true,
+	}
+	m.Name = m.ID
+	if u.Scheme == schemeHTTPS {
+		m.HTTPSPort = port
+	} else {
+		m.HTTPPort = port
+	}
+	return m, nil
+}

@@ -1,0 +1,110 @@
+package lb
+
+import (
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// maxAttempts bounds how often one request is sent.
+const maxAttempts = 3
+
+// Why a failed attempt was the last one; the words of the log and the answer.
+const (
+	stopNone       = ""
+	stopAnswered   = "the answer had begun"
+	stopClient     = "the client is gone"
+	stopTimeout    = "a slow member may still be at work on it"
+	stopMethod     = "the method is not idempotent and the request was sent"
+	stopCondition  = "the request is conditional and may have been carried out"
+	stopBody       = "part of the body was sent and is not kept"
+	stopAttempts   = "it was tried three times"
+	stopBudget     = "too many requests need a retry"
+	stopNobodyLeft = "no other member is left"
+)
+
+// stopReason decides whether a request may be sent once more after a failed attempt: stopNone means yes.
+//
+// A request of which nothing was sent may go anywhere. One that was sent may have been carried out, so it is
+// repeated only if that does no harm: the method is idempotent, and no condition would now turn the
+// client's own success into a refusal (a PUT with If-Match that was carried out fails when it is repeated).
+func (x *Exchange) stopReason(r Result) string {
+	sent := r.Failure != FailureConnect && !r.Unsent
+	switch {
+	case r.Answered:
+		return stopAnswered
+	case r.Failure == FailureClient || x.Request.Context().Err() != nil:
+		return stopClient
+	case r.Failure == FailureTimeout && sent:
+		return stopTimeout
+	case sent && !isIdempotent(x.Request.Method):
+		return stopMethod
+	case sent && !isSafe(x.Request.Method) && isConditional(x.Request.Header):
+		return stopCondition
+	case !x.Body.Replayable():
+		return stopBody
+	case x.attempts >= maxAttempts:
+		return stopAttempts
+	case !x.pool.budget.take(time.Now()):
+		return stopBudget
+	}
+	return stopNone
+}
+
+func isSafe(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+func isIdempotent(method string) bool {
+	return isSafe(method) || method == http.MethodPut || method == http.MethodDelete
+}
+
+func isConditional(h http.Header) bool {
+	return h["If-Match"] != nil || h["If-None-Match"] != nil || h["If-Unmodified-Since"] != nil
+}
+
+// retryBudget keeps retries from multiplying the load when a whole pool is in trouble: a fifth of the
+// requests, and ten a second in any case. What is not used is saved up, so that the burst when a member is
+// killed in the middle of its work is covered. It holds no lock.
+type retryBudget struct {
+	credit   atomic.Int64 // in fifths of a retry
+	refilled atomic.Int64 // unix nanoseconds
+}
+
+const (
+	retryCost      = 5                // a request earns 1
+	retryFloor     = 10 * retryCost   // earned per second without any request
+	retrySavings   = 1000 * retryCost // most that is saved up
+	retryStartWith = 100 * retryCost
+)
+
+func newRetryBudget(now time.Time) *retryBudget {
+	b := &retryBudget{}
+	b.credit.Store(retryStartWith)
+	b.refilled.Store(now.UnixNano())
+	return b
+}
+
+// earn counts a request.
+func (b *retryBudget) earn() {
+	if b.credit.Load() < retrySavings {
+		b.credit.Add(1)
+	}
+}
+
+// take pays for one retry, or reports that there is nothing left.
+func (b *retryBudget) take(now time.Time) bool {
+	last := b.refilled.Load()
+	if gain := (now.UnixNano() - last) * retryFloor / int64(time.Second); gain > 0 && b.refilled.CompareAndSwap(last, now.UnixNano()) {
+		b.credit.Add(min(gain, retrySavings))
+	}
+	for {
+		have := b.credit.Load()
+		if have < retryCost {
+			return false
+		}
+		if b.credit.CompareAndSwap(have, min(have, retrySavings)-retryCost) {
+			return true
+		}
+	}
+}

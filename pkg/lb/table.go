@@ -1,0 +1,123 @@
+package lb
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Table is everything a request needs to find its members: routes and the members known now. It is
+// immutable once it is in use. Several goroutines may read it.
+type Table struct {
+	routes *Routes
+	pools  []*Pool // same order as routes.pools
+}
+
+// NewTable sorts members into the pools of the routes; members whose (domain, sub-domain) has no pool are
+// left out. It is a pure function: the same input gives an
+// equal table, whatever came before. What this process learnt about members (health, connections) is
+// attached later, when Proxy takes the table into use.
+func NewTable(routes *Routes, members []Member) *Table {
+	t := &Table{routes: routes, pools: make([]*Pool, len(routes.pools))}
+	byKey := make(map[poolKey]*Pool, len(routes.pools))
+	for i := range routes.pools {
+		spec := &routes.pools[i]
+		p := &Pool{Service: spec.Service, Domain: spec.Domain, SubDomain: spec.SubDomain}
+		t.pools[i] = p
+		byKey[p.key()] = p
+		for _, m := range spec.Static {
+			p.add(m)
+		}
+	}
+	for _, m := range members {
+		if p := byKey[poolKey{m.Domain, m.SubDomain}]; p != nil {
+			p.add(m)
+		}
+	}
+	for _, p := range t.pools {
+		slices.SortFunc(p.active, byID)
+		slices.SortFunc(p.draining, byID)
+	}
+	return t
+}
+
+// Lookup finds the pool for a Host header. The pool is nil if no route matches; ok is false if the header
+// is no host at all.
+func (t *Table) Lookup(host string) (pool *Pool, ok bool) {
+	normal, ok := NormalizeHost(host)
+	if !ok {
+		return nil, false
+	}
+	if i, found := t.routes.find(normal); found {
+		return t.pools[i], true
+	}
+	return nil, true
+}
+
+// Pool is the members of one (domain, sub-domain) at one moment. It is immutable but for the counters of
+// its balancer.
+type Pool struct {
+	Service   string
+	Domain    string
+	SubDomain string
+
+	active   []*Target // by id
+	draining []*Target // last resort
+	balancer Balancer
+	budget   *retryBudget
+	metrics  *poolMetrics
+}
+
+type poolKey struct{ domain, subDomain string }
+
+func (p *Pool) key() poolKey { return poolKey{p.Domain, p.SubDomain} }
+
+func (p *Pool) add(m Member) {
+	if m.HTTPPort == 0 && m.HTTPSPort == 0 {
+		return // nothing to send requests to
+	}
+	if m.Draining {
+		p.draining = append(p.draining, &Target{Member: m})
+	} else {
+		p.active = append(p.active, &Target{Member: m})
+	}
+}
+
+func byID(a, b *Target) int { return cmp.Compare(a.Member.ID, b.Member.ID) }
+
+// Target is a member in a table, together with what this process knows of it from its own requests. That
+// knowledge is shared by all tables the member occurs in, so a new table forgets nothing.
+type Target struct {
+	Member    Member
+	health    *health
+	forwarder Forwarder
+	metrics   *memberMetrics
+}
+
+// pick chooses the member for one attempt: an active one in good health; else one that is draining, for
+// that one is alive at least; else one that was ejected. A member that this request tried already is out.
+// nil means that nobody is left.
+func (p *Pool) pick(s *Selection) *Target {
+	s.desperate = false
+	if t := p.balancer.Pick(p.active, s); t != nil {
+		return t
+	}
+	if t := p.balancer.Pick(p.draining, s); t != nil {
+		return t
+	}
+	s.desperate = true
+	if t := p.balancer.Pick(p.active, s); t != nil {
+		return t
+	}
+	return p.balancer.Pick(p.draining, s)
+}
+
+// eject takes a member out of use for a while, unless that would leave the pool without one that is in
+// use. It reports whether it did.
+func (p *Pool) eject(t *Target, now, started int64) bool {
+	for _, other := range p.active {
+		if other.Member.ID != t.Member.ID && other.health.usable(now) {
+			return t.health.eject(now, started)
+		}
+	}
+	return false
+}

@@ -1,0 +1,251 @@
+package membership
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+)
+
+// Group is this process's part in one gossip group. Safe for concurrent use.
+type Group struct {
+	log      *slog.Logger
+	list     *memberlist.Memberlist
+	delegate *delegate
+	view     *view
+	rejoin   *rejoiner
+	metrics  *metrics
+	addr     netip.AddrPort // bound
+	interval time.Duration  // of gossip
+
+	updates chan struct{} // holds a token while memberlist reads and re-announces this node, which it does without a lock
+
+	stop     context.CancelFunc // ends the goroutines of running
+	running  sync.WaitGroup     // the view's and the rejoin loop's goroutine
+	leaving  sync.Once
+	ending   chan struct{} // closed when Leave begins
+	left     chan struct{} // closed when all is shut down; leaveErr is set before
+	leaveErr error
+}
+
+var (
+	errOtherDomain = errors.New("it announces another domain")
+	errIdentity    = errors.New("its name in gossip is not made of the name and id that it announces")
+	errLeft        = errors.New("the group has been left")
+)
+
+// deadNodeReclaim is when memberlist may give the name of a dead node to another address. Names are unique per start, so this matters only
+// for a node whose address changed while it ran.
+const deadNodeReclaim = 10 * time.Second
+
+// announceTimeout is how long SetState waits until a peer was told.
+const announceTimeout = 2 * time.Second
+
+// Open binds, starts gossip and returns; it does not wait for anybody. ctx bounds the look-up of names alone: the group lives until
+// [Group.Leave], which must be called to free the port. Errors name the key to change: an address that may not be used without a gossip key, a
+// port in use, a key of wrong length, a field that does not fit into the metadata, a seed that is no host:port.
+func Open(ctx context.Context, c Config) (*Group, error) {
+	if err := c.normalize(); err != nil {
+		return nil, err
+	}
+	seeds, err := parseSeeds(c.Seeds)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := c.resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m := newMetrics(c.Local.Domain)
+	logger := log.New(newGossipLog(c.Logger, m.reject), "", 0)
+	mc, bound, err := c.attach(ends, logger)
+	if err != nil {
+		return nil, err
+	}
+	g, err := start(&c, mc, bound, m)
+	if err != nil {
+		return nil, errors.Join(err, mc.Transport.Shutdown())
+	}
+	if err := g.register(c.Registerer); err != nil {
+		return nil, errors.Join(err, g.Leave(context.WithoutCancel(ctx)))
+	}
+	g.run(context.WithoutCancel(ctx), seeds, ends.bind)
+	return g, nil
+}
+
+// attach opens the transport and makes memberlist's configuration: stock LAN, apart from what is set here.
+func (c *Config) attach(ends endpoints, logger *log.Logger) (*memberlist.Config, netip.AddrPort, error) {
+	mc := memberlist.DefaultLANConfig()
+	mc.Name = nodeName(c.Local)
+	mc.Label = c.Local.Domain
+	mc.DeadNodeReclaimTime = deadNodeReclaim
+	mc.Logger = logger
+	mc.Transport = c.Transport
+	port := c.BindPort
+	if mc.Transport == nil {
+		t, err := listen(memberlist.NetTransportConfig{BindPort: c.BindPort, Logger: logger}, ends.bind, c.PortKey)
+		if err != nil {
+			return nil, netip.AddrPort{}, err
+		}
+		mc.Transport, port = t, t.GetAutoBindPort()
+	}
+	advertise := ""
+	if ends.advertise.IsValid() {
+		advertise = ends.advertise.String()
+	}
+	ip, advertisePort, err := mc.Transport.FinalAdvertiseAddr(advertise, port)
+	if err != nil {
+		return nil, netip.AddrPort{}, errors.Join(fmt.Errorf("find an address to advertise: %w", err), mc.Transport.Shutdown())
+	}
+	addr, _ := netip.AddrFromSlice(ip)
+	addr = addr.Unmap()
+	if err := c.checkExposure("advertise", addr); err != nil {
+		return nil, netip.AddrPort{}, errors.Join(err, mc.Transport.Shutdown())
+	}
+	c.Local.Host, c.Local.Port = addr.String(), advertisePort
+	mc.AdvertiseAddr, mc.AdvertisePort, mc.BindPort = addr.String(), advertisePort, advertisePort
+	if len(c.Keys) > 0 {
+		if mc.Keyring, err = memberlist.NewKeyring(c.Keys, c.Keys[0]); err != nil {
+			return nil, netip.AddrPort{}, errors.Join(fmt.Errorf("gossip keys: %w", err), mc.Transport.Shutdown())
+		}
+	}
+	if !ends.bind.IsValid() {
+		return mc, netip.AddrPortFrom(addr, uint16(advertisePort)), nil
+	}
+	return mc, netip.AddrPortFrom(ends.bind, uint16(port)), nil
+}
+
+// start makes the group and its memberlist, without the goroutines of its own.
+func start(c *Config, mc *memberlist.Config, bound netip.AddrPort, m *metrics) (*Group, error) {
+	meta, err := encodeMeta(c.Local)
+	if err != nil {
+		return nil, err
+	}
+	g := &Group{
+		log:      c.Logger,
+		delegate: newDelegate(),
+		view:     newView(mc.Name, c.Local),
+		metrics:  m,
+		addr:     bound,
+		interval: mc.GossipInterval,
+		updates:  make(chan struct{}, 1),
+		ending:   make(chan struct{}),
+		left:     make(chan struct{}),
+		stop:     func() {},
+	}
+	g.delegate.meta.Store(&meta)
+	mc.Delegate, mc.Events = g.delegate, g.delegate
+	if g.list, err = memberlist.Create(mc); err != nil {
+		return nil, fmt.Errorf("start gossip: %w", err)
+	}
+	g.rejoin = newRejoiner(c.RejoinInterval, c.Logger, g.ask, g.view, m)
+	return g, nil
+}
+
+// run starts the two goroutines that Leave ends and waits for.
+func (g *Group) run(ctx context.Context, seeds []seed, bind netip.Addr) {
+	ctx, stop := context.WithCancel(ctx)
+	g.stop = stop
+	g.rejoin.setSeeds(seeds, g.Local(), g.addr, bind)
+	g.running.Go(func() { g.watch(ctx) })
+	g.running.Go(func() { g.rejoin.run(ctx) })
+}
+
+// watch turns what the delegate collected into snapshots.
+func (g *Group) watch(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-g.delegate.poke:
+		}
+		for _, c := range g.view.apply(g.delegate.drain(), time.Now()) {
+			g.metrics.count(c)
+			g.rejoin.note(c)
+			logChange(ctx, g.log, c)
+		}
+	}
+}
+
+// ask does a push/pull with one address.
+func (g *Group) ask(addr netip.AddrPort) error {
+	_, err := g.list.Join([]string{addr.String()})
+	if cause := errors.Unwrap(err); cause != nil {
+		return cause // of a list of one that would fill several lines of a log
+	}
+	return err
+}
+
+// nodeName is the memberlist name of m.
+func nodeName(m Member) string { return m.Name + "-" + m.ID }
+
+// Local is what this process announces now.
+func (g *Group) Local() Member { return g.view.getLocal() }
+
+// Members is the newest snapshot: this process and all members that it sees, sorted by ID. It is shared with other callers and must not be
+// changed. After Leave it is what was seen last.
+func (g *Group) Members() []Member { return g.view.members() }
+
+// Subscribe gives a channel of snapshots, the current one first. At most one waits in the channel: a slow reader gets the newest and misses
+// those between. The channel is closed by cancel, which may be called at any time and more than once, and by Leave.
+func (g *Group) Subscribe() (updates <-chan []Member, cancel func()) { return g.view.subscribe() }
+
+// Addr is the address that is bound, "host:port".
+func (g *Group) Addr() string { return g.addr.String() }
+
+// Isolated tells whether this process has seeds other than itself and sees no other member: it may be on the wrong side of a partition.
+func (g *Group) Isolated() bool { return g.view.others.Load() == 0 && g.rejoin.hasSeeds() }
+
+// Joined tells whether the group has been found since the start: a seed answered, another member was seen, or there is nobody to ask.
+// Isolated tells the present.
+func (g *Group) Joined() bool {
+	return g.rejoin.joined() || g.view.others.Load() > 0 || !g.rejoin.hasSeeds()
+}
+
+// SetState announces a new state. This process's own snapshot has it at once; the call then waits until peers were told, at most 2 seconds.
+// An error means that they were not told in that time, or that the group was left; gossip goes on announcing the state in the first case.
+func (g *Group) SetState(s State) error {
+	if s >= stateCount {
+		return fmt.Errorf("state %d is unknown", uint8(s))
+	}
+	return g.announce(context.Background(), s, announceTimeout, g.ending)
+}
+
+// announce publishes s, if it is a change, and waits until peers were told, within timeout. Nothing is announced once end is closed.
+func (g *Group) announce(ctx context.Context, s State, timeout time.Duration, end <-chan struct{}) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	select {
+	case g.updates <- struct{}{}:
+		defer func() { <-g.updates }()
+	case <-ctx.Done():
+		return fmt.Errorf("announce state %s: %w", s, ctx.Err())
+	}
+	select {
+	case <-end:
+		return errLeft
+	default:
+	}
+	m := g.view.getLocal()
+	if m.State == s {
+		return nil
+	}
+	m.State = s
+	meta, err := encodeMeta(m)
+	if err != nil {
+		return err
+	}
+	g.delegate.meta.Store(&meta)
+	g.view.setLocal(m)
+	deadline, _ := ctx.Deadline()
+	if err := g.list.UpdateNode(max(time.Until(deadline), time.Millisecond)); err != nil {
+		return fmt.Errorf("announce state %s: %w", s, err)
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+package membership
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics counts for one group; it is the Prometheus collector of it, too. The domain is a constant label, so groups can share a registerer.
+type metrics struct {
+	events   *prometheus.CounterVec
+	attempts *prometheus.CounterVec
+	rejected *prometheus.CounterVec
+	members  *prometheus.Desc
+	health   *prometheus.Desc
+
+	// set by register
+	snapshot   func() []Member
+	score      func() int
+	registerer prometheus.Registerer
+}
+
+// The values of the label result of membership_rejoin_attempts_total.
+const (
+	resultOK    = "ok"
+	resultError = "error"
+)
+
+// The values of the label reason of membership_rejected_total.
+const (
+	rejectMeta     = "metadata" // cannot be read
+	rejectDomain   = "domain"   // metadata of another domain
+	rejectIdentity = "identity" // gossip name and metadata disagree
+	rejectLabel    = "label"    // packet or stream of another group
+	rejectKey      = "key"      // packet or stream that is not encrypted with one of our keys
+)
+
+var _ prometheus.Collector = (*metrics)(nil)
+
+func newMetrics(domain string) *metrics {
+	labels := prometheus.Labels{"domain": domain}
+	counter := func(name, help, label string, values ...string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, []string{label})
+		for _, value := range values {
+			v.WithLabelValues(value)
+		}
+		return v
+	}
+	return &metrics{
+		events: counter("membership_events_total", "Changes of the member table, by what happened to the member.", "event",
+			eventJoined, eventUpdated, eventLeft, eventLost, eventHidden),
+		attempts: counter("membership_rejoin_attempts_total", "Seeds and lost peers asked to join, by result.", "result",
+			resultOK, resultError),
+		rejected: counter("membership_rejected_total", "Members, packets and streams refused, by reason.", "reason",
+			rejectMeta, rejectDomain, rejectIdentity, rejectLabel, rejectKey),
+		members: prometheus.NewDesc("membership_members", "Members seen, this process included, by state.", []string{"state"}, labels),
+		health: prometheus.NewDesc("membership_health_score",
+			"How badly this process meets the gossip protocol's deadlines, 0 (well) to 7.", nil, labels),
+	}
+}
+
+// register makes the group's metrics visible; no registerer is fine.
+func (g *Group) register(r prometheus.Registerer) error {
+	if r == nil {
+		return nil
+	}
+	g.metrics.snapshot, g.metrics.score = g.Members, g.list.GetHealthScore
+	if err := r.Register(g.metrics); err != nil {
+		return fmt.Errorf("register the metrics of domain %s: %w", g.view.domain, err)
+	}
+	g.metrics.registerer = r
+	return nil
+}
+
+func (m *metrics) unregister() {
+	if m.registerer != nil {
+		m.registerer.Unregister(m)
+	}
+}
+
+func (m *metrics) reject(reason string) { m.rejected.WithLabelValues(reason).Inc() }
+func (m *metrics) rejoin(result string) { m.attempts.WithLabelValues(result).Inc() }
+
+func (m *metrics) count(c change) {
+	m.events.WithLabelValues(c.kind).Inc()
+	if c.reason != "" {
+		m.reject(c.reason)
+	}
+}
+
+// Describe is part of prometheus.Collector.
+func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
+	m.events.Describe(ch)
+	m.attempts.Describe(ch)
+	m.rejected.Describe(ch)
+	ch <- m.members
+	ch <- m.health
+}
+
+// Collect is part of prometheus.Collector.
+func (m *metrics) Collect(ch chan<- prometheus.Metric) {
+	m.events.Collect(ch)
+	m.attempts.Collect(ch)
+	m.rejected.Collect(ch)
+	var counts [stateCount]int
+	for _, member := range m.snapshot() {
+		counts[member.State]++
+	}
+	for s := range stateCount {
+		ch <- prometheus.MustNewConstMetric(m.members, prometheus.GaugeValue, float64(counts[s]), s.String())
+	}
+	ch <- prometheus.MustNewConstMetric(m.health, prometheus.GaugeValue, float64(m.score()))
+}

@@ -1,0 +1,150 @@
+package auth
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+// Limits of a password, in bytes.
+const (
+	MinPasswordLength = 8
+	MaxPasswordLength = 1024
+)
+
+// What a new hash costs: the least of OWASP's equal choices in memory (19 MiB, two passes), so that two at a time fit in any node.
+const (
+	hashMemory = 19 * 1024 // KiB
+	hashPasses = 2
+	hashLanes  = 1
+	saltSize   = 16
+	keySize    = 32
+)
+
+// The most that a stored hash may ask for: a broken or forged row must not take the node's memory or time.
+const (
+	maxMemory = 256 * 1024 // KiB
+	maxPasses = 16
+	maxLanes  = 16
+	maxField  = 64 // bytes of salt or key
+)
+
+// CheckPassword tells why password cannot be a new password; the error has [registry.CodeInvalid].
+func CheckPassword(password string) error {
+	if n := len(password); n < MinPasswordLength || n > MaxPasswordLength {
+		return registry.Errorf(registry.CodeInvalid, "password has %d bytes; it must have %d to %d", n, MinPasswordLength, MaxPasswordLength)
+	}
+	return nil
+}
+
+// HashPassword makes the PHC string of a new password, with a fresh salt. The error is that of [CheckPassword]. It takes some 20 ms and 19 MiB.
+func HashPassword(password string) (string, error) {
+	if err := CheckPassword(password); err != nil {
+		return "", err
+	}
+	h := phcHash{memory: hashMemory, passes: hashPasses, lanes: hashLanes, salt: make([]byte, saltSize), key: make([]byte, keySize)}
+	rand.Read(h.salt) // never fails: crypto/rand ends the program instead
+	h.key = h.derive(norm.NFC.String(password))
+	return h.String(), nil
+}
+
+// decoyHash is a PHC string as costly to check as a real one, which no password has.
+func decoyHash() string {
+	h := phcHash{memory: hashMemory, passes: hashPasses, lanes: hashLanes, salt: make([]byte, saltSize), key: make([]byte, keySize)}
+	rand.Read(h.salt)
+	rand.Read(h.key)
+	return h.String()
+}
+
+// phcHash is an argon2id hash of version 19: "$argon2id$v=19$m=19456,t=2,p=1$<salt>$<key>".
+type phcHash struct {
+	memory uint32 // KiB
+	passes uint32
+	lanes  uint8
+	salt   []byte
+	key    []byte
+}
+
+// String gives the one way to write h.
+func (h phcHash) String() string {
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.memory, h.passes, h.lanes,
+		base64.RawStdEncoding.EncodeToString(h.salt), base64.RawStdEncoding.EncodeToString(h.key))
+}
+
+func (h phcHash) derive(password string) []byte {
+	return argon2.IDKey([]byte(password), h.salt, h.passes, h.memory, h.lanes, uint32(len(h.key)))
+}
+
+// verifyPassword tells whether a normalised password has that PHC string.
+func verifyPassword(phc, password string) (bool, error) {
+	h, err := parsePHC(phc)
+	if err != nil {
+		return false, fmt.Errorf("stored password hash: %w", err)
+	}
+	return subtle.ConstantTimeCompare(h.derive(password), h.key) == 1, nil
+}
+
+// parsePHC reads what [phcHash.String] writes and nothing else: no other algorithm, order of parameters or spelling of a number.
+func parsePHC(s string) (phcHash, error) {
+	parts := strings.Split(s, "$")
+	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != "v="+strconv.Itoa(argon2.Version) {
+		return phcHash{}, errors.New("not an argon2id hash of version 19")
+	}
+	params := strings.Split(parts[3], ",")
+	if len(params) != 3 {
+		return phcHash{}, errors.New("not the three parameters m, t and p")
+	}
+	lanes, err := parseParam(params[2], "p=", 1, maxLanes)
+	if err != nil {
+		return phcHash{}, err
+	}
+	memory, err := parseParam(params[0], "m=", 8*lanes, maxMemory)
+	if err != nil {
+		return phcHash{}, err
+	}
+	passes, err := parseParam(params[1], "t=", 1, maxPasses)
+	if err != nil {
+		return phcHash{}, err
+	}
+	h := phcHash{memory: memory, passes: passes, lanes: uint8(lanes)} //nolint:gosec // at most maxLanes
+	if h.salt, err = parseField(parts[4], "salt", 8); err != nil {
+		return phcHash{}, err
+	}
+	if h.key, err = parseField(parts[5], "key", 16); err != nil {
+		return phcHash{}, err
+	}
+	return h, nil
+}
+
+func parseParam(s, name string, least, most uint32) (uint32, error) {
+	digits, ok := strings.CutPrefix(s, name)
+	n, err := strconv.ParseUint(digits, 10, 32)
+	if !ok || err != nil || strconv.FormatUint(n, 10) != digits {
+		return 0, fmt.Errorf("parameter %s is not a number in its place", name)
+	}
+	if n < uint64(least) || n > uint64(most) {
+		return 0, fmt.Errorf("parameter %s%d is not from %d to %d", name, n, least, most)
+	}
+	return uint32(n), nil
+}
+
+func parseField(s, name string, least int) ([]byte, error) {
+	b, err := base64.RawStdEncoding.Strict().DecodeString(s)
+	// The decoder skips line ends, which would make a second spelling.
+	if err != nil || strings.ContainsAny(s, "\r\n") {
+		return nil, fmt.Errorf("the %s is not base64", name)
+	}
+	if len(b) < least || len(b) > maxField {
+		return nil, fmt.Errorf("the %s has %d bytes, not %d to %d", name, len(b), least, maxField)
+	}
+	return b, nil
+}

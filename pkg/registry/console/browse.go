@@ -1,0 +1,41 @@
+package console
+
+import (
+	"net/http"
+
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+// browseView is a page of the entries of a collection.
+type browseView struct {
+	head
+	Entries []registry.Resource
+	Cursor  string // of this page; "" is the first
+	Next    string
+	Example string // a base URL to show how to store from the command line
+}
+
+// browse lists a collection; a resource is shown on its own page.
+func (c *console) browse(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	p, err := pathOf(r)
+	if err != nil {
+		return err
+	}
+	cursor := r.URL.Query().Get("cursor")
+	page, err := c.Service.List(r.Context(), a, p, cursor, 0, registry.Freshness{})
+	if registry.CodeOf(err) == registry.CodeConflict {
+		redirect(w, link("resource", p))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	v := browseView{
+		head: c.headOf(page.Parent, "entries", page.Parent.Version), Entries: page.Entries, Cursor: cursor, Next: page.Next,
+		Example: c.PublicHTTPS,
+	}
+	if v.Example == "" {
+		v.Example = c.PublicHTTP
+	}
+	return c.show(w, r, a, http.StatusOK, "browse", v.Name(), v.head, v)
+}

@@ -1,0 +1,59 @@
+package console
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+// Member is one process of the cluster, as this node sees it.
+type Member struct {
+	ID                  string
+	Name                string
+	Domain, SubDomain   string
+	Host                string
+	MemberPort          int // gossip
+	HTTPPort, HTTPSPort int // 0 when it has no such listener
+	State               string
+	Since               time.Time // when this node first saw it
+	Version             string    // of its program; "" when not announced
+	Balancer            bool      // a load balancer of the group, not an application member
+	Self                bool
+}
+
+// clusterView groups the members by what they serve.
+type clusterView struct {
+	Pools  []pool
+	Total  int
+	Active int
+}
+
+type pool struct {
+	Domain, SubDomain string
+	Members           []Member
+}
+
+func (c *console) cluster(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	members := slices.Clone(c.Members())
+	slices.SortStableFunc(members, func(x, y Member) int {
+		return cmp.Or(cmp.Compare(x.Domain, y.Domain), cmp.Compare(x.SubDomain, y.SubDomain), cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID))
+	})
+	v := clusterView{Total: len(members)}
+	for _, m := range members {
+		if m.State == "active" {
+			v.Active++
+		}
+		last := len(v.Pools) - 1
+		if last < 0 || v.Pools[last].Domain != m.Domain || v.Pools[last].SubDomain != m.SubDomain {
+			v.Pools = append(v.Pools, pool{Domain: m.Domain, SubDomain: m.SubDomain})
+			last++
+		}
+		v.Pools[last].Members = append(v.Pools[last].Members, m)
+	}
+	f := c.frame(r, a, "Cluster")
+	f.Section, f.Page = "cluster", v
+	return c.render(w, http.StatusOK, "cluster", f)
+}

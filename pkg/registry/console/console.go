@@ -1,0 +1,146 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+// Auth is what the console needs to know who is asking. *auth.Authenticator is one.
+type Auth interface {
+	// SignIn starts a session; its error has [registry.CodeUnauthenticated] when user or password are wrong.
+	SignIn(ctx context.Context, user, password string) (token string, expires time.Time, err error)
+	// SignOut ends a session, on every node.
+	SignOut(ctx context.Context, token string) error
+	// Authenticate tells who makes the request; its error has [registry.CodeUnauthenticated] when nobody is signed in.
+	Authenticate(r *http.Request) (registry.Actor, error)
+}
+
+// Config is what a console is made of.
+type Config struct {
+	Service *registry.Service
+	Auth    Auth
+	Logger  *slog.Logger // slog.DiscardHandler when nil
+
+	// Node is this node's name, shown in the top bar.
+	Node string
+	// Members tells the cluster's members as this node sees them; nil shows none. It must not block.
+	Members func() []Member
+	// Server tells about this process and its stores; nil shows only the mounts. It may ask the stores, within the context.
+	Server func(ctx context.Context) ServerInfo
+
+	// PublicHTTP and PublicHTTPS are the base URLs of the load balancer ("https://registry.example:8243"), for permalinks. "" shows none.
+	PublicHTTP, PublicHTTPS string
+
+	Now func() time.Time // time.Now when nil
+}
+
+type console struct {
+	Config
+	pages  map[string]*template.Template
+	assets *assets
+}
+
+// action is one page action, on behalf of a user who signed in. What it returns becomes an error page; it has written nothing then.
+type action func(w http.ResponseWriter, r *http.Request, a registry.Actor) error
+
+// New makes the console. It serves /console/ and redirects / and /carbon/ there. Safe for concurrent use.
+// It fails when a template does not parse or the configuration lacks the service or the authenticator.
+func New(cfg Config) (http.Handler, error) {
+	if cfg.Service == nil || cfg.Auth == nil {
+		return nil, errors.New("console: Config needs Service and Auth")
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Members == nil {
+		cfg.Members = func() []Member { return nil }
+	}
+	if cfg.Server == nil {
+		cfg.Server = func(context.Context) ServerInfo { return ServerInfo{Node: cfg.Node} }
+	}
+	cfg.PublicHTTP, cfg.PublicHTTPS = strings.TrimSuffix(cfg.PublicHTTP, "/"), strings.TrimSuffix(cfg.PublicHTTPS, "/")
+	c := &console{Config: cfg}
+	var err error
+	if c.assets, err = newAssets(); err != nil {
+		return nil, err
+	}
+	if c.pages, err = c.parsePages(); err != nil {
+		return nil, err
+	}
+	return c.guard(c.routes()), nil
+}
+
+// routes is the whole URL map.
+func (c *console) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	open := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, h) }
+	page := func(pattern string, do action) { mux.Handle(pattern, c.signedIn(do)) }
+
+	open("GET /{$}", c.toConsole)
+	open("GET /carbon/{page...}", c.fromCarbon)
+	open("GET /console/{$}", c.home)
+	open("GET "+staticPrefix+"{hash}/{file}", c.assets.serve)
+	open("GET /console/sign-in", c.signInForm)
+	open("POST /console/sign-in", c.signIn)
+	open("POST /console/sign-out", c.signOut)
+	open("POST /console/theme", c.setTheme)
+
+	page("GET /console/go", c.jump)
+	page("GET /console/browse/{path...}", c.browse)
+	page("GET /console/resource/{path...}", c.resource)
+	page("GET /console/download/{path...}", c.download)
+	page("GET /console/details/{path...}", c.details)
+	page("GET /console/describe/{path...}", c.describeForm)
+	page("POST /console/describe/{path...}", c.describe)
+	page("GET /console/properties/{path...}", c.properties)
+	page("GET /console/property/{path...}", c.propertyForm)
+	page("POST /console/property/{path...}", c.property)
+	page("POST /console/remove-property/{path...}", c.removeProperty)
+	page("GET /console/versions/{path...}", c.versions)
+	page("GET /console/restore/{path...}", c.restoreForm)
+	page("POST /console/restore/{path...}", c.restore)
+	page("GET /console/edit/{path...}", c.editForm)
+	page("POST /console/edit/{path...}", c.edit)
+	page("GET /console/upload/{path...}", c.uploadForm)
+	page("POST /console/upload/{path...}", c.upload)
+	page("GET /console/new-collection/{path...}", c.newCollectionForm)
+	page("POST /console/new-collection/{path...}", c.newCollection)
+	page("GET /console/new-text/{path...}", c.newTextForm)
+	page("POST /console/new-text/{path...}", c.newText)
+	page("GET /console/delete/{path...}", c.deleteForm)
+	page("POST /console/delete/{path...}", c.delete)
+	page("GET /console/cluster", c.cluster)
+	page("GET /console/server", c.server)
+	return mux
+}
+
+// signedIn runs a page action for the user whose session the request carries, and asks others to sign in.
+func (c *console) signedIn(do action) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a, err := c.Auth.Authenticate(r)
+		if registry.CodeOf(err) == registry.CodeUnauthenticated {
+			c.askToSignIn(w, r)
+			return
+		}
+		a.RequestID = requestID(r)
+		if err == nil {
+			err = do(w, r, a)
+		}
+		if err != nil {
+			c.fail(w, r, a, err)
+		}
+	})
+}
+
+// requestID is the id under which the node's log has the request; a middleware before every door made it.
+func requestID(r *http.Request) string { return r.Header.Get("X-Request-Id") }

@@ -1,0 +1,65 @@
+package console
+
+import (
+	"net/http"
+
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+// deleteView asks whether something is to go, and shows what that is.
+type deleteView struct {
+	head
+	ETag     string
+	Children int64 // direct ones
+	More     bool  // there are more children than were counted
+	Sample   []registry.Resource
+	Error    string
+}
+
+// sampleSize is how many children the page names.
+const sampleSize = 8
+
+func (c *console) deleteForm(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	return c.askDelete(w, r, a, nil)
+}
+
+func (c *console) askDelete(w http.ResponseWriter, r *http.Request, a registry.Actor, failed error) error {
+	res, err := c.find(r, a)
+	if err != nil {
+		return err
+	}
+	v := deleteView{head: c.headOf(res, "", res.Version), ETag: res.ETag()}
+	if v.IsCollection() {
+		page, err := c.Service.List(r.Context(), a, res.Path, "", registry.MaxPageSize, registry.Freshness{})
+		if err != nil {
+			return err
+		}
+		v.Children, v.More = int64(len(page.Entries)), page.Next != ""
+		v.Sample = page.Entries[:min(sampleSize, len(page.Entries))]
+	}
+	status := http.StatusOK
+	if failed != nil {
+		v.Error, status = c.formError(r, a, failed), statusOf(failed)
+	}
+	return c.show(w, r, a, status, "delete", "Delete "+v.Name(), v.head, v)
+}
+
+// delete takes what the address names out of the tree, if it is still what the page showed.
+func (c *console) delete(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	if err := readForm(w, r, formLimit); err != nil {
+		return err
+	}
+	p, err := pathOf(r)
+	if err != nil {
+		return err
+	}
+	_, err = c.Service.Delete(r.Context(), a, p, ifMatch(r))
+	switch registry.CodeOf(err) {
+	case "":
+		toPage(w, link("browse", p.Parent()), "deleted")
+		return nil
+	case registry.CodePrecondition:
+		return c.askDelete(w, r, a, err)
+	}
+	return err
+}

@@ -1,0 +1,111 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+// failures says how each code is told to a browser.
+var failures = map[registry.Code]struct {
+	status int
+	title  string
+}{
+	registry.CodeInvalid:         {http.StatusBadRequest, "That cannot be done as asked"},
+	registry.CodeUnauthenticated: {http.StatusUnauthorized, "Sign in first"},
+	registry.CodeDenied:          {http.StatusForbidden, "Not allowed"},
+	registry.CodeNotFound:        {http.StatusNotFound, "Nothing here"},
+	registry.CodeConflict:        {http.StatusConflict, "That does not fit what is there"},
+	registry.CodePrecondition:    {http.StatusPreconditionFailed, "Somebody was faster"},
+	registry.CodeTooLarge:        {http.StatusRequestEntityTooLarge, "Too large"},
+	registry.CodeMediaType:       {http.StatusUnsupportedMediaType, "Wrong media type"},
+	registry.CodeUnavailable:     {http.StatusServiceUnavailable, "The store does not answer"},
+	registry.CodeInternal:        {http.StatusInternalServerError, "Something broke on our side"},
+}
+
+// statusOf is the HTTP status for err.
+func statusOf(err error) int {
+	if f, ok := failures[registry.CodeOf(err)]; ok {
+		return f.status
+	}
+	return http.StatusInternalServerError
+}
+
+// errorView is what the error page shows.
+type errorView struct {
+	Status    int
+	Title     string
+	Message   string
+	RequestID string
+	Nearest   *registry.Path // the closest collection that exists, when a path led nowhere
+	Retry     bool           // the same request may succeed later
+}
+
+// fail turns what an action returned into a page, and logs it when it is a fault of ours.
+func (c *console) fail(w http.ResponseWriter, r *http.Request, a registry.Actor, err error) {
+	code := registry.CodeOf(err)
+	if code == registry.CodeCanceled || errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return // nobody is there to read an answer
+	}
+	c.logFault(r, a, err)
+	f, ok := failures[code]
+	if !ok {
+		f = failures[registry.CodeInternal]
+	}
+	v := errorView{Status: f.status, Title: f.title, Message: capitalize(registry.MessageOf(err)) + ".", Retry: code == registry.CodeUnavailable}
+	if code == registry.CodeNotFound && r.Method == http.MethodGet {
+		v.Nearest = c.nearest(r, a)
+	}
+	if v.Retry {
+		w.Header().Set("Retry-After", "2")
+	}
+	c.errorPage(w, r, a, v)
+}
+
+// logFault logs err when it is not the user's to mend.
+func (c *console) logFault(r *http.Request, a registry.Actor, err error) {
+	switch registry.CodeOf(err) {
+	case registry.CodeInternal:
+		c.Logger.ErrorContext(r.Context(), "console page failed", "request_id", requestID(r), "method", r.Method, "path", r.URL.Path,
+			"user", a.User, "error", err)
+	case registry.CodeUnavailable:
+		c.Logger.WarnContext(r.Context(), "console page without store", "request_id", requestID(r), "method", r.Method, "path", r.URL.Path,
+			"user", a.User, "error", err)
+	}
+}
+
+// errorPage writes the page for v. It cannot fail: when the template does, plain text goes out.
+func (c *console) errorPage(w http.ResponseWriter, r *http.Request, a registry.Actor, v errorView) {
+	v.RequestID = requestID(r)
+	f := c.frame(r, a, v.Title)
+	f.Page = v
+	if err := c.render(w, v.Status, "error", f); err != nil {
+		c.Logger.ErrorContext(r.Context(), "console error page failed", "request_id", v.RequestID, "error", err)
+		http.Error(w, v.Title, v.Status)
+	}
+}
+
+// nearestSteps bounds how far up the error page looks for something that exists.
+const nearestSteps = 12
+
+// nearest finds the closest thing above the path that the request asked for.
+func (c *console) nearest(r *http.Request, a registry.Actor) *registry.Path {
+	text := r.PathValue("path")
+	if text == "" {
+		text = r.URL.Query().Get("to")
+	}
+	p, err := registry.ParsePath(text)
+	if err != nil {
+		return nil
+	}
+	for range nearestSteps {
+		p = p.Parent()
+		if _, err := c.Service.Get(r.Context(), a, p, registry.Freshness{}); err == nil || p.IsRoot() {
+			return &p
+		}
+	}
+	root := registry.Root
+	return &root
+}

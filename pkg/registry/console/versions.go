@@ -1,0 +1,89 @@
+package console
+
+import (
+	"net/http"
+
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+// versionsPageSize is how many versions one page lists.
+const versionsPageSize = 50
+
+// versionsView is a page of the versions of a resource or collection, newest first.
+type versionsView struct {
+	head
+	Versions []registry.Version
+	Before   int64 // this page has the versions below; 0 for the newest
+	Next     int64
+}
+
+func (c *console) versions(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	p, err := pathOf(r)
+	if err != nil {
+		return err
+	}
+	before, err := numberOf(r.URL.Query().Get("before"), "before")
+	if err != nil {
+		return err
+	}
+	page, err := c.Service.Versions(r.Context(), a, p, before, versionsPageSize, registry.Freshness{})
+	if err != nil {
+		return err
+	}
+	v := versionsView{
+		head: c.headOf(page.Resource, "versions", page.Resource.Version), Versions: page.Versions, Before: before, Next: page.Next,
+	}
+	return c.show(w, r, a, http.StatusOK, "versions", "Versions of "+v.Name(), v.head, v)
+}
+
+// restoreView asks whether an older version is to become the newest.
+type restoreView struct {
+	head
+	ETag  string
+	At    registry.Version
+	Error string
+}
+
+func (c *console) restoreForm(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	return c.askRestore(w, r, a, nil)
+}
+
+func (c *console) askRestore(w http.ResponseWriter, r *http.Request, a registry.Actor, failed error) error {
+	h, at, err := c.atVersion(r, a, "versions")
+	if err != nil {
+		return err
+	}
+	if h.Version == 0 {
+		return registry.Errorf(registry.CodeInvalid, "version %d of %s is the current one; there is nothing to restore", at.Number, h.Resource.Path)
+	}
+	v := restoreView{head: h, ETag: h.Resource.ETag(), At: at}
+	status := http.StatusOK
+	if failed != nil {
+		v.Error, status = c.formError(r, a, failed), statusOf(failed)
+	}
+	return c.show(w, r, a, status, "restore", "Restore "+v.Name(), v.head, v)
+}
+
+// restore makes a new version of what an older one held.
+func (c *console) restore(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	if err := readForm(w, r, formLimit); err != nil {
+		return err
+	}
+	p, err := pathOf(r)
+	if err != nil {
+		return err
+	}
+	n, err := versionOf(r)
+	if err != nil {
+		return err
+	}
+	put, err := c.Service.Restore(r.Context(), a, p, n, ifMatch(r))
+	switch {
+	case registry.CodeOf(err) == registry.CodePrecondition:
+		return c.askRestore(w, r, a, err)
+	case err != nil:
+		return err
+	}
+	toPage(w, link("versions", p), noteFor(put, "restored"))
+	return nil
+}

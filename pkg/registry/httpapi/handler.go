@@ -1,0 +1,90 @@
+package httpapi
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/regent-registry/regent/pkg/registry"
+	"github.com/regent-registry/regent/pkg/registry/auth"
+)
+
+// Config is what the door is made of. All fields but Version are required.
+type Config struct {
+	Service *registry.Service
+	Auth    *auth.Authenticator
+	Logger  *slog.Logger
+	Version string // of the program, for the API's description
+}
+
+// handler serves the three URL spaces of this package.
+type handler struct {
+	service  *registry.Service
+	auth     *auth.Authenticator
+	log      *slog.Logger
+	origin   *http.CrossOriginProtection
+	routes   []route
+	document []byte // the API's description, as JSON
+}
+
+// New makes the door. It must see request URLs as clients sent them: put no [http.ServeMux] in front of it, which redirects what it would
+// rather have ("//", ".."), where this door answers 400. r.URL.Scheme, r.Host and the header X-Request-Id must be set already.
+func New(c Config) http.Handler {
+	h := &handler{service: c.Service, auth: c.Auth, log: c.Logger, origin: http.NewCrossOriginProtection(), document: apiDocument(c.Version)}
+	h.routes = h.table()
+	return h
+}
+
+// ServeHTTP finds the operation and runs it for whoever asks.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	out := &response{ResponseWriter: w}
+	out.Header().Set("X-Content-Type-Options", "nosniff")
+	out.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
+	// A shared cache must keep nothing, and a private one must ask: an answer is never older than the last acknowledged write.
+	out.Header().Set("Cache-Control", "private, no-cache")
+	if err := h.serve(out, r); err != nil {
+		h.fail(out, r, err)
+	}
+}
+
+func (h *handler) serve(w http.ResponseWriter, r *http.Request) error {
+	if err := h.origin.Check(r); err != nil {
+		return registry.Errorf(registry.CodeDenied, "a page of another origin sent this request; changes are taken from this origin and from programs only")
+	}
+	actor, err := h.auth.Authenticate(r)
+	if err != nil {
+		return err
+	}
+	route, rest, err := h.find(r.Method, r.URL.EscapedPath())
+	if err != nil {
+		return err
+	}
+	c := &call{Request: r, actor: actor, rest: rest}
+	if strings.HasPrefix(route.url, apiPrefix) {
+		if err := c.known(route.query); err != nil {
+			return err
+		}
+	}
+	return route.serve(w, c)
+}
+
+// response remembers whether the answer has begun: from then on an error cannot be told, only the connection be cut.
+type response struct {
+	http.ResponseWriter
+	begun bool
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (w *response) WriteHeader(status int) {
+	w.begun = w.begun || status >= http.StatusOK
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements [http.ResponseWriter].
+func (w *response) Write(b []byte) (int, error) {
+	w.begun = true
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap serves [http.ResponseController].
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,100 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+// childrenView is a page of children. Next is the cursor of the next page; there is none at the end.
+type childrenView struct {
+	Path    registry.Path  `json:"path"`
+	Entries []resourceView `json:"entries"`
+	Next    string         `json:"next,omitempty"`
+}
+
+// getChildren gives a page of a collection's children, sorted by name.
+func (h *handler) getChildren(w http.ResponseWriter, c *call) error {
+	p, err := c.target()
+	if err != nil {
+		return err
+	}
+	limit, err := c.number("limit", 1, registry.MaxPageSize)
+	if err != nil {
+		return err
+	}
+	fresh, err := c.freshness()
+	if err != nil {
+		return err
+	}
+	page, err := h.service.List(c.Context(), c.actor, p, c.URL.Query().Get("cursor"), int(limit), fresh)
+	if err != nil {
+		return err
+	}
+	v := childrenView{Path: p, Entries: make([]resourceView, 0, len(page.Entries)), Next: page.Next}
+	for _, r := range page.Entries {
+		v.Entries = append(v.Entries, viewResource(r))
+	}
+	// No entity tag: the children's own states change without the collection's.
+	setSeq(w.Header(), page.Parent.Seq)
+	return writeJSON(w, http.StatusOK, v)
+}
+
+// versionsView is a page of versions. Next is what to pass as before for the next page; there is none at the end.
+type versionsView struct {
+	Path     registry.Path `json:"path"`
+	Versions []versionView `json:"versions"`
+	Next     int64         `json:"next,omitempty"`
+}
+
+// getVersions gives a page of versions, newest first.
+func (h *handler) getVersions(w http.ResponseWriter, c *call) error {
+	p, err := c.target()
+	if err != nil {
+		return err
+	}
+	before, err := c.number("before", 1, unlimited)
+	if err != nil {
+		return err
+	}
+	limit, err := c.number("limit", 1, registry.MaxPageSize)
+	if err != nil {
+		return err
+	}
+	fresh, err := c.freshness()
+	if err != nil {
+		return err
+	}
+	page, err := h.service.Versions(c.Context(), c.actor, p, before, int(limit), fresh)
+	if err != nil {
+		return err
+	}
+	v := versionsView{Path: p, Versions: make([]versionView, 0, len(page.Versions)), Next: page.Next}
+	for _, version := range page.Versions {
+		v.Versions = append(v.Versions, viewVersion(version))
+	}
+	setState(w.Header(), page.Resource)
+	return writeUnlessKnown(w, c, v)
+}
+
+// mountView is one row of the table of mounts.
+type mountView struct {
+	Path       registry.Path `json:"path"`
+	Store      string        `json:"store"`
+	TargetPath registry.Path `json:"target_path"`
+	ReadOnly   bool          `json:"read_only"`
+}
+
+// getMounts gives the table of mounts of this node.
+func (h *handler) getMounts(w http.ResponseWriter, _ *call) error {
+	views := []mountView{}
+	for _, m := range h.service.Mounts().All() {
+		views = append(views, mountView{Path: m.Path, Store: m.Store.Name(), TargetPath: m.Target, ReadOnly: m.ReadOnly})
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"mounts": views})
+}
+
+// whoami tells as whom the request was made.
+func (h *handler) whoami(w http.ResponseWriter, c *call) error {
+	return writeJSON(w, http.StatusOK, map[string]any{"user": c.actor.User, "id": c.actor.UserID.String()})
+}

@@ -1,0 +1,94 @@
+package httpapi
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+// The URL spaces of this door.
+const (
+	apiPrefix       = "/api/v1/"
+	compatPrefix    = "/resource/1.0.0/"
+	permalinkPrefix = "/registry/resource"
+
+	contentURL  = apiPrefix + "content"
+	resourceURL = apiPrefix + "resource"
+	artifactURL = compatPrefix + "artifact"
+)
+
+// route is one operation: a method on a URL, or, when the URL ends in "/{path}", on the URL of every resource below it.
+type route struct {
+	method string
+	url    string
+	serve  func(http.ResponseWriter, *call) error
+	query  []string // the parameters it knows
+}
+
+// table is the whole URL map. HEAD is served by GET, whose body then goes nowhere.
+func (h *handler) table() []route {
+	version, page := []string{"version"}, []string{"cursor", "limit"}
+	return []route{
+		{"GET", contentURL + "/{path}", h.getContent, version},
+		{"PUT", contentURL + "/{path}", h.putContent, nil},
+		{"DELETE", contentURL + "/{path}", h.deleteContent, nil},
+
+		{"GET", resourceURL + "/{path}", h.getResource, version},
+		{"PUT", resourceURL + "/{path}", h.putCollection, nil},
+		{"PATCH", resourceURL + "/{path}", h.patchResource, nil},
+		{"DELETE", resourceURL + "/{path}", h.deleteResource, nil},
+
+		{"GET", "/api/v1/properties/{path}", h.getProperties, version},
+		{"PUT", "/api/v1/properties/{path}", h.putProperties, nil},
+
+		{"GET", "/api/v1/children/{path}", h.getChildren, page},
+		{"GET", "/api/v1/versions/{path}", h.getVersions, []string{"before", "limit"}},
+		{"POST", "/api/v1/restore/{path}", h.restore, nil},
+
+		{"GET", "/api/v1/mounts", h.getMounts, nil},
+		{"GET", "/api/v1/whoami", h.whoami, nil},
+		{"GET", "/api/v1/openapi.json", h.getDocument, nil},
+
+		{"GET", artifactURL + "/{path}", h.getArtifact, version},
+		{"PUT", artifactURL + "/{path}", h.putArtifact, nil},
+		{"DELETE", artifactURL + "/{path}", h.deleteArtifact, nil},
+
+		{"GET", permalinkPrefix + "/{path}", h.getPermalink, version},
+	}
+}
+
+// match tells whether the route serves an escaped URL path, and what follows the operation in it, still escaped.
+func (t route) match(escaped string) (rest string, ok bool) {
+	prefix, below := strings.CutSuffix(t.url, "/{path}")
+	if !below {
+		return "", escaped == t.url
+	}
+	rest, ok = strings.CutPrefix(escaped, prefix)
+	return strings.TrimPrefix(rest, "/"), ok && (rest == "" || rest[0] == '/')
+}
+
+// find picks the route of a request. It is done by hand since [http.ServeMux] cleans paths and redirects before a handler sees them.
+func (h *handler) find(method, escaped string) (route, string, error) {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	var allow []string
+	for _, t := range h.routes {
+		rest, ok := t.match(escaped)
+		switch {
+		case ok && t.method == method:
+			return t, rest, nil
+		case ok && t.method == http.MethodGet:
+			allow = append(allow, http.MethodGet, http.MethodHead)
+		case ok:
+			allow = append(allow, t.method)
+		}
+	}
+	if len(allow) == 0 {
+		return route{}, "", registry.Errorf(registry.CodeNotFound, "no operation has this URL; %sopenapi.json describes those there are", apiPrefix)
+	}
+	slices.Sort(allow)
+	return route{}, "", methodNotAllowed(allow)
+}

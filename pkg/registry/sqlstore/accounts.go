@@ -1,0 +1,209 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+// Accounts and sessions change through the same log as the tree, so what memory holds of them is as exact: a sign-out on one node ends the
+// session on all of them with its next request.
+
+const (
+	userColumns  = "a.id, a.name, a.password, a.disabled, a.created_us"
+	userByName   = "SELECT " + headColumns + ", " + userColumns + " FROM store_head h JOIN account a ON a.name = ? WHERE h.id = 1"
+	userByID     = "SELECT " + headColumns + ", " + userColumns + " FROM store_head h JOIN account a ON a.id = ? WHERE h.id = 1"
+	sessionQuery = "SELECT " + headColumns + ", x.account, x.created_us, x.expires_us FROM store_head h JOIN session x ON x.token = ? WHERE h.id = 1"
+)
+
+// userRow receives userColumns.
+type userRow struct {
+	id, name, password  []byte
+	disabled, createdUS int64
+}
+
+func (r *userRow) dest() []any {
+	return []any{&r.id, &r.name, &r.password, &r.disabled, &r.createdUS}
+}
+
+func (r *userRow) user() registry.User {
+	return registry.User{
+		ID: toID(r.id), Name: string(r.name), Password: string(r.password), Disabled: r.disabled != 0, CreatedAt: toTime(r.createdUS),
+	}
+}
+
+// UserByName finds an account by its exact name; CodeNotFound when there is none.
+func (s *Store) UserByName(ctx context.Context, name string) (registry.User, error) {
+	if err := s.refresh(ctx); err != nil {
+		return registry.User{}, err
+	}
+	id, ok := lookup(s.mem, s.mem.names, accountName(name))
+	if ok {
+		// The account may be gone from memory meanwhile; then the database is asked by name.
+		if u, ok := lookup(s.mem, s.mem.users, id); ok && u.Name == name {
+			s.metrics.looked("user", true)
+			return u, nil
+		}
+	}
+	return s.readUser(ctx, userByName, []byte(name), "there is no user "+name)
+}
+
+// UserByID finds an account; CodeNotFound when there is none.
+func (s *Store) UserByID(ctx context.Context, id registry.ID) (registry.User, error) {
+	if err := s.refresh(ctx); err != nil {
+		return registry.User{}, err
+	}
+	if u, ok := lookup(s.mem, s.mem.users, id); ok {
+		s.metrics.looked("user", true)
+		return u, nil
+	}
+	return s.readUser(ctx, userByID, id[:], "there is no user with the id "+id.String())
+}
+
+func (s *Store) readUser(ctx context.Context, query string, key []byte, missing string) (registry.User, error) {
+	s.metrics.looked("user", false)
+	var head headRow
+	var row userRow
+	err := s.retryRead(ctx, func() error {
+		return s.read.one(ctx, "user", query, []any{key}, append(head.dest(), row.dest()...)...)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return registry.User{}, registry.Errorf(registry.CodeNotFound, "%s", missing)
+	}
+	if err != nil {
+		return registry.User{}, s.fail("read an account", err)
+	}
+	u := row.user()
+	s.mem.fill(head.snapshot(), []any{accountName(u.Name), u.ID}, func() {
+		s.mem.users.put(u.ID, u)
+		s.mem.names.put(accountName(u.Name), u.ID)
+	})
+	return u, nil
+}
+
+// CreateUser makes an account with a new id; CodeConflict when the name is taken.
+func (s *Store) CreateUser(ctx context.Context, u registry.User) (registry.User, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return registry.User{}, fmt.Errorf("make an id: %w", err)
+	}
+	u.ID = registry.ID(id)
+	if u.CreatedAt.IsZero() {
+		u.CreatedAt = s.now()
+	}
+	u.CreatedAt = toTime(toMicros(u.CreatedAt))
+	disabled := 0
+	if u.Disabled {
+		disabled = 1
+	}
+	_, err = s.update(ctx, s.systemOp(), func(o *operation) error {
+		var n int
+		if err := o.tx.one(o.ctx, "user", "SELECT COUNT(*) FROM account WHERE name = ?", []any{[]byte(u.Name)}, &n); err != nil {
+			return o.broken(err)
+		}
+		if n > 0 {
+			return registry.Errorf(registry.CodeConflict, "the user %s exists already", u.Name)
+		}
+		return o.direct(item{act: actUser, node: u.ID, name: u.Name},
+			"INSERT INTO account (id, name, password, disabled, created_us) VALUES (?, ?, ?, ?, ?)",
+			u.ID[:], []byte(u.Name), []byte(u.Password), disabled, toMicros(u.CreatedAt))
+	})
+	return u, err
+}
+
+// SetPassword replaces the password hash of an account; CodeNotFound when there is none with that id.
+func (s *Store) SetPassword(ctx context.Context, id registry.ID, phc string) error {
+	_, err := s.update(ctx, s.systemOp(), func(o *operation) error {
+		var name []byte
+		err := o.tx.one(o.ctx, "user", "SELECT name FROM account WHERE id = ?", []any{id[:]}, &name)
+		if errors.Is(err, sql.ErrNoRows) {
+			return registry.Errorf(registry.CodeNotFound, "there is no user with the id %s", id)
+		}
+		if err != nil {
+			return o.broken(err)
+		}
+		return o.direct(item{act: actUser, node: id, name: string(name)}, "UPDATE account SET password = ? WHERE id = ?", []byte(phc), id[:])
+	})
+	return err
+}
+
+// CreateSession stores a session.
+func (s *Store) CreateSession(ctx context.Context, x registry.Session) error {
+	_, err := s.update(ctx, s.systemOp(), func(o *operation) error {
+		return o.direct(item{act: actSession, node: x.User, name: string(x.Token[:])},
+			"INSERT INTO session (token, account, created_us, expires_us) VALUES (?, ?, ?, ?)",
+			x.Token[:], x.User[:], toMicros(x.CreatedAt), toMicros(x.ExpiresAt))
+	})
+	return err
+}
+
+// DeleteSession ends a session, on every node; one that is not there is fine.
+func (s *Store) DeleteSession(ctx context.Context, token registry.Hash) error {
+	_, err := s.update(ctx, s.systemOp(), func(o *operation) error {
+		return o.direct(item{act: actSession, name: string(token[:])}, "DELETE FROM session WHERE token = ?", token[:])
+	})
+	return err
+}
+
+// SessionByToken finds a session that has not expired; CodeNotFound when there is none.
+func (s *Store) SessionByToken(ctx context.Context, token registry.Hash) (registry.Session, error) {
+	if err := s.refresh(ctx); err != nil {
+		return registry.Session{}, err
+	}
+	x, ok := lookup(s.mem, s.mem.sessions, token)
+	s.metrics.looked("session", ok)
+	if !ok {
+		var err error
+		if x, err = s.readSession(ctx, token); err != nil {
+			return registry.Session{}, err
+		}
+	}
+	if !s.now().Before(x.ExpiresAt) {
+		return registry.Session{}, noSession()
+	}
+	return x, nil
+}
+
+func (s *Store) readSession(ctx context.Context, token registry.Hash) (registry.Session, error) {
+	var head headRow
+	var account []byte
+	var createdUS, expiresUS int64
+	err := s.retryRead(ctx, func() error {
+		return s.read.one(ctx, "session", sessionQuery, []any{token[:]}, append(head.dest(), &account, &createdUS, &expiresUS)...)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return registry.Session{}, noSession()
+	}
+	if err != nil {
+		return registry.Session{}, s.fail("read a session", err)
+	}
+	x := registry.Session{Token: token, User: toID(account), CreatedAt: toTime(createdUS), ExpiresAt: toTime(expiresUS)}
+	s.mem.fill(head.snapshot(), []any{token}, func() { s.mem.sessions.put(token, x) })
+	return x, nil
+}
+
+func noSession() error {
+	return registry.Errorf(registry.CodeNotFound, "there is no such session, or it has expired")
+}
+
+func (s *Store) systemOp() registry.Op {
+	return registry.Op{Actor: registry.Actor{User: "system"}, At: s.now()}
+}
+
+// direct sends a statement at once, as the last thing that the operation does: a failure breaks the unit, so nothing half-done stays. When it
+// changed no row the operation has touched nothing.
+func (o *operation) direct(i item, query string, args ...any) error {
+	n, err := o.tx.exec(o.ctx, "write_account", query, args...)
+	if err != nil {
+		return o.broken(err)
+	}
+	if n > 0 {
+		o.touch(i)
+	}
+	return nil
+}

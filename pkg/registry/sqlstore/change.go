@@ -1,0 +1,150 @@
+package sqlstore
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+// The changes of an operation. Each notes the new state in the operation's layer and what it touched; flush.go writes it.
+
+// Create implements [registry.Tx].
+func (o *operation) Create(parent registry.Resource, name string, kind registry.Kind, d registry.Draft) (registry.Resource, error) {
+	up, err := o.node(parent.ID)
+	if err != nil {
+		return registry.Resource{}, err
+	}
+	if up.Kind != registry.KindCollection || up.parent == trashID {
+		return registry.Resource{}, registry.Errorf(registry.CodeConflict, "%s is not a collection", parent.Path)
+	}
+	k := dirent{up.ID, name}
+	_, taken, err := o.child(up.ID, []string{name}, name)
+	if err != nil {
+		return registry.Resource{}, err
+	}
+	if taken {
+		return registry.Resource{}, registry.Errorf(registry.CodeConflict, "%s exists already", child(parent.Path, name))
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return registry.Resource{}, fmt.Errorf("make an id: %w", err)
+	}
+	n := node{parent: up.ID, name: name}
+	n.ID, n.Kind, n.Gen = registry.ID(id), kind, 0
+	n.CreatedAt, n.CreatedBy = o.at(), o.op.Actor.User
+	o.created = append(o.created, n.ID)
+	if err := o.revise(&n, d); err != nil {
+		return registry.Resource{}, err
+	}
+	o.own.dirents[k] = n.ID
+	up.Gen++
+	o.put(up)
+	o.touch(item{actCreate, n.ID, n.Version, up.ID, name})
+	return n.at(child(parent.Path, name), o.store.name, o.head.seq), nil
+}
+
+// Revise implements [registry.Tx].
+func (o *operation) Revise(r registry.Resource, d registry.Draft) (registry.Resource, error) {
+	n, err := o.node(r.ID)
+	if err != nil {
+		return registry.Resource{}, err
+	}
+	if n.parent == trashID {
+		return registry.Resource{}, notFound(r.Path)
+	}
+	if err := o.revise(&n, d); err != nil {
+		return registry.Resource{}, err
+	}
+	o.touch(item{actRevise, n.ID, n.Version, n.parent, n.name})
+	return n.at(r.Path, o.store.name, o.head.seq), nil
+}
+
+// Trash implements [registry.Tx]. One row moves, however much lies below it: nothing leads there any more.
+func (o *operation) Trash(r registry.Resource) error {
+	n, err := o.node(r.ID)
+	if err != nil {
+		return err
+	}
+	switch {
+	case n.ID == rootID:
+		return registry.Errorf(registry.CodeConflict, "the root of a store cannot be deleted")
+	case n.parent == trashID:
+		return notFound(r.Path)
+	}
+	up, err := o.node(n.parent)
+	if err != nil {
+		return err
+	}
+	o.touch(item{actTrash, n.ID, n.Version, n.parent, n.name})
+	o.own.dirents[dirent{n.parent, n.name}] = registry.ID{}
+	up.Gen++
+	o.put(up)
+	n.parent, n.name = trashID, n.ID.String()
+	n.Gen++
+	o.put(n)
+	return nil
+}
+
+// revise makes d the next version of n.
+func (o *operation) revise(n *node, d registry.Draft) error {
+	data, sum, err := encodeMeta(d.Meta)
+	if err != nil {
+		return fmt.Errorf("encode metadata: %w", err)
+	}
+	if err := o.content(d); err != nil {
+		return err
+	}
+	n.Version++
+	n.Gen++
+	n.Meta, n.metaSum, n.Hash, n.Size = d.Meta, sum, d.Hash, d.Size
+	n.UpdatedAt, n.UpdatedBy = o.at(), o.op.Actor.User
+	v := registry.Version{
+		Resource: n.ID, Number: n.Version, Meta: n.Meta, Size: n.Size, Hash: n.Hash, CreatedAt: n.UpdatedAt, CreatedBy: n.UpdatedBy,
+	}
+	o.own.versions[versionKey{n.ID, n.Version}] = v
+	o.versions = append(o.versions, versionDraft{Version: v, metaSum: sum})
+	if _, has := lookup(o.store.mem, o.store.mem.metas, sum); !has || !o.warm {
+		o.metas[sum] = data
+		o.size += len(data)
+	}
+	o.put(*n)
+	return nil
+}
+
+// content takes over the content of a draft.
+func (o *operation) content(d registry.Draft) error {
+	if d.Staged == nil {
+		return nil
+	}
+	g, ok := d.Staged.(*staged)
+	if !ok || g.store != o.store {
+		return fmt.Errorf("store %s: the content was staged by another store", o.store.name)
+	}
+	if g.hash != d.Hash || g.size != d.Size {
+		return fmt.Errorf("store %s: the draft names another content than the staged one", o.store.name)
+	}
+	o.blobs = append(o.blobs, g)
+	o.size += len(g.small)
+	return nil
+}
+
+func (o *operation) put(n node) {
+	o.own.nodes[n.ID] = n
+	for _, id := range o.changed {
+		if id == n.ID {
+			return
+		}
+	}
+	o.changed = append(o.changed, n.ID)
+}
+
+func (o *operation) touch(i item) {
+	o.items = append(o.items, i)
+	o.size += len(i.name) + 100
+}
+
+// at is the time of the operation as the database keeps it.
+func (o *operation) at() time.Time { return toTime(toMicros(o.op.At)) }

@@ -1,0 +1,88 @@
+package sqlstore
+
+import (
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+// Config says which database a [Store] is and how it is used. Name and DSN are required; every other zero value means its default.
+type Config struct {
+	// Name is the store's name in the configuration; it labels metrics and positions of the change log.
+	Name string
+	// DSN is "sqlite:PATH" or "mysql:USER:PASSWORD@tcp(HOST:PORT)/DATABASE", the latter with the parameters of go-sql-driver/mysql.
+	DSN string
+
+	Logger     *slog.Logger          // default: discards
+	Registerer prometheus.Registerer // default: metrics are kept but not exposed
+
+	PoolSize     int           // connections for reads; default 16
+	ContentChunk int           // bytes of one piece of a large content; default 1 MiB
+	CacheBytes   int64         // memory for contents up to 64 KiB; default 64 MiB. Rows have as much again.
+	ConnectWait  time.Duration // how long Open keeps trying to reach the database; default: one try
+	Now          func() time.Time
+}
+
+const (
+	defaultPoolSize     = 16
+	defaultContentChunk = 1 << 20
+	defaultCacheBytes   = 64 << 20
+	minContentChunk     = 2 * smallContent
+	maxContentChunk     = 4 << 20 // escaped in a statement it may double, and servers take 16 MiB by default
+)
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Name == "" {
+		return c, registry.Errorf(registry.CodeInvalid, "store: name is empty; give the store a name")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.PoolSize <= 0 {
+		c.PoolSize = defaultPoolSize
+	}
+	if c.CacheBytes <= 0 {
+		c.CacheBytes = defaultCacheBytes
+	}
+	switch {
+	case c.ContentChunk == 0:
+		c.ContentChunk = defaultContentChunk
+	case c.ContentChunk < minContentChunk || c.ContentChunk > maxContentChunk:
+		return c, registry.Errorf(registry.CodeInvalid, "store %s: content chunk is %d bytes; it must be from %d to %d",
+			c.Name, c.ContentChunk, minContentChunk, maxContentChunk)
+	}
+	return c, nil
+}
+
+// backend opens the database that the DSN names.
+func (c Config) backend() (*backend, error) {
+	scheme, rest, ok := strings.Cut(c.DSN, ":")
+	switch {
+	case ok && scheme == "sqlite":
+		return sqliteBackend(c, rest)
+	case ok && scheme == "mysql":
+		cfg, err := mysql.ParseDSN(rest)
+		if err != nil {
+			return nil, registry.Errorf(registry.CodeInvalid, "store %s: the database address after \"mysql:\" cannot be read (%v); "+
+				"write it as mysql:USER:PASSWORD@tcp(HOST:PORT)/DATABASE", c.Name, err)
+		}
+		return mysqlBackend(c, cfg)
+	}
+	return nil, registry.Errorf(registry.CodeInvalid, "store %s: the database address begins with %q; it must be sqlite:PATH or "+
+		"mysql:USER:PASSWORD@tcp(HOST:PORT)/DATABASE", c.Name, firstBytes(scheme, 20))
+}
+
+func firstBytes(s string, n int) string {
+	if len(s) > n {
+		return s[:n] + "…"
+	}
+	return s
+}

@@ -1,0 +1,78 @@
+package sqlstore
+
+import (
+	"database/sql"
+	"io/fs"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/regent-registry/regent/migrations"
+)
+
+// dialect is every difference between the kinds of databases, as named fragments of SQL; each query is otherwise written once.
+type dialect struct {
+	name       string // also the driver's name, for sqlx
+	goose      goose.Dialect
+	migrations func() fs.FS
+
+	forUpdate string // ends a SELECT that locks the rows it reads
+	byName    string // follows the table node: take the index on (parent, name), for keyset pages
+	snapshot  *sql.TxOptions
+
+	// onConflict ends an INSERT whose row may be there already, by its key: the listed columns take the new values; none leave it as it is.
+	onConflict func(key string, columns ...string) string
+
+	maxRows int // rows of one INSERT
+
+	version string                      // asks the server for its version
+	product func(version string) string // and says what that means
+}
+
+var mysqlDialect = &dialect{
+	name:       "mysql",
+	goose:      goose.DialectMySQL,
+	migrations: migrations.MySQL,
+	forUpdate:  " FOR UPDATE",
+	// Without the hint MariaDB walks from the first child to the page (measured: 24 ms instead of 1.4 ms in the middle of 200,000).
+	byName:   " FORCE INDEX (u_name)",
+	snapshot: &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
+	onConflict: func(key string, columns ...string) string {
+		if len(columns) == 0 {
+			// Not INSERT IGNORE: that turns every error, a cut value too, into a warning.
+			return " ON DUPLICATE KEY UPDATE " + key + " = " + key
+		}
+		return " ON DUPLICATE KEY UPDATE " + assignments(columns, func(c string) string { return "VALUES(" + c + ")" })
+	},
+	maxRows: 500,
+	version: "SELECT VERSION()",
+	product: mysqlProduct,
+}
+
+var sqliteDialect = &dialect{
+	name:       "sqlite",
+	goose:      goose.DialectSQLite3,
+	migrations: migrations.SQLite,
+	byName:     " INDEXED BY u_name",
+	snapshot:   &sql.TxOptions{ReadOnly: true},
+	onConflict: func(key string, columns ...string) string {
+		if len(columns) == 0 {
+			return " ON CONFLICT (" + key + ") DO NOTHING"
+		}
+		return " ON CONFLICT (" + key + ") DO UPDATE SET " + assignments(columns, func(c string) string { return "excluded." + c })
+	},
+	maxRows: 500, // times at most 8 columns: far below the 32,766 variables of a statement
+	version: "SELECT sqlite_version()",
+	product: func(version string) string { return "SQLite " + version },
+}
+
+func assignments(columns []string, value func(string) string) string {
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = c + " = " + value(c)
+	}
+	return strings.Join(list, ", ")
+}
+
+// placeholders gives "?,?,…" for n values.
+func placeholders(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }

@@ -1,0 +1,242 @@
+package sqlstore
+
+import (
+	"sync"
+
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+// snapshot is a state of the database: a position of its change log with the tag of the transaction that wrote it.
+type snapshot struct {
+	seq   int64
+	tag   [16]byte
+	epoch [16]byte
+}
+
+// act is what an operation did, in the change log. The numbers are those in the database.
+type act uint8
+
+const (
+	actCreate  act = 1
+	actRevise  act = 2
+	actTrash   act = 3
+	actUser    act = 4 // node: the account; name: its name
+	actSession act = 5 // node: the account; name: the token's hash
+)
+
+// item is one thing that an operation touched.
+type item struct {
+	act    act
+	node   registry.ID
+	n      int64
+	parent registry.ID
+	name   string
+}
+
+// touches tells whether the item changes what a row of k says.
+func (i item) touches(k any) bool {
+	switch k := k.(type) {
+	case dirent:
+		return (i.act == actCreate || i.act == actTrash) && i.parent == k.parent && i.name == k.name
+	case registry.ID: // of a node or an account
+		return i.node == k || (i.act == actCreate || i.act == actTrash) && i.parent == k
+	case accountName:
+		return i.act == actUser && i.name == string(k)
+	case registry.Hash: // of a session's token
+		return i.act == actSession && i.name == string(k[:])
+	}
+	return true
+}
+
+// step is one operation of the change log as the cursor passed it.
+type step struct {
+	seq   int64
+	tag   [16]byte
+	items []item
+}
+
+// accountName keys accounts by name.
+type accountName string
+
+// memory holds rows exactly as they are in the database at the cursor. Safe for concurrent use.
+//
+// The steps that the cursor took last are kept: a row that was read at an earlier point of the log is still good if no later step touched it.
+// A row read at a point that is not among them, also one ahead of the cursor, is not taken.
+type memory struct {
+	mu     sync.Mutex
+	valid  bool     // the cursor is somewhere
+	cursor snapshot // the last of steps
+	steps  []step   // one after the other, without gaps
+	items  int      // of all steps
+
+	dirents  *cache[dirent, registry.ID]
+	nodes    *cache[registry.ID, node]
+	versions *cache[versionKey, registry.Version]
+	metas    *cache[registry.Hash, struct{}] // metadata that the database has
+	blobs    *cache[registry.Hash, []byte]
+	users    *cache[registry.ID, registry.User]
+	names    *cache[accountName, registry.ID]
+	sessions *cache[registry.Hash, registry.Session]
+}
+
+const (
+	maxSteps = 512
+	maxItems = 4096
+)
+
+func newMemory(bytes int64) *memory {
+	const entry = 150 // bytes of map and list per entry, about
+	return &memory{
+		dirents: newCache(bytes/4, func(k dirent, _ registry.ID) int64 { return entry + int64(len(k.name)) }),
+		nodes:   newCache(bytes/2, func(_ registry.ID, n node) int64 { return 2*entry + int64(len(n.name)) + metaWeight(n.Meta) }),
+		versions: newCache(bytes/4, func(_ versionKey, v registry.Version) int64 {
+			return 2*entry + metaWeight(v.Meta)
+		}),
+		metas:    newCache(1<<20, func(registry.Hash, struct{}) int64 { return entry }),
+		blobs:    newCache(bytes, func(_ registry.Hash, b []byte) int64 { return entry + int64(len(b)) }),
+		users:    newCache(4<<20, func(_ registry.ID, u registry.User) int64 { return entry + int64(len(u.Name)+len(u.Password)) }),
+		names:    newCache(4<<20, func(k accountName, _ registry.ID) int64 { return entry + int64(len(k)) }),
+		sessions: newCache(8<<20, func(registry.Hash, registry.Session) int64 { return 2 * entry }),
+	}
+}
+
+func metaWeight(m registry.Meta) int64 {
+	w := len(m.MediaType) + len(m.Description)
+	for name, list := range m.Properties {
+		w += 64 + len(name)
+		for _, v := range list {
+			w += 16 + len(v)
+		}
+	}
+	return int64(w)
+}
+
+// at gives the cursor.
+func (m *memory) at() (snapshot, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.cursor, m.valid
+}
+
+// reset drops everything and sets the cursor.
+func (m *memory) reset(to snapshot) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dirents.clear()
+	m.nodes.clear()
+	m.versions.clear()
+	m.metas.clear()
+	m.blobs.clear()
+	m.users.clear()
+	m.names.clear()
+	m.sessions.clear()
+	m.cursor, m.valid, m.items = to, true, 0
+	m.steps = []step{{seq: to.seq, tag: to.tag}}
+}
+
+// advance moves the cursor over steps, which must follow from. It does nothing, and tells false, when the cursor is elsewhere by now. then, when
+// not nil, runs at the new cursor, still under the lock.
+func (m *memory) advance(from snapshot, steps []step, then func()) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.valid || m.cursor != from || len(steps) == 0 {
+		return false
+	}
+	for _, s := range steps {
+		for _, i := range s.items {
+			m.evict(i)
+		}
+		m.items += len(s.items)
+	}
+	last := steps[len(steps)-1]
+	m.cursor.seq, m.cursor.tag = last.seq, last.tag
+	m.steps = append(m.steps, steps...)
+	m.forget()
+	if then != nil {
+		then()
+	}
+	return true
+}
+
+// forget drops the oldest half of the steps when there are too many.
+func (m *memory) forget() {
+	if len(m.steps) <= maxSteps && m.items <= maxItems {
+		return
+	}
+	drop := 0
+	for len(m.steps)-drop > 1 && (len(m.steps)-drop > maxSteps/2 || m.items > maxItems/2) {
+		m.items -= len(m.steps[drop].items)
+		drop++
+	}
+	m.steps = append([]step(nil), m.steps[drop:]...)
+}
+
+func (m *memory) evict(i item) {
+	switch i.act {
+	case actCreate, actTrash:
+		m.dirents.drop(dirent{i.parent, i.name})
+		m.nodes.drop(i.parent)
+		m.nodes.drop(i.node)
+	case actRevise:
+		m.nodes.drop(i.node)
+	case actUser:
+		m.users.drop(i.node)
+		m.names.drop(accountName(i.name))
+	case actSession:
+		m.sessions.drop(toHash([]byte(i.name)))
+	}
+}
+
+// fill runs put if rows with the given keys, read in the snapshot, are still what they were then at the cursor.
+func (m *memory) fill(read snapshot, keys []any, put func()) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.valid || m.cursor.epoch != read.epoch || len(m.steps) == 0 {
+		return false
+	}
+	i := read.seq - m.steps[0].seq
+	if i < 0 || i >= int64(len(m.steps)) || m.steps[i].tag != read.tag {
+		return false
+	}
+	for _, s := range m.steps[i+1:] {
+		for _, it := range s.items {
+			for _, k := range keys {
+				if it.touches(k) {
+					return false
+				}
+			}
+		}
+	}
+	put()
+	return true
+}
+
+// resource walks from the root to p; false when a part of the way is not in memory. The answer is the state at the cursor.
+func (m *memory) resource(p registry.Path) (node, snapshot, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	id := rootID
+	for _, name := range p.Names() {
+		child, ok := m.dirents.get(dirent{id, name})
+		if !ok {
+			return node{}, snapshot{}, false
+		}
+		id = child
+	}
+	n, ok := m.nodes.get(id)
+	return n, m.cursor, ok && m.valid
+}
+
+// lookup reads one cache under the lock of m.
+func lookup[K comparable, V any](m *memory, c *cache[K, V], k K) (V, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return c.get(k)
+}
+
+// keep writes one cache under the lock of m: for what never changes.
+func keep[K comparable, V any](m *memory, c *cache[K, V], k K, v V) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c.put(k, v)
+}

@@ -1,0 +1,88 @@
+package sqlstore
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are the store's counters. All carry the label store.
+type metrics struct {
+	sent atomic.Int64 // statements, for tests that count them
+
+	statements *prometheus.CounterVec
+	seconds    *prometheus.HistogramVec
+	checks     prometheus.Counter
+	waiters    prometheus.Counter
+	cache      *prometheus.CounterVec
+	groups     prometheus.Counter
+	commits    prometheus.Counter
+	retries    *prometheus.CounterVec
+
+	registered prometheus.Registerer
+}
+
+func newMetrics(store string, to prometheus.Registerer) (*metrics, error) {
+	label := prometheus.Labels{"store": store}
+	counter := func(name, help string) prometheus.CounterOpts {
+		return prometheus.CounterOpts{Name: name, Help: help, ConstLabels: label}
+	}
+	m := &metrics{
+		statements: prometheus.NewCounterVec(counter("registry_store_statements_total", "SQL statements sent to the database."), []string{"op"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "registry_store_statement_duration_seconds", Help: "Time until a statement was answered and read.", ConstLabels: label,
+			Buckets: []float64{.0001, .0003, .001, .003, .01, .03, .1, .3, 1, 3, 10},
+		}, []string{"op"}),
+		checks:  prometheus.NewCounter(counter("registry_store_head_checks_total", "Queries of the head of the change log.")),
+		waiters: prometheus.NewCounter(counter("registry_store_head_waiters_total", "Reads that waited for a query of the head.")),
+		cache: prometheus.NewCounterVec(counter("registry_cache_requests_total", "Look-ups in memory, by what was looked up and whether it was there."),
+			[]string{"cache", "result"}),
+		groups:  prometheus.NewCounter(counter("registry_store_commit_groups_total", "Transactions that committed changes.")),
+		commits: prometheus.NewCounter(counter("registry_store_commits_total", "Changes committed, several in one transaction counted each.")),
+		retries: prometheus.NewCounterVec(counter("registry_store_retries_total", "Transactions that were run again, by reason."), []string{"reason"}),
+	}
+	if to == nil {
+		return m, nil
+	}
+	m.registered = to
+	var errs []error
+	for _, c := range m.all() {
+		errs = append(errs, to.Register(c))
+	}
+	if err := errors.Join(errs...); err != nil {
+		m.close()
+		return nil, err
+	}
+	return m, nil
+}
+
+func (m *metrics) all() []prometheus.Collector {
+	return []prometheus.Collector{m.statements, m.seconds, m.checks, m.waiters, m.cache, m.groups, m.commits, m.retries}
+}
+
+// close takes the metrics back from where they were registered.
+func (m *metrics) close() {
+	if m.registered == nil {
+		return
+	}
+	for _, c := range m.all() {
+		m.registered.Unregister(c)
+	}
+}
+
+// statement counts one statement that began at start.
+func (m *metrics) statement(op string, start time.Time) {
+	m.sent.Add(1)
+	m.statements.WithLabelValues(op).Inc()
+	m.seconds.WithLabelValues(op).Observe(time.Since(start).Seconds())
+}
+
+func (m *metrics) looked(cache string, hit bool) {
+	result := "miss"
+	if hit {
+		result = "hit"
+	}
+	m.cache.WithLabelValues(cache, result).Inc()
+}

@@ -1,0 +1,59 @@
+package sqlstore
+
+import (
+	"database/sql"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"modernc.org/sqlite"
+
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+// sqliteBackend prepares the use of a database file. Several processes of one host may share it; it must lie on a local disk, since
+// write-ahead logging needs shared memory.
+func sqliteBackend(c Config, path string) (*backend, error) {
+	if path == "" || path == ":memory:" {
+		return nil, registry.Errorf(registry.CodeInvalid, "store %s: the database address %q names no file; write sqlite:PATH", c.Name, c.DSN)
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, registry.Errorf(registry.CodeInvalid, "store %s: path of the database file: %v", c.Name, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return nil, registry.Errorf(registry.CodeUnavailable, "store %s: folder of the database file: %v", c.Name, err)
+	}
+	return &backend{
+		dialect: sqliteDialect,
+		where:   path,
+		turn:    newWriteTurn(path),
+		open: func(kind poolKind, size int) (*sql.DB, error) {
+			connector, err := sqlite.NewConnector(sqliteURI(path, kind))
+			if err != nil {
+				return nil, err
+			}
+			db := sql.OpenDB(connector)
+			db.SetMaxOpenConns(size)
+			db.SetMaxIdleConns(size)
+			return db, nil
+		},
+	}, nil
+}
+
+// sqliteURI is the driver's name for the file with the settings of a connection. Only writers set the journal mode: it stays in the file, and setting it
+// needs a lock. FULL keeps the last commits through a power loss; the committer's grouping makes it cheap.
+func sqliteURI(path string, kind poolKind) string {
+	q := url.Values{
+		"_busy_timeout": {"5000"}, // for programs that do not know the write turn, such as sqlite3
+		"_synchronous":  {"FULL"},
+		"_dqs":          {"0"},
+	}
+	if kind == poolRead {
+		q.Set("_query_only", "1")
+	} else {
+		q.Set("_journal_mode", "WAL")
+		q.Set("_txlock", "immediate") // a deferred transaction that reads first fails at its first write when another one came between
+	}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
+}

@@ -1,0 +1,78 @@
+package sqlstore
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+const (
+	sweepEvery = time.Hour
+	// abandoned is the age from which pieces that nothing names are taken for those of a process that died. An upload that takes longer fails.
+	abandoned  = 24 * time.Hour
+	sweepBatch = 100
+)
+
+// sweepLoop removes what nobody uses any more: pieces of contents whose upload ended with its process, and sessions that have expired.
+func (s *Store) sweepLoop() {
+	for {
+		t := time.NewTimer(sweepEvery/2 + rand.N(sweepEvery)) //nolint:gosec // only so that nodes do not sweep at once
+		select {
+		case <-s.life.Done():
+			t.Stop()
+			return
+		case <-t.C:
+		}
+		if n, err := s.sweep(s.life); err != nil && s.life.Err() == nil {
+			s.log.Warn("sweep ended early", "removed", n, "error", err)
+		} else if n > 0 {
+			s.log.Info("removed abandoned uploads", "count", n)
+		}
+	}
+}
+
+// sweep removes abandoned pieces and expired sessions, and tells how many chunk sets it removed.
+func (s *Store) sweep(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+	defer cancel()
+	err := s.bulk.within(ctx, func(t *txn) error {
+		_, err := t.exec(ctx, "sweep", "DELETE FROM session WHERE expires_us < ?", toMicros(s.now()))
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	removed := 0
+	for {
+		sets, err := s.abandonedSets(ctx)
+		if err != nil || len(sets) == 0 {
+			return removed, err
+		}
+		for _, set := range sets {
+			dropped, err := s.dropPieces(ctx, set)
+			if err != nil {
+				return removed, err
+			}
+			if dropped {
+				removed++
+			}
+		}
+	}
+}
+
+func (s *Store) abandonedSets(ctx context.Context) ([]registry.ID, error) {
+	before := stagedBefore(s.now().Add(-abandoned))
+	var sets []registry.ID
+	err := s.read.each(ctx, "sweep", "SELECT chunk_set FROM staged WHERE chunk_set < ? ORDER BY chunk_set LIMIT ?", []any{before[:], sweepBatch},
+		func(rows *sqlx.Rows) error {
+			var set []byte
+			err := rows.Scan(&set)
+			sets = append(sets, toID(set))
+			return err
+		})
+	return sets, err
+}
