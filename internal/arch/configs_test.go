@@ -1,6 +1,7 @@
 package arch_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -22,6 +23,47 @@ func TestExampleConfigs_NameEveryKey(t *testing.T) {
 			if !strings.Contains(string(text), key+":") {
 				t.Errorf("configs/example/%s does not name the key %s", file, key)
 			}
+		}
+	}
+}
+
+// TestExampleConfigs_ShowTheDefaults: what the examples say of single values is what holds without a file. Lists and blocks by name are examples.
+func TestExampleConfigs_ShowTheDefaults(t *testing.T) {
+	t.Chdir("../..")
+	elbShown, _, err1 := elbd.LoadConfig("configs/example/elb.yaml", nil)
+	elbDefault, _, err2 := elbd.LoadConfig(noKeys(t), nil)
+	nodeShown, _, err3 := registryd.LoadConfig("configs/example/registry.yaml", nil)
+	nodeDefault, _, err4 := registryd.LoadConfig("", nil)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		t.Fatal(err)
+	}
+	compareValues(t, "elb.yaml", reflect.ValueOf(elbShown), reflect.ValueOf(elbDefault))
+	compareValues(t, "registry.yaml", reflect.ValueOf(nodeShown), reflect.ValueOf(nodeDefault))
+}
+
+// noKeys is the smallest file that the load balancer takes: it needs one service.
+func noKeys(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "elb.yaml")
+	text := "services: {a: {hosts: [a.localhost], domains: {a.domain: {members: [\"http://127.0.0.1:9001\"]}}}}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func compareValues(t *testing.T, where string, shown, standard reflect.Value) {
+	t.Helper()
+	switch shown.Kind() {
+	case reflect.Slice, reflect.Map, reflect.Pointer:
+	case reflect.Struct:
+		for i := range shown.NumField() {
+			name, _, _ := strings.Cut(shown.Type().Field(i).Tag.Get("yaml"), ",")
+			compareValues(t, where+": "+name, shown.Field(i), standard.Field(i))
+		}
+	default:
+		if !shown.Equal(standard) {
+			t.Errorf("configs/example/%s is %v; the default is %v", where, shown, standard)
 		}
 	}
 }

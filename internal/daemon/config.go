@@ -277,8 +277,9 @@ func describe(n *yaml.Node) string {
 		return "a block of keys"
 	case yaml.SequenceNode:
 		return "a list"
+	default:
+		return strconv.Quote(n.Value)
 	}
-	return strconv.Quote(n.Value)
 }
 
 func join(key, name string) string {
@@ -336,7 +337,7 @@ func editDistance(a, b string) int {
 
 // Flatten gives the errors that errors.Join put together, one for each line to print.
 func Flatten(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only a join at the top is taken apart
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}
 	}

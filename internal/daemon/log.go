@@ -39,7 +39,7 @@ func NewLogger(w io.Writer, c LogConfig) (*slog.Logger, error) {
 	case "json":
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})), nil
 	case "text":
-		return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: "2006-01-02 15:04:05.000", NoColor: !isTerminal(w)})), nil
+		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: "2006-01-02 15:04:05.000", NoColor: !isTerminal(w)})), nil
 	}
 	return nil, fmt.Errorf("log format %q is neither text nor json", c.Format)
 }

@@ -18,7 +18,7 @@ type Server struct {
 	listener net.Listener
 	http     *http.Server
 	log      *slog.Logger
-	done     chan error
+	done     chan struct{} // closed when serving has ended
 }
 
 // Timeouts of a listener. Zero means the default. Reading and writing of bodies has none here: uploads and downloads may take long,
@@ -47,7 +47,7 @@ func Listen(name, key, addr string, h http.Handler, tlsConfig *tls.Config, t Tim
 		name:     name,
 		listener: listener,
 		log:      log,
-		done:     make(chan error, 1),
+		done:     make(chan struct{}),
 		http: &http.Server{
 			Handler:           h,
 			TLSConfig:         tlsConfig,
@@ -72,13 +72,10 @@ func (s *Server) Start(failed func(error)) {
 		} else {
 			err = s.http.Serve(s.listener)
 		}
-		if errors.Is(err, http.ErrServerClosed) {
-			err = nil
-		} else if err != nil {
-			err = fmt.Errorf("%s: %w", s.name, err)
-			failed(err)
+		if !errors.Is(err, http.ErrServerClosed) {
+			failed(fmt.Errorf("%s: %w", s.name, err))
 		}
-		s.done <- err
+		close(s.done)
 	}()
 }
 

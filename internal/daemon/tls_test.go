@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/regent-registry/regent/internal/daemon"
 )
@@ -109,6 +110,8 @@ func TestAdmin_AnswersUnderAddressesOnly(t *testing.T) {
 	}
 	s.Start(func(err error) { t.Error(err) })
 	defer func() { _ = s.Shutdown(context.Background()) }()
+	client := &http.Client{Timeout: 10 * time.Second}
+	defer client.CloseIdleConnections()
 	for host, want := range map[string]int{"": 200, "localhost:1": 200, "[::1]:9280": 200, "evil.example": 403} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Addr()+"/readyz", http.NoBody)
 		if err != nil {
@@ -117,7 +120,7 @@ func TestAdmin_AnswersUnderAddressesOnly(t *testing.T) {
 		if host != "" {
 			req.Host = host
 		}
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := client.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,5 +129,4 @@ func TestAdmin_AnswersUnderAddressesOnly(t *testing.T) {
 			t.Errorf("Host %q: %d, want %d", host, resp.StatusCode, want)
 		}
 	}
-	http.DefaultClient.CloseIdleConnections()
 }

@@ -27,7 +27,7 @@ func (n *node) ensureAdmin(ctx context.Context) error {
 	if n.config.AdminPassword != "" {
 		created, err := n.auth.EnsureAdmin(ctx, n.config.AdminUser, n.config.AdminPassword.Reveal())
 		if created {
-			n.log.Info("made the administrator with the configured password", "user", n.config.AdminUser)
+			n.log.InfoContext(ctx, "made the administrator with the configured password", "user", n.config.AdminUser)
 		}
 		if err != nil {
 			return n.doc.Fault("admin_password", "%s", err)

@@ -65,11 +65,11 @@ func Run(ctx context.Context, c Config, doc *daemon.Document, log *slog.Logger, 
 		return errors.Join(err, n.stopServing())
 	}
 	n.state.Store(nil)
-	log.Info("node is ready", "node", c.NodeName, "version", daemon.Version())
+	log.InfoContext(ctx, "node is ready", "node", c.NodeName, "version", daemon.Version())
 
 	select {
 	case <-ctx.Done():
-		log.Info("stopping")
+		log.InfoContext(ctx, "stopping")
 		return n.stop()
 	case err := <-failed:
 		return errors.Join(err, n.stop())

@@ -87,6 +87,9 @@ func (r *Routes) has(host string) bool {
 // ParseHostPattern reads a host as the configuration writes it: a host name or address, or "*." and a
 // name. It gives the host in the form that requests are compared by.
 func ParseHostPattern(s string) (host string, wildcard bool, err error) {
+	if addr, err := netip.ParseAddr(s); err == nil && addr.Zone() == "" {
+		return addr.String(), false, nil // an IPv6 address may stand without brackets
+	}
 	name, wildcard := strings.CutPrefix(s, "*.")
 	host, ok := NormalizeHost(name)
 	switch {
@@ -116,7 +119,9 @@ func (r *Routes) find(host string) (pool int, ok bool) {
 		if dot < 0 {
 			return 0, false
 		}
-		host = host[dot+1:]
+		if host = host[dot+1:]; isIP(host) {
+			return 0, false
+		}
 		if pool, ok = r.below[host]; ok {
 			return pool, true
 		}

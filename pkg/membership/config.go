@@ -103,10 +103,12 @@ func (c *Config) checkMeta() error {
 	return err
 }
 
-// endpoints are the addresses of a group, all resolved.
+// endpoints are where a group is on the network: addresses resolved by Config.resolve, then the open transport.
 type endpoints struct {
 	bind      netip.Addr // where sockets listen; not valid when a transport was given
 	advertise netip.Addr // not valid: the transport finds one
+	transport memberlist.Transport
+	port      int // bound
 }
 
 // resolve turns names into addresses and applies the rule that plain gossip stays on loopback.
@@ -137,7 +139,10 @@ func (c *Config) resolve(ctx context.Context) (endpoints, error) {
 	if !e.advertise.IsValid() && !e.bind.IsUnspecified() {
 		e.advertise = e.bind
 	}
-	return e, c.checkExposure("bind", e.bind)
+	if err := c.checkExposure("bind", e.bind); err != nil || !e.advertise.IsValid() {
+		return e, err // what the transport finds to advertise is checked when it is known
+	}
+	return e, c.checkExposure("advertise", e.advertise)
 }
 
 // checkExposure is the rule that whoever can reach the port could join, or remove members, when gossip is neither on loopback nor keyed.

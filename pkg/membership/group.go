@@ -64,13 +64,17 @@ func Open(ctx context.Context, c Config) (*Group, error) {
 	}
 	m := newMetrics(c.Local.Domain)
 	logger := log.New(newGossipLog(c.Logger, m.reject), "", 0)
-	mc, bound, err := c.attach(ends, logger)
-	if err != nil {
-		return nil, err
+	ends.transport, ends.port = c.Transport, c.BindPort
+	if ends.transport == nil {
+		sockets, err := listen(memberlist.NetTransportConfig{BindPort: c.BindPort, Logger: logger}, ends.bind, c.PortKey)
+		if err != nil {
+			return nil, err
+		}
+		ends.transport, ends.port = sockets, sockets.GetAutoBindPort()
 	}
-	g, err := start(&c, mc, bound, m)
+	g, err := start(&c, ends, logger, m)
 	if err != nil {
-		return nil, errors.Join(err, mc.Transport.Shutdown())
+		return nil, errors.Join(err, ends.transport.Shutdown())
 	}
 	if err := g.register(c.Registerer); err != nil {
 		return nil, errors.Join(err, g.Leave(context.WithoutCancel(ctx)))
@@ -79,50 +83,47 @@ func Open(ctx context.Context, c Config) (*Group, error) {
 	return g, nil
 }
 
-// attach opens the transport and makes memberlist's configuration: stock LAN, apart from what is set here.
-func (c *Config) attach(ends endpoints, logger *log.Logger) (*memberlist.Config, netip.AddrPort, error) {
-	mc := memberlist.DefaultLANConfig()
-	mc.Name = nodeName(c.Local)
-	mc.Label = c.Local.Domain
-	mc.DeadNodeReclaimTime = deadNodeReclaim
-	mc.Logger = logger
-	mc.Transport = c.Transport
-	port := c.BindPort
-	if mc.Transport == nil {
-		t, err := listen(memberlist.NetTransportConfig{BindPort: c.BindPort, Logger: logger}, ends.bind, c.PortKey)
-		if err != nil {
-			return nil, netip.AddrPort{}, err
-		}
-		mc.Transport, port = t, t.GetAutoBindPort()
-	}
+// configure makes memberlist's configuration: stock LAN, apart from what is set here. It fills in where this process is reached, and tells
+// what is bound.
+func (c *Config) configure(ends endpoints) (*memberlist.Config, netip.AddrPort, error) {
 	advertise := ""
 	if ends.advertise.IsValid() {
 		advertise = ends.advertise.String()
 	}
-	ip, advertisePort, err := mc.Transport.FinalAdvertiseAddr(advertise, port)
+	ip, advertisePort, err := ends.transport.FinalAdvertiseAddr(advertise, ends.port)
 	if err != nil {
-		return nil, netip.AddrPort{}, errors.Join(fmt.Errorf("find an address to advertise: %w", err), mc.Transport.Shutdown())
+		return nil, netip.AddrPort{}, fmt.Errorf("find an address to advertise: %w", err)
 	}
 	addr, _ := netip.AddrFromSlice(ip)
 	addr = addr.Unmap()
 	if err := c.checkExposure("advertise", addr); err != nil {
-		return nil, netip.AddrPort{}, errors.Join(err, mc.Transport.Shutdown())
+		return nil, netip.AddrPort{}, err
 	}
 	c.Local.Host, c.Local.Port = addr.String(), advertisePort
+
+	mc := memberlist.DefaultLANConfig()
+	mc.Name = nodeName(c.Local)
+	mc.Label = c.Local.Domain
+	mc.Transport = ends.transport
+	mc.DeadNodeReclaimTime = deadNodeReclaim
 	mc.AdvertiseAddr, mc.AdvertisePort, mc.BindPort = addr.String(), advertisePort, advertisePort
 	if len(c.Keys) > 0 {
 		if mc.Keyring, err = memberlist.NewKeyring(c.Keys, c.Keys[0]); err != nil {
-			return nil, netip.AddrPort{}, errors.Join(fmt.Errorf("gossip keys: %w", err), mc.Transport.Shutdown())
+			return nil, netip.AddrPort{}, fmt.Errorf("gossip keys: %w", err)
 		}
 	}
 	if !ends.bind.IsValid() {
 		return mc, netip.AddrPortFrom(addr, uint16(advertisePort)), nil
 	}
-	return mc, netip.AddrPortFrom(ends.bind, uint16(port)), nil
+	return mc, netip.AddrPortFrom(ends.bind, uint16(ends.port)), nil
 }
 
 // start makes the group and its memberlist, without the goroutines of its own.
-func start(c *Config, mc *memberlist.Config, bound netip.AddrPort, m *metrics) (*Group, error) {
+func start(c *Config, ends endpoints, logger *log.Logger, m *metrics) (*Group, error) {
+	mc, bound, err := c.configure(ends)
+	if err != nil {
+		return nil, err
+	}
 	meta, err := encodeMeta(c.Local)
 	if err != nil {
 		return nil, err
@@ -140,7 +141,7 @@ func start(c *Config, mc *memberlist.Config, bound netip.AddrPort, m *metrics) (
 		stop:     func() {},
 	}
 	g.delegate.meta.Store(&meta)
-	mc.Delegate, mc.Events = g.delegate, g.delegate
+	mc.Delegate, mc.Events, mc.Logger = g.delegate, g.delegate, logger
 	if g.list, err = memberlist.Create(mc); err != nil {
 		return nil, fmt.Errorf("start gossip: %w", err)
 	}

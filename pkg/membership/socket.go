@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync"
 	"syscall"
 	"time"
 
@@ -77,10 +78,27 @@ func (t *socketTransport) DialAddressTimeout(a memberlist.Address, timeout time.
 	return &dialedConn{Conn: conn, forget: context.AfterFunc(t.ctx, func() { _ = conn.Close() })}, nil
 }
 
-// Shutdown closes the sockets and waits for their readers.
+// Shutdown closes the sockets and waits for their readers, which it frees of what nobody takes from them: before memberlist has started
+// there is no other taker.
 func (t *socketTransport) Shutdown() error {
 	t.stop()
-	return t.NetTransport.Shutdown()
+	var discarding sync.WaitGroup
+	down := make(chan struct{})
+	discarding.Go(func() {
+		for {
+			select {
+			case conn := <-t.StreamCh():
+				_ = conn.Close()
+			case <-t.PacketCh():
+			case <-down:
+				return
+			}
+		}
+	})
+	err := t.NetTransport.Shutdown()
+	close(down)
+	discarding.Wait()
+	return err
 }
 
 // dialedConn takes itself off the list of what Shutdown closes.

@@ -57,8 +57,8 @@ func basic(user, password string) *http.Request {
 }
 
 // withCookie makes a request that carries what SetCookie gave.
-func withCookie(url, token string) *http.Request {
-	r := httptest.NewRequest("GET", url, nil)
+func withCookie(token string) *http.Request {
+	r := httptest.NewRequest("GET", "http://localhost/", nil)
 	w := httptest.NewRecorder()
 	auth.SetCookie(w, r, token, time.Now().Add(time.Hour))
 	for _, c := range w.Result().Cookies() {
@@ -89,8 +89,14 @@ func TestAuthenticate_Basic(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range [][2]string{
-		{"admin", "correct hors"}, {"admin", ""}, {"admin", strings.Repeat("x", 100_000)}, {"nobody", password}, {"Admin", password},
-		{"", ""}, {"ad\x00min", password}, {"left", password},
+		{"admin", "correct hors"},
+		{"admin", ""},
+		{"admin", strings.Repeat("x", 100_000)},
+		{"nobody", password},
+		{"Admin", password},
+		{"", ""},
+		{"ad\x00min", password},
+		{"left", password},
 	} {
 		_, err := a.Authenticate(basic(c[0], c[1]))
 		wantCode(t, fmt.Sprintf("%q", c[0]), err, registry.CodeUnauthenticated)
@@ -191,16 +197,16 @@ func TestSession_OpensOnEveryNodeAndEndsOnEvery(t *testing.T) {
 		t.Errorf("two sign-ins gave %d characters and the same token: %v, %v", len(token), again == token, err)
 	}
 	for _, a := range []*auth.Authenticator{one, two} {
-		if actor, err := a.Authenticate(withCookie("http://localhost/", token)); err != nil || actor.User != "admin" {
+		if actor, err := a.Authenticate(withCookie(token)); err != nil || actor.User != "admin" {
 			t.Errorf("Authenticate = %+v, %v", actor, err)
 		}
 	}
 	if err := two.SignOut(t.Context(), token); err != nil {
 		t.Fatal(err)
 	}
-	_, err = one.Authenticate(withCookie("http://localhost/", token))
+	_, err = one.Authenticate(withCookie(token))
 	wantCode(t, "a session that another node ended", err, registry.CodeUnauthenticated)
-	if _, err := one.Authenticate(withCookie("http://localhost/", again)); err != nil {
+	if _, err := one.Authenticate(withCookie(again)); err != nil {
 		t.Errorf("the other session: %v", err)
 	}
 	for _, none := range []string{token, "", "nonsense", token + "="} {
@@ -225,14 +231,14 @@ func TestSession_EndsAtItsTime(t *testing.T) {
 		t.Fatalf("expires %v, %v", expires, err)
 	}
 	now.Add(int64(time.Hour - time.Second))
-	if _, err := a.Authenticate(withCookie("http://localhost/", token)); err != nil {
+	if _, err := a.Authenticate(withCookie(token)); err != nil {
 		t.Errorf("a second before: %v", err)
 	}
 	now.Add(int64(time.Second)) // using it has not made it longer
-	_, expired := a.Authenticate(withCookie("http://localhost/", token))
+	_, expired := a.Authenticate(withCookie(token))
 	wantCode(t, "at its end", expired, registry.CodeUnauthenticated)
 	for _, other := range []string{"nonsense", strings.Repeat("A", 43), token[:42]} {
-		_, err := a.Authenticate(withCookie("http://localhost/", other))
+		_, err := a.Authenticate(withCookie(other))
 		wantCode(t, other, err, registry.CodeUnauthenticated)
 		if registry.MessageOf(err) != registry.MessageOf(expired) {
 			t.Errorf("an unknown session answers %q, an expired one %q", err, expired)
@@ -321,7 +327,7 @@ func TestAuthenticate_SaysWhenItCannotTell(t *testing.T) {
 	}
 	_, err := a.Authenticate(basic("admin", password))
 	wantCode(t, "Basic on a closed store", err, registry.CodeUnavailable)
-	_, err = a.Authenticate(withCookie("http://localhost/", strings.Repeat("A", 43)))
+	_, err = a.Authenticate(withCookie(strings.Repeat("A", 43)))
 	wantCode(t, "session on a closed store", err, registry.CodeUnavailable)
 	_, _, err = a.SignIn(context.Background(), "admin", password)
 	wantCode(t, "SignIn on a closed store", err, registry.CodeUnavailable)

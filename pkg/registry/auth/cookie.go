@@ -30,20 +30,17 @@ func SessionToken(r *http.Request) string {
 
 // SetCookie hands a session token to the browser, until expires. r.URL.Scheme must be the scheme that the client used.
 func SetCookie(w http.ResponseWriter, r *http.Request, token string, expires time.Time) {
-	c := sessionCookie(r)
-	c.Value, c.Expires = token, expires
-	http.SetCookie(w, c)
+	writeCookie(w, r, token, expires, 0)
 }
 
 // ClearCookie makes the browser forget its session token.
 func ClearCookie(w http.ResponseWriter, r *http.Request) {
-	c := sessionCookie(r)
-	c.MaxAge = -1
-	http.SetCookie(w, c)
+	writeCookie(w, r, "", time.Time{}, -1)
 }
 
-func sessionCookie(r *http.Request) *http.Cookie {
-	return &http.Cookie{
-		Name: cookieName(r), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.URL.Scheme == "https",
-	}
+func writeCookie(w http.ResponseWriter, r *http.Request, value string, expires time.Time, maxAge int) {
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever the client came over https
+		Name: cookieName(r), Value: value, Expires: expires, MaxAge: maxAge,
+		Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.URL.Scheme == "https",
+	})
 }

@@ -115,7 +115,7 @@ func parsePHC(s string) (phcHash, error) {
 	if err != nil {
 		return phcHash{}, err
 	}
-	h := phcHash{memory: memory, passes: passes, lanes: uint8(lanes)} //nolint:gosec // at most maxLanes
+	h := phcHash{memory: memory, passes: passes, lanes: uint8(lanes)}
 	if h.salt, err = parseField(parts[4], "salt", 8); err != nil {
 		return phcHash{}, err
 	}

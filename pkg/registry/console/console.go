@@ -87,7 +87,9 @@ func (c *console) routes() *http.ServeMux {
 	page := func(pattern string, do action) { mux.Handle(pattern, c.signedIn(do)) }
 
 	open("GET /{$}", c.toConsole)
+	open("GET /carbon", c.toConsole)
 	open("GET /carbon/{page...}", c.fromCarbon)
+	open("GET /console", c.toConsole)
 	open("GET /console/{$}", c.home)
 	open("GET "+staticPrefix+"{hash}/{file}", c.assets.serve)
 	open("GET /console/sign-in", c.signInForm)

@@ -110,6 +110,7 @@ func (c *console) conflict(w http.ResponseWriter, r *http.Request, a registry.Ac
 	case registry.CodeNotFound:
 		v.Deleted = true
 		v.head = c.headOf(registry.Resource{Path: p, Kind: registry.KindResource}, "content", 0)
+		v.Crumbs = crumbsOf(p.Parent())
 	default:
 		return err
 	}

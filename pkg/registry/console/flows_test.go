@@ -112,7 +112,7 @@ func TestUpload_StoresAndReplaces(t *testing.T) {
 	s := newSite(t)
 	b := s.signedIn()
 	const in = "/console/upload/_system/governance"
-	b.get(in).wantStatus(http.StatusOK).wantText("Upload into governance", "At most 4.0 MiB")
+	b.get(in).wantStatus(http.StatusOK).wantText("Upload into governance", "At most 4 MiB")
 	b.upload(in, "openapi.yaml", "openapi: 3.1.0\n", "name", "apis/pay/openapi.yaml", "description", "The pay API").wantRedirect("/console/resource" + string(pay) + "?note=uploaded")
 	res := s.get(pay)
 	if res.Meta.MediaType != "application/yaml" || res.Meta.Description != "The pay API" || res.UpdatedBy != adminName {
@@ -427,6 +427,8 @@ func TestJump_OpensWhatWasTyped(t *testing.T) {
 func TestRedirects_FromOldAddresses(t *testing.T) {
 	b := newSite(t).visitor()
 	b.get("/").wantRedirect("/console/")
+	b.get("/console").wantRedirect("/console/")
+	b.get("/carbon").wantRedirect("/console/")
 	b.get("/carbon/").wantRedirect("/console/")
 	b.get("/carbon/admin/login.jsp").wantRedirect("/console/")
 	b.get("/carbon/resources/resource.jsp?region=region3&path=/_system/governance/a%20b").wantRedirect("/console/browse/_system/governance/a%20b")

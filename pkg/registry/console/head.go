@@ -15,7 +15,7 @@ type head struct {
 
 	Writable  bool // it lies on a mount that takes changes
 	Deletable bool
-	Editable  bool // its content is a text that the edit page takes
+	Editable  bool // its content is a text that the edit page takes, or seems to be where nobody looked into it
 }
 
 type crumb struct {
@@ -48,6 +48,7 @@ func (c *console) headOf(r registry.Resource, tab string, n int64) head {
 	m, _, covered := c.Service.Mounts().Resolve(r.Path)
 	h.Writable = covered && !m.ReadOnly && !h.IsVirtual()
 	h.Deletable = h.Writable && !r.Mount && !r.Path.IsRoot()
+	h.Editable = h.Writable && r.Kind == registry.KindResource && r.Size <= maxEditable && soundsLikeText(r.Meta.MediaType)
 	return h
 }
 

@@ -70,7 +70,7 @@ func (c *console) funcs() template.FuncMap {
 		"entryIcon": entryIcon,
 		"link":      link,
 		"pageOf":    pageOf,
-		"permalink": permalink,
+		"escaped":   escapePath,
 		"query":     query,
 		"size":      formatSize,
 		"count":     formatCount,
@@ -104,14 +104,26 @@ func entryIcon(r registry.Resource) string {
 		return "image"
 	case strings.Contains(t, "zip"), strings.Contains(t, "java-archive"), strings.Contains(t, "tar"):
 		return "archive"
-	case strings.Contains(t, "xml"), strings.Contains(t, "json"), strings.Contains(t, "yaml"), strings.Contains(t, "script"),
-		strings.Contains(t, "graphql"), strings.Contains(t, "protobuf"):
-		return "code"
-	case strings.HasPrefix(t, "text/"):
+	case strings.HasPrefix(t, "text/") && !isCode(t):
 		return "text"
+	case isCode(t):
+		return "code"
 	}
 	return "file"
 }
+
+// isCode tells of media types that programs read and people edit.
+func isCode(t string) bool {
+	for _, word := range []string{"xml", "json", "yaml", "script", "graphql", "protobuf"} {
+		if strings.Contains(t, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// soundsLikeText guesses from the media type alone whether a content is a text.
+func soundsLikeText(t string) bool { return strings.HasPrefix(t, "text/") || isCode(t) }
 
 // render writes a page. It writes nothing when the template fails.
 func (c *console) render(w http.ResponseWriter, status int, name string, f frame) error {

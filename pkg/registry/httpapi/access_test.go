@@ -69,8 +69,12 @@ func TestAccess_ForeignOrigin(t *testing.T) {
 	cookie := "Cookie: regent_session=" + token
 	for _, foreign := range []string{"Origin: https://evil.example", "Origin: null", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site"} {
 		for _, c := range []struct{ method, url string }{
-			{"PUT", "/api/v1/content/_system/config/f"}, {"DELETE", "/api/v1/resource/_system/config"}, {"PATCH", "/api/v1/resource/_system/config"},
-			{"POST", "/api/v1/restore/_system/config"}, {"PUT", "/resource/1.0.0/artifact/_system/config/f"}, {"DELETE", "/resource/1.0.0/artifact/_system/config"},
+			{"PUT", "/api/v1/content/_system/config/f"},
+			{"DELETE", "/api/v1/resource/_system/config"},
+			{"PATCH", "/api/v1/resource/_system/config"},
+			{"POST", "/api/v1/restore/_system/config"},
+			{"PUT", "/resource/1.0.0/artifact/_system/config/f"},
+			{"DELETE", "/resource/1.0.0/artifact/_system/config"},
 		} {
 			want(t, d.do(t, c.method, c.url, "x", "Authorization:", cookie, foreign), 403, "another origin")
 		}

@@ -50,7 +50,7 @@ func TestBadInput(t *testing.T) {
 
 		{"GET", "/api/v1/content" + at + "?version=x", "", "", 400, "query parameter version is \\\"x\\\"; it must be a number from 1 on"},
 		{"GET", "/api/v1/content" + at + "?version=0", "", "", 400, "a number from 1 on"},
-		{"GET", "/api/v1/content" + at + "?verison=1", "", "", 400, "query parameter \\\"verison\\\" is not known; this operation has version"},
+		{"GET", "/api/v1/content" + at + "?verssion=1", "", "", 400, "query parameter \\\"verssion\\\" is not known; this operation has version"},
 		{"GET", "/api/v1/content" + at + "?version=1&version=2", "", "", 400, "2 times"},
 		{"PUT", "/api/v1/content" + at + "?version=1", "x", "", 400, "is not known; this operation has none"},
 		{"GET", "/api/v1/children/_system/config?limit=1001", "", "", 400, "limit is \\\"1001\\\"; it must be a number from 1 to 1000"},
@@ -108,7 +108,7 @@ func TestBadInput(t *testing.T) {
 }
 
 // raw sends bytes as they are, shuts the sending side when told, and reads one answer.
-func raw(t *testing.T, address, request string, shut bool) (*http.Response, *bufio.Reader) {
+func raw(t *testing.T, address, request string, shut bool) (status int, body string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
@@ -123,17 +123,18 @@ func raw(t *testing.T, address, request string, shut bool) (*http.Response, *buf
 			t.Fatal(err)
 		}
 	}
-	r := bufio.NewReader(conn)
-	answer, err := http.ReadResponse(r, nil)
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer, r
+	defer answer.Body.Close()
+	return answer.StatusCode, readAll(t, answer.Body)
 }
 
-func head(method, path string, headers ...string) string {
+// put is the head of a PUT request by admin.
+func put(path string, headers ...string) string {
 	basic := base64.StdEncoding.EncodeToString([]byte("admin:" + password))
-	return fmt.Sprintf("%s %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic %s\r\n%s\r\n\r\n", method, path, basic, strings.Join(headers, "\r\n"))
+	return fmt.Sprintf("PUT %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic %s\r\n%s\r\n\r\n", path, basic, strings.Join(headers, "\r\n"))
 }
 
 func TestBadInput_CutOffUploadChangesNothing(t *testing.T) {
@@ -141,16 +142,15 @@ func TestBadInput_CutOffUploadChangesNothing(t *testing.T) {
 	address := serve(t, d).Listener.Addr().String()
 	d.put(t, "/_system/config/old.txt", "kept")
 	for name, request := range map[string]string{
-		"by length":  head("PUT", "/api/v1/content/_system/config/PATH", "Content-Length: 1000") + "only this",
-		"in chunks":  head("PUT", "/api/v1/content/_system/config/PATH", "Transfer-Encoding: chunked") + "9\r\nonly this\r\n",
-		"bad chunks": head("PUT", "/api/v1/content/_system/config/PATH", "Transfer-Encoding: chunked") + "9\r\nonly this\r\nzz\r\n",
-		"compat":     head("PUT", "/resource/1.0.0/artifact/_system/config/PATH", "Content-Length: 1000") + "only this",
+		"by length":  put("/api/v1/content/_system/config/PATH", "Content-Length: 1000") + "only this",
+		"in chunks":  put("/api/v1/content/_system/config/PATH", "Transfer-Encoding: chunked") + "9\r\nonly this\r\n",
+		"bad chunks": put("/api/v1/content/_system/config/PATH", "Transfer-Encoding: chunked") + "9\r\nonly this\r\nzz\r\n",
+		"compat":     put("/resource/1.0.0/artifact/_system/config/PATH", "Content-Length: 1000") + "only this",
 	} {
 		for _, path := range []string{"new.txt", "old.txt"} {
-			answer, _ := raw(t, address, strings.ReplaceAll(request, "PATH", path), true)
-			body := readAll(t, answer.Body)
-			if answer.StatusCode != 400 || !strings.Contains(body, "nothing was stored") {
-				t.Errorf("%s, %s: %d %s", name, path, answer.StatusCode, body)
+			status, body := raw(t, address, strings.ReplaceAll(request, "PATH", path), true)
+			if status != 400 || !strings.Contains(body, "nothing was stored") {
+				t.Errorf("%s, %s: %d %s", name, path, status, body)
 			}
 		}
 		want(t, d.do(t, "GET", "/api/v1/content/_system/config/new.txt", ""), 404, "")
@@ -168,22 +168,19 @@ func TestBadInput_IsRefusedBeforeTheBody(t *testing.T) {
 		request string
 		status  int
 	}{
-		"too long":     {head("PUT", url, "Content-Length: 1048577", "Expect: 100-continue"), 413},
-		"wrong tag":    {head("PUT", url, "Content-Length: 10", "Expect: 100-continue", `If-Match: "x"`), 412},
-		"collection":   {head("PUT", "/api/v1/content/_system/config", "Content-Length: 10", "Expect: 100-continue"), 409},
-		"no operation": {head("PUT", "/api/v1/x", "Content-Length: 10", "Expect: 100-continue"), 404},
+		"too long":     {put(url, "Content-Length: 1048577", "Expect: 100-continue"), 413},
+		"wrong tag":    {put(url, "Content-Length: 10", "Expect: 100-continue", `If-Match: "x"`), 412},
+		"collection":   {put("/api/v1/content/_system/config", "Content-Length: 10", "Expect: 100-continue"), 409},
+		"no operation": {put("/api/v1/x", "Content-Length: 10", "Expect: 100-continue"), 404},
 		"nobody":       {"PUT " + url + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n", 401},
 	} {
-		answer, _ := raw(t, address, c.request, false)
-		if answer.StatusCode != c.status {
-			t.Errorf("%s: the first answer is %d, want %d", name, answer.StatusCode, c.status)
+		if status, _ := raw(t, address, c.request, false); status != c.status {
+			t.Errorf("%s: the first answer is %d, want %d", name, status, c.status)
 		}
 	}
-	first, rest := raw(t, address, head("PUT", url, "Content-Length: 3", "Expect: 100-continue"), false)
-	if first.StatusCode != http.StatusContinue {
-		t.Errorf("a good request: the first answer is %d, want 100", first.StatusCode)
+	if status, _ := raw(t, address, put(url, "Content-Length: 3", "Expect: 100-continue"), false); status != http.StatusContinue {
+		t.Errorf("a good request: the first answer is %d, want 100", status)
 	}
-	_ = rest
 }
 
 // A body of unknown length is cut at the limit, and nothing of it stays.

@@ -43,7 +43,7 @@ func (c *call) ref() (registry.Path, int64, error) {
 	if err != nil {
 		return "", 0, err
 	}
-	asked, err := c.number("version", 1, unlimited)
+	asked, err := c.number("version", unlimited)
 	switch {
 	case err != nil:
 		return "", 0, err
@@ -89,18 +89,18 @@ func (c *call) known(names []string) error {
 	return nil
 }
 
-// number reads a query parameter; 0 when it is not there.
-func (c *call) number(name string, least, most int64) (int64, error) {
+// number reads a query parameter, a number from 1 to most; 0 when it is not there.
+func (c *call) number(name string, most int64) (int64, error) {
 	query := c.URL.Query()
 	if !query.Has(name) {
 		return 0, nil
 	}
 	n, err := strconv.ParseInt(query.Get(name), 10, 64)
-	if err != nil || n < least || n > most {
+	if err != nil || n < 1 || n > most {
 		if most == unlimited {
-			return 0, registry.Errorf(registry.CodeInvalid, "query parameter %s is %q; it must be a number from %d on", name, query.Get(name), least)
+			return 0, registry.Errorf(registry.CodeInvalid, "query parameter %s is %q; it must be a number from 1 on", name, query.Get(name))
 		}
-		return 0, registry.Errorf(registry.CodeInvalid, "query parameter %s is %q; it must be a number from %d to %d", name, query.Get(name), least, most)
+		return 0, registry.Errorf(registry.CodeInvalid, "query parameter %s is %q; it must be a number from 1 to %d", name, query.Get(name), most)
 	}
 	return n, nil
 }

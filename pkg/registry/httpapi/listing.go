@@ -19,7 +19,7 @@ func (h *handler) getChildren(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	limit, err := c.number("limit", 1, registry.MaxPageSize)
+	limit, err := c.number("limit", registry.MaxPageSize)
 	if err != nil {
 		return err
 	}
@@ -53,11 +53,11 @@ func (h *handler) getVersions(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	before, err := c.number("before", 1, unlimited)
+	before, err := c.number("before", unlimited)
 	if err != nil {
 		return err
 	}
-	limit, err := c.number("limit", 1, registry.MaxPageSize)
+	limit, err := c.number("limit", registry.MaxPageSize)
 	if err != nil {
 		return err
 	}

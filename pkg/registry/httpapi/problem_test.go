@@ -69,7 +69,7 @@ func TestFail_CutsAnAnswerThatHasBegun(t *testing.T) {
 	w := &response{ResponseWriter: httptest.NewRecorder()}
 	io.WriteString(w, "half")
 	defer func() {
-		if recover() != http.ErrAbortHandler {
+		if err, _ := recover().(error); !errors.Is(err, http.ErrAbortHandler) {
 			t.Error("the connection stays open: half an answer looks like a whole one")
 		}
 	}()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -120,7 +121,7 @@ func TestListing_Pages(t *testing.T) {
 		p := fmt.Sprintf("/_system/config/list/n%d", i)
 		d.put(t, p, "x")
 		paths = append(paths, p)
-		d.put(t, "/_system/config/versions.txt", fmt.Sprint(i))
+		d.put(t, "/_system/config/versions.txt", strconv.Itoa(i))
 	}
 	for _, limit := range []int{1, 3, 7, 8} {
 		var got []string

@@ -1,0 +1,54 @@
+package e2e
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+)
+
+// Scrape reads /metrics of an admin listener.
+func Scrape(t testing.TB, adminPort int) []byte {
+	t.Helper()
+	a, err := NewClient(adminPort).Do(t.Context(), "GET", "/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Status != 200 {
+		t.Fatalf("/metrics: status %d: %s", a.Status, firstBytes(a.Body))
+	}
+	return a.Body
+}
+
+// LintMetrics fails the test for what Prometheus's own linter finds in an exposition.
+func LintMetrics(t testing.TB, name string, text []byte) {
+	t.Helper()
+	problems, err := promlint.New(bytes.NewReader(text)).Lint()
+	if err != nil {
+		t.Errorf("%s: metrics do not parse: %v", name, err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: metric %s: %s", name, p.Metric, p.Text)
+	}
+}
+
+// SumMetric adds up all series of a counter or gauge. A metric that is not there fails the test: zero would hide a renamed one.
+func SumMetric(t testing.TB, text []byte, name string) float64 {
+	t.Helper()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	family := families[name]
+	if family == nil {
+		t.Fatalf("no metric %s", name)
+	}
+	sum := 0.0
+	for _, m := range family.GetMetric() {
+		sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+	}
+	return sum
+}

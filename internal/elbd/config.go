@@ -1,0 +1,252 @@
+package elbd
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/regent-registry/regent/internal/daemon"
+	"github.com/regent-registry/regent/pkg/lb"
+)
+
+// EnvPrefix begins the environment variables that set keys of the configuration: ELB_HTTP_PORT, ELB_LOG_LEVEL, ….
+const EnvPrefix = "ELB"
+
+// Config is elb.yaml. Durations are written like 500ms or 30s.
+type Config struct {
+	HTTPPort        int              `yaml:"http_port"`   // for clients; 0 takes any free port, -1 none
+	HTTPSPort       int              `yaml:"https_port"`  // likewise
+	ListenHost      string           `yaml:"listen_host"` // address to serve clients on; all when empty
+	LocalMemberHost string           `yaml:"local_member_host"`
+	LocalMemberPort int              `yaml:"local_member_port"` // of the group of the ELBs, TCP and UDP
+	Members         []string         `yaml:"members"`           // other ELBs, as host:local_member_port
+	NodeName        string           `yaml:"node_name"`         // shown to people; the host's name when empty
+	Admin           string           `yaml:"admin"`             // address of the admin listener
+	StateDir        string           `yaml:"state_dir"`         // addresses of known members, and the development CA unless tls says otherwise
+	TLS             daemon.TLSFiles  `yaml:"tls"`
+	GossipKeyFile   string           `yaml:"gossip_key_file"`
+	InsecureGossip  bool             `yaml:"insecure_gossip"` // allow gossip without a key beyond loopback
+	Timeouts        Timeouts         `yaml:"timeouts"`
+	TrustedProxies  []string         `yaml:"trusted_proxies"` // peers whose forwarding headers are believed, as addresses or CIDR ranges
+	AccessLog       bool             `yaml:"access_log"`      // a log record for each request
+	DrainDelay      time.Duration    `yaml:"drain_delay"`     // how long a stopping ELB goes on accepting while those in front of it learn of it
+	DrainTimeout    time.Duration    `yaml:"drain_timeout"`   // how long running requests may take after that
+	Log             daemon.LogConfig `yaml:"log"`
+
+	Services map[string]Service `yaml:"services"`
+}
+
+// Timeouts is the timeouts block. None can be switched off.
+type Timeouts struct {
+	ReadHeader     time.Duration `yaml:"read_header"`     // a client's request head
+	Idle           time.Duration `yaml:"idle"`            // a client's connection between requests
+	Body           time.Duration `yaml:"body"`            // between two pieces of a request's body
+	Write          time.Duration `yaml:"write"`           // for the client to take a piece of the answer
+	Connect        time.Duration `yaml:"connect"`         // TCP and TLS to a member
+	ResponseHeader time.Duration `yaml:"response_header"` // a member's answer head
+	Stream         time.Duration `yaml:"stream"`          // between two pieces of a member's answer
+	MemberIdle     time.Duration `yaml:"member_idle"`     // a connection to a member between requests; keep it below the members' own
+	UpgradeIdle    time.Duration `yaml:"upgrade_idle"`    // a websocket without traffic
+}
+
+// Service is one entry of services.
+type Service struct {
+	Hosts   []string          `yaml:"hosts"` // for the domains without hosts of their own
+	Domains map[string]Domain `yaml:"domains"`
+}
+
+// Domain is one cluster domain of a service.
+type Domain struct {
+	TenantRange  string     `yaml:"tenant_range"`   // * when empty
+	GroupMgtPort int        `yaml:"group_mgt_port"` // where its members find the group, TCP and UDP
+	Hosts        []string   `yaml:"hosts"`          // for members without a sub-domain; the service's when empty
+	Members      []string   `yaml:"members"`        // static ones, http://host:port
+	Mgt          *SubDomain `yaml:"mgt"`
+	Worker       *SubDomain `yaml:"worker"`
+}
+
+// SubDomain is the mgt or worker block of a domain.
+type SubDomain struct {
+	Hosts   []string `yaml:"hosts"`
+	Members []string `yaml:"members"` // static ones
+}
+
+// Default is the configuration before file and environment.
+func Default() Config {
+	t := lb.DefaultTimeouts()
+	return Config{
+		HTTPPort:        8280,
+		HTTPSPort:       8243,
+		LocalMemberHost: "127.0.0.1",
+		LocalMemberPort: 4000,
+		Admin:           "127.0.0.1:9280",
+		StateDir:        "run/elb",
+		Timeouts: Timeouts{
+			ReadHeader: 10 * time.Second, Idle: 2 * time.Minute,
+			Body: t.Body, Write: t.Write, Connect: t.Connect, ResponseHeader: t.ResponseHeader,
+			Stream: t.Stream, MemberIdle: t.MemberIdle, UpgradeIdle: t.UpgradeIdle,
+		},
+		AccessLog:    true,
+		DrainDelay:   time.Second,
+		DrainTimeout: 30 * time.Second,
+		Log:          daemon.LogConfig{Format: "text", Level: "info"},
+	}
+}
+
+// LoadConfig reads file ("" for none) and the environment over the defaults and checks the result. All faults come together.
+func LoadConfig(file string, environ []string) (Config, *daemon.Document, error) {
+	c := Default()
+	d, err := daemon.LoadYAML(file, &c, EnvPrefix, environ)
+	if err != nil {
+		return Config{}, nil, err
+	}
+	if c.TLS.CertFile == "" && c.TLS.DevCADir == "" {
+		c.TLS.DevCADir = filepath.Join(c.StateDir, "ca")
+	}
+	if c.NodeName == "" {
+		if c.NodeName, err = os.Hostname(); err != nil {
+			c.NodeName = "elb"
+		}
+	}
+	if faults := c.validate(d); len(faults) > 0 {
+		return Config{}, nil, errors.Join(faults...)
+	}
+	return c, d, nil
+}
+
+func (c *Config) validate(d *daemon.Document) []error {
+	faults := slices.Concat(c.validatePorts(d), c.validateGossip(d), c.validateTimeouts(d), c.Log.Validate(d, "log"), c.TLS.Validate(d, "tls"))
+	if c.StateDir == "" {
+		faults = append(faults, d.Fault("state_dir", "must name a folder"))
+	}
+	for i, p := range c.TrustedProxies {
+		if _, err := parsePrefix(p); err != nil {
+			faults = append(faults, d.Fault(fmt.Sprintf("trusted_proxies[%d]", i), "%q is neither an IP address nor a CIDR range", p))
+		}
+	}
+	_, routeFaults := c.pools(d)
+	return append(faults, routeFaults...)
+}
+
+// validatePorts checks the ports that this process binds: each in range, no two alike.
+func (c *Config) validatePorts(d *daemon.Document) []error {
+	var faults []error
+	taken := map[int]string{}
+	use := func(key string, port, least int) {
+		if port < least || port > 65535 {
+			faults = append(faults, d.Fault(key, "is %d; ports are from %d to 65535", port, max(least, 0)))
+			return
+		}
+		if other, ok := taken[port]; ok && port > 0 {
+			faults = append(faults, d.Fault(key, "%d is the same port as %s (%s); each needs its own", port, other, d.Where(other)))
+			return
+		}
+		taken[port] = key
+	}
+	use("http_port", c.HTTPPort, -1)
+	use("https_port", c.HTTPSPort, -1)
+	use("local_member_port", c.LocalMemberPort, 0)
+	for service, domain := range c.eachDomain() {
+		key := domainKey(service, domain)
+		dom := c.Services[service].Domains[domain]
+		switch {
+		case dom.GroupMgtPort != 0:
+			use(key+".group_mgt_port", dom.GroupMgtPort, 1)
+		case len(dom.staticMembers()) == 0:
+			faults = append(faults, d.Fault(key, "group_mgt_port is missing: give the port where the domain's members join, or list static members"))
+		}
+	}
+	if c.HTTPPort < 0 && c.HTTPSPort < 0 {
+		faults = append(faults, d.Fault("http_port", "http_port and https_port are both off; clients need one of them"))
+	}
+	if _, port, err := net.SplitHostPort(c.Admin); err != nil {
+		faults = append(faults, d.Fault("admin", "%q is not of the form host:port", c.Admin))
+	} else if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		faults = append(faults, d.Fault("admin", "%q: port %s is not from 0 to 65535", c.Admin, port))
+	} else {
+		use("admin", int(n), 0)
+	}
+	return faults
+}
+
+func (c *Config) validateGossip(d *daemon.Document) []error {
+	var faults []error
+	switch addr, err := netip.ParseAddr(c.LocalMemberHost); {
+	case c.LocalMemberHost == "":
+		faults = append(faults, d.Fault("local_member_host", "must name the address that members reach this ELB at"))
+	case err == nil && !addr.IsLoopback() && c.GossipKeyFile == "" && !c.InsecureGossip:
+		faults = append(faults, d.Fault("local_member_host", "%s is not a loopback address, so gossip needs a key: set gossip_key_file, "+
+			"or insecure_gossip: true if everybody who reaches the port may join and remove members", addr))
+	}
+	for i, addr := range c.Members {
+		if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || !isPort(port) {
+			faults = append(faults, d.Fault(fmt.Sprintf("members[%d]", i), "%q is not of the form host:port", addr))
+		}
+	}
+	if c.GossipKeyFile != "" {
+		if _, err := daemon.ReadGossipKeys(c.GossipKeyFile); err != nil {
+			faults = append(faults, d.Fault("gossip_key_file", "%s; make one with: head -c 32 /dev/urandom | base64 > FILE", err))
+		}
+	}
+	return faults
+}
+
+func (c *Config) validateTimeouts(d *daemon.Document) []error {
+	var faults []error
+	t := c.Timeouts
+	for key, value := range map[string]time.Duration{
+		"timeouts.read_header": t.ReadHeader, "timeouts.idle": t.Idle, "timeouts.body": t.Body, "timeouts.write": t.Write,
+		"timeouts.connect": t.Connect, "timeouts.response_header": t.ResponseHeader, "timeouts.stream": t.Stream,
+		"timeouts.member_idle": t.MemberIdle, "timeouts.upgrade_idle": t.UpgradeIdle, "drain_timeout": c.DrainTimeout,
+	} {
+		if value < time.Millisecond {
+			faults = append(faults, d.Fault(key, "is %s; it must be at least 1ms, and cannot be switched off", value))
+		}
+	}
+	if c.DrainDelay < 0 {
+		faults = append(faults, d.Fault("drain_delay", "is %s; it must not be negative", c.DrainDelay))
+	}
+	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return faults
+}
+
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0
+}
+
+// parsePrefix reads a CIDR range, or an address as the range of itself.
+func parsePrefix(s string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(s); err == nil {
+		return netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%q: %w", s, err)
+	}
+	return p.Masked(), nil
+}
+
+// eachDomain gives service and domain names, in order.
+func (c *Config) eachDomain() func(yield func(service, domain string) bool) {
+	return func(yield func(service, domain string) bool) {
+		for _, service := range slices.Sorted(maps.Keys(c.Services)) {
+			for _, domain := range slices.Sorted(maps.Keys(c.Services[service].Domains)) {
+				if !yield(service, domain) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func serviceKey(service string) string        { return "services." + service }
+func domainKey(service, domain string) string { return serviceKey(service) + ".domains." + domain }

@@ -1,0 +1,230 @@
+package lb
+
+import (
+	"strings"
+	"testing"
+)
+
+func everybody(t testing.TB) TenantRange {
+	t.Helper()
+	r, err := ParseTenantRange("*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func testRoutes(t testing.TB, hosts map[string][]string) *Routes {
+	t.Helper()
+	var specs []PoolSpec
+	for domain, list := range hosts {
+		specs = append(specs, PoolSpec{Service: domain, Domain: domain, Tenants: everybody(t), Hosts: list})
+	}
+	r, err := NewRoutes(specs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestNormalizeHost(t *testing.T) {
+	for _, c := range []struct {
+		in, want string
+		ok       bool
+	}{
+		{"Governance.Localhost", "governance.localhost", true},
+		{"governance.localhost:8280", "governance.localhost", true},
+		{"governance.localhost.", "governance.localhost", true},
+		{"governance.localhost.:8280", "governance.localhost", true},
+		{"127.0.0.1:80", "127.0.0.1", true},
+		{"[::1]:8280", "::1", true},
+		{"[2001:DB8::1]", "2001:db8::1", true},
+		{"a_b.example", "a_b.example", true},
+		{"host:", "host", true}, // an empty port is allowed by RFC 3986
+		{"", "", false},
+		{".", "", false},
+		{":80", "", false},
+		{"a..b", "", false},
+		{".a", "", false},
+		{"a b", "", false},
+		{"a/b", "", false},
+		{"user@host", "", false},
+		{"host:80:90", "", false},
+		{"host:port", "", false},
+		{"host:123456", "", false},
+		{"::1", "", false},
+		{"[::1", "", false},
+		{"[::1%eth0]", "", false},
+		{"[127.0.0.1]", "", false},
+		{"exämple", "", false},
+		{"a\x00b", "", false},
+		{strings.Repeat("a", 64), "", false},
+		{strings.Repeat("a.", 127) + "a", "", false},
+	} {
+		if got, ok := NormalizeHost(c.in); got != c.want || ok != c.ok {
+			t.Errorf("NormalizeHost(%q) = %q, %v; want %q, %v", c.in, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+func TestTable_LongestHostWins(t *testing.T) {
+	table := NewTable(testRoutes(t, map[string][]string{
+		"as":    {"as.example", "*.wild.example"},
+		"deep":  {"b.as.example", "127.0.0.1"},
+		"local": {"localhost", "[::1]"},
+		"both":  {"both.example"},
+		"below": {"*.both.example"},
+	}), nil)
+	for host, domain := range map[string]string{
+		"as.example":             "as",
+		"AS.Example:8243":        "as",
+		"x.as.example":           "as",
+		"y.x.as.example.":        "as",
+		"b.as.example":           "deep",
+		"a.b.as.example":         "deep",
+		"a.wild.example":         "as",
+		"wild.example":           "",
+		"example":                "",
+		"notas.example":          "",
+		"localhost":              "local",
+		"governance.localhost:1": "local",
+		"[::1]:8280":             "local",
+		"127.0.0.1":              "deep",
+		"1.127.0.0.1":            "",
+		"both.example":           "both",
+		"x.both.example":         "below",
+	} {
+		pool, ok := table.Lookup(host)
+		if !ok {
+			t.Errorf("Lookup(%q): no host", host)
+			continue
+		}
+		got := ""
+		if pool != nil {
+			got = pool.Domain
+		}
+		if got != domain {
+			t.Errorf("Lookup(%q) = %q, want %q", host, got, domain)
+		}
+	}
+}
+
+func TestNewRoutes_ReportsAllConflicts(t *testing.T) {
+	some, err := ParseTenantRange("1-5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = NewRoutes([]PoolSpec{
+		{Domain: "a", Tenants: everybody(t), Hosts: []string{"x.example", "bad host", "y.example:80", "*.127.0.0.1"}},
+		{Domain: "b", Tenants: everybody(t), Hosts: []string{"X.example."}},
+		{Domain: "a", Tenants: everybody(t), Hosts: []string{"z.example"}},
+		{Domain: "c", Tenants: some, Hosts: []string{"only.example"}},
+	})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{"X.example. leads to both a and b", `"bad host"`, "without a port", "no names below", "configured twice", "only.example"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error lacks %q:\n%v", want, err)
+		}
+	}
+}
+
+func TestRoutes_PartialTenantsGoToTheDomainOfAll(t *testing.T) {
+	some, err := ParseTenantRange("1-5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := NewRoutes([]PoolSpec{
+		{Domain: "some", Tenants: some, Hosts: []string{"x.example"}},
+		{Domain: "all", Tenants: everybody(t), Hosts: []string{"x.example"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pool, _ := NewTable(r, nil).Lookup("x.example"); pool == nil || pool.Domain != "all" {
+		t.Errorf("got %+v", pool)
+	}
+}
+
+func TestParseTenantRange(t *testing.T) {
+	for _, bad := range []string{"", "0", "-1", "a", "5-1", "1-", "1,1", "1-5,3", "*,1", "1-2-3", "1.5"} {
+		if _, err := ParseTenantRange(bad); err == nil {
+			t.Errorf("ParseTenantRange(%q): no error", bad)
+		}
+	}
+	overlaps := func(a, b string) bool {
+		x, err := ParseTenantRange(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		y, err := ParseTenantRange(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x.Overlaps(y)
+	}
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"*", "*", true},
+		{"*", "1-100", false},
+		{"1-100", "101-*", false},
+		{"1-100", "100-*", true},
+		{"1, 3, 5-9", "2,4", false},
+		{"1, 3, 5-9", "9", true},
+	} {
+		if got := overlaps(c.a, c.b); got != c.want || overlaps(c.b, c.a) != c.want {
+			t.Errorf("%q overlaps %q = %v, want %v", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+func TestParseStatic(t *testing.T) {
+	m, err := ParseStatic("https://App.example/")
+	if err != nil || m.HTTPSPort != 443 || m.HTTPPort != 0 || m.Host != "App.example" || !m.Static {
+		t.Errorf("got %+v, %v", m, err)
+	}
+	for _, bad := range []string{"", "app:9001", "ftp://x", "http://", "http://x/path", "http://x?q", "http://u@x", "http://x:0", "http://x:70000", "http://x:y", "http://[::1"} {
+		if m, err := ParseStatic(bad); err == nil {
+			t.Errorf("ParseStatic(%q) = %+v, no error", bad, m)
+		}
+	}
+}
+
+// The decision must not depend on how a host is spelled, and normal forms must be stable.
+func FuzzLookup(f *testing.F) {
+	for _, seed := range []string{"a.as.example:80", "[::1]:1", "LOCALHOST.", "127.0.0.1", "a..b", "x:y", "[", "*.as.example", "a_b"} {
+		f.Add(seed)
+	}
+	table := NewTable(testRoutes(f, map[string][]string{"as": {"as.example", "localhost"}, "ip": {"::1", "127.0.0.1"}}), nil)
+	f.Fuzz(func(t *testing.T, host string) {
+		pool, ok := table.Lookup(host)
+		normal, valid := NormalizeHost(host)
+		if ok != valid {
+			t.Fatalf("Lookup says %v, NormalizeHost %v", ok, valid)
+		}
+		if !valid {
+			return
+		}
+		spelled := normal
+		if strings.Contains(normal, ":") {
+			spelled = "[" + normal + "]"
+		}
+		if again, ok := NormalizeHost(spelled); !ok || again != normal {
+			t.Fatalf("normal form of %q is not stable: %q", normal, again)
+		}
+		for _, same := range []string{strings.ToUpper(spelled), spelled + ":65535"} {
+			if p, ok := table.Lookup(same); !ok || p != pool {
+				t.Fatalf("%q and %q go different ways", host, same)
+			}
+		}
+		if pool == nil {
+			return
+		}
+		if pool.Domain == "as" && normal != "localhost" && !strings.HasSuffix(normal, ".localhost") && normal != "as.example" && !strings.HasSuffix(normal, ".as.example") {
+			t.Fatalf("%q reached as", host)
+		}
+	})
+}

@@ -1,0 +1,404 @@
+package console_test
+
+import (
+	"flag"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
+
+	"github.com/regent-registry/regent/pkg/registry"
+	"github.com/regent-registry/regent/pkg/registry/console"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// page is one page of the console, as some visitor gets it.
+type page struct {
+	name   string // of the golden file
+	status int
+	reply  reply
+}
+
+// everyPage visits every page that the console has, in every shape that differs.
+func everyPage(t *testing.T, s *site) []page {
+	t.Helper()
+	const apis = "/_system/governance/apis"
+	const yaml = apis + "/openapi.yaml"
+	s.put(yaml, "", "openapi: 3.1.0\ninfo:\n  title: Pay\n")
+	s.put(yaml, "", "openapi: 3.1.0\ninfo:\n  title: Pay & more\n")
+	described := "Payments API"
+	_, err := s.service.UpdateMeta(t.Context(), s.admin, registry.MetaInput{
+		Path: yaml, Description: &described, Properties: registry.Properties{"owner": {"payments"}, "reviewers": {"ann", "joe"}, "blank": {""}},
+	})
+	must(t, err)
+	s.put(apis+"/logo.svg", "", "<svg/>")
+	s.put(apis+"/client.jar", "", "PK\x03\x04\x00\xff")
+	s.put(apis+"/empty.txt", "", "")
+	s.put(apis+"/long.txt", "", lines(12_000))
+	_, err = s.service.CreateCollection(t.Context(), s.admin, registry.CollectionInput{Path: "/_system/config/empty"})
+	must(t, err)
+	s.members = []console.Member{
+		{ID: "01B", Name: "node-2", Domain: "wso2.governance.domain", SubDomain: "mgt", Host: "127.0.0.1", MemberPort: 4251, HTTPPort: 9765, HTTPSPort: 9445, State: "draining", Since: s.clock.Now().Add(-time.Minute)},
+		{ID: "01A", Name: "node-1", Domain: "wso2.governance.domain", SubDomain: "mgt", Host: "127.0.0.1", MemberPort: 4250, HTTPPort: 9764, HTTPSPort: 9444, State: "active", Since: s.clock.Now().Add(-5 * time.Hour), Version: "1.2.3", Self: true},
+		{ID: "01C", Name: "elb", Domain: "wso2.governance.domain", Host: "127.0.0.1", MemberPort: 4321, State: "active", Since: s.clock.Now().Add(-5 * time.Hour), Balancer: true},
+	}
+
+	b, anybody := s.signedIn(), s.visitor()
+	etag := s.get(yaml).ETag()
+	pages := []page{
+		{"sign-in", 200, anybody.get("/console/sign-in?next=/console/cluster")},
+		{"sign-in-wrong", 401, anybody.post("/console/sign-in", "user", "ann", "password", "x")},
+		{"expired", 401, anybody.post("/console/edit"+yaml, "etag", `"x"`, "newlines", "lf", "text", "my draft")},
+		{"browse-root", 200, b.get("/console/browse/")},
+		{"browse", 200, b.get("/console/browse" + apis)},
+		{"browse-empty", 200, b.get("/console/browse/_system/config/empty?note=created")},
+		{"browse-read-only", 200, b.get("/console/browse/_system/archive")},
+		{"resource", 200, b.get("/console/resource" + yaml)},
+		{"resource-old", 200, b.get("/console/resource" + yaml + "?version=1")},
+		{"resource-image", 200, b.get("/console/resource" + apis + "/logo.svg")},
+		{"resource-binary", 200, b.get("/console/resource" + apis + "/client.jar")},
+		{"resource-empty", 200, b.get("/console/resource" + apis + "/empty.txt")},
+		{"details", 200, b.get("/console/details" + yaml)},
+		{"details-old", 200, b.get("/console/details" + yaml + "?version=2")},
+		{"details-collection", 200, b.get("/console/details" + apis)},
+		{"details-virtual", 200, b.get("/console/details/_system")},
+		{"describe", 200, b.get("/console/describe" + yaml)},
+		{"properties", 200, b.get("/console/properties" + yaml)},
+		{"properties-none", 200, b.get("/console/properties" + apis)},
+		{"property", 200, b.get("/console/property" + yaml + "?name=reviewers")},
+		{"property-new", 200, b.get("/console/property" + yaml)},
+		{"versions", 200, b.get("/console/versions" + yaml)},
+		{"versions-collection", 200, b.get("/console/versions" + apis)},
+		{"versions-virtual", 200, b.get("/console/versions/_system")},
+		{"restore", 200, b.get("/console/restore" + yaml + "?version=1")},
+		{"edit", 200, b.get("/console/edit" + yaml)},
+		{"conflict", 412, b.post("/console/edit"+yaml, "etag", `"stale"`, "newlines", "lf", "text", "my draft")},
+		{"conflict-deleted", 412, b.post("/console/edit"+apis+"/gone.txt", "etag", etag, "newlines", "lf", "text", "my draft")},
+		{"upload", 200, b.get("/console/upload" + apis)},
+		{"upload-version", 200, b.get("/console/upload" + yaml)},
+		{"upload-none", 400, b.upload("/console/upload"+apis, "", "")},
+		{"new-collection", 200, b.get("/console/new-collection" + apis)},
+		{"new-text", 200, b.get("/console/new-text" + apis)},
+		{"new-text-exists", 412, b.post("/console/new-text"+apis, "name", "openapi.yaml", "text", "my draft")},
+		{"delete", 200, b.get("/console/delete" + yaml)},
+		{"delete-collection", 200, b.get("/console/delete" + apis)},
+		{"delete-mount", 200, b.get("/console/delete/_system/governance")},
+		{"cluster", 200, b.get("/console/cluster")},
+		{"server", 200, b.get("/console/server")},
+		{"error-not-found", 404, b.get("/console/browse" + apis + "/no/such")},
+		{"error-no-page", 404, b.get("/console/nonsense")},
+		{"error-method", 405, b.get("/console/sign-out")},
+		{"error-path", 400, b.get("/console/browse/a/../b")},
+		{"error-read-only", 403, b.post("/console/new-collection/_system/archive", "name", "x")},
+	}
+	s.members = nil
+	pages = append(pages, page{"cluster-alone", 200, b.get("/console/cluster")})
+	theme := s.signedIn()
+	theme.post("/console/theme", "theme", "dark")
+	pages = append(pages, page{"dark", 200, theme.get("/console/browse/")})
+	// Too long for a golden file, checked like the rest.
+	pages = append(pages, page{"", 200, b.get("/console/resource" + apis + "/long.txt")})
+	return pages
+}
+
+func TestPages(t *testing.T) {
+	s := newSite(t)
+	pages := everyPage(t, s)
+	checker := &linkChecker{site: s, as: s.signedIn(), seen: map[string]bool{}}
+	for _, p := range pages {
+		t.Run(p.name, func(t *testing.T) {
+			p.reply.t = t
+			p.reply.wantStatus(p.status)
+			checkHeaders(t, p.reply)
+			checkWellFormed(t, p.reply.body)
+			checkNothingInline(t, p.reply.doc())
+			checkAccess(t, p.reply.doc())
+			checker.check(t, p.reply)
+			if p.name != "" {
+				checkGolden(t, p.name+".html", normalise(p.reply.body))
+			}
+		})
+	}
+}
+
+// TestPages_CoverEveryTemplate makes sure that no page is added without a golden file.
+func TestPages_CoverEveryTemplate(t *testing.T) {
+	templates, err := filepath.Glob("templates/pages/*.html")
+	must(t, err)
+	golden, err := filepath.Glob("testdata/pages/*.html")
+	must(t, err)
+	for _, name := range templates {
+		base := strings.TrimSuffix(filepath.Base(name), ".html")
+		if !slices.ContainsFunc(golden, func(g string) bool { return strings.HasPrefix(filepath.Base(g), base) }) {
+			t.Errorf("page %s has no golden file", base)
+		}
+	}
+}
+
+func checkHeaders(t *testing.T, r reply) {
+	t.Helper()
+	for name, want := range map[string]string{
+		"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+		"Referrer-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
+		"Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+	} {
+		if got := r.Header.Get(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
+var void = map[string]bool{"meta": true, "link": true, "input": true, "img": true, "br": true}
+
+// checkWellFormed checks that every element is closed, in order.
+func checkWellFormed(t *testing.T, body string) {
+	t.Helper()
+	z := html.NewTokenizer(strings.NewReader(body))
+	var open []string
+	for {
+		switch z.Next() {
+		case html.ErrorToken:
+			if len(open) > 0 {
+				t.Errorf("not closed: %v", open)
+			}
+			return
+		case html.StartTagToken:
+			name, _ := z.TagName()
+			if !void[string(name)] {
+				open = append(open, string(name))
+			}
+		case html.EndTagToken:
+			name, _ := z.TagName()
+			if len(open) == 0 || open[len(open)-1] != string(name) {
+				t.Fatalf("</%s> closes %v", name, open)
+			}
+			open = open[:len(open)-1]
+		}
+	}
+}
+
+// checkNothingInline checks what the Content-Security-Policy would refuse, and that nothing comes from elsewhere.
+func checkNothingInline(t *testing.T, doc *html.Node) {
+	t.Helper()
+	for n := range doc.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		if n.Data == "style" || n.Data == "iframe" || n.Data == "object" || n.Data == "base" || n.Data == "script" && (n.FirstChild != nil || attr(n, "src") == "") {
+			t.Errorf("the page has an inline <%s>", n.Data)
+		}
+		for _, a := range n.Attr {
+			leads := a.Key == "href" || a.Key == "src" || a.Key == "action"
+			if a.Key == "style" || strings.HasPrefix(a.Key, "on") || leads && strings.HasPrefix(strings.ToLower(a.Val), "javascript:") {
+				t.Errorf("<%s> has %s=%q", n.Data, a.Key, a.Val)
+			}
+			loads := a.Key == "src" || a.Key == "href" && (n.Data == "link" || n.Data == "use") || a.Key == "action"
+			if loads && !strings.HasPrefix(a.Val, "/console/") {
+				t.Errorf("<%s> has %s=%q, which is not the console's", n.Data, a.Key, a.Val)
+			}
+		}
+	}
+}
+
+// checkAccess checks labels, names, ids and headings.
+func checkAccess(t *testing.T, doc *html.Node) {
+	t.Helper()
+	ids, labelled, headings := map[string]bool{}, map[string]bool{}, 0
+	for n := range doc.Descendants() {
+		if id := attr(n, "id"); id != "" {
+			if ids[id] {
+				t.Errorf("two elements have the id %q", id)
+			}
+			ids[id] = true
+		}
+		if n.Data == "label" {
+			labelled[attr(n, "for")] = true
+		}
+		if n.Data == "h1" {
+			headings++
+		}
+	}
+	if headings != 1 {
+		t.Errorf("the page has %d <h1>", headings)
+	}
+	for n := range doc.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		name := attr(n, "aria-label")
+		switch n.Data {
+		case "input", "textarea":
+			hidden := attr(n, "type") == "hidden" || slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == "hidden" })
+			if !hidden && name == "" && !labelled[attr(n, "id")] {
+				t.Errorf("<%s name=%s> has no label", n.Data, attr(n, "name"))
+			}
+		case "button", "a", "summary":
+			if strings.TrimSpace(textOf(n)) == "" && name == "" && attr(n, "aria-hidden") == "" {
+				t.Errorf("<%s> has no name: %v", n.Data, n.Attr)
+			}
+		case "img":
+			if attr(n, "alt") == "" {
+				t.Error("<img> has no alt")
+			}
+		case "table":
+			if n.FirstChild == nil || !strings.Contains(textOf(n), " ") || !hasChild(n, "caption") {
+				t.Error("<table> has no caption")
+			}
+		}
+		for _, ref := range []string{"aria-labelledby", "aria-describedby", "for", "list"} {
+			if id := attr(n, ref); id != "" && !ids[id] {
+				t.Errorf("<%s> refers to %q, which is not on the page", n.Data, id)
+			}
+		}
+	}
+}
+
+func hasChild(n *html.Node, name string) bool {
+	for c := range n.ChildNodes() {
+		if c.Data == name {
+			return true
+		}
+	}
+	return false
+}
+
+func textOf(n *html.Node) string {
+	var b strings.Builder
+	for d := range n.Descendants() {
+		if d.Type == html.TextNode {
+			b.WriteString(d.Data)
+		}
+	}
+	return b.String()
+}
+
+// linkChecker follows every link once and asks whether a form's address takes posts.
+type linkChecker struct {
+	site *site
+	as   *browser
+	seen map[string]bool
+}
+
+func (c *linkChecker) check(t *testing.T, r reply) {
+	t.Helper()
+	doc := r.doc()
+	for n := range doc.Descendants() {
+		for _, key := range []string{"href", "src", "action"} {
+			address := attr(n, key)
+			switch {
+			case address == "", c.seen[key+address], strings.HasPrefix(address, publicHTTP+"/registry/resource/"), strings.HasPrefix(address, publicHTTPS+"/registry/resource/"):
+				continue
+			case strings.HasPrefix(address, "#"):
+				if !strings.Contains(r.body, `id="`+address[1:]+`"`) {
+					t.Errorf("%s is not on the page", address)
+				}
+				continue
+			}
+			c.seen[key+address] = true
+			if key == "action" && attr(n, "method") == "post" {
+				got := c.as.do(http.MethodDelete, address, "", nil)
+				if got.StatusCode != http.StatusMethodNotAllowed || !strings.Contains(got.Header.Get("Allow"), http.MethodPost) {
+					t.Errorf("%s takes no posts: %d, Allow %q", address, got.StatusCode, got.Header.Get("Allow"))
+				}
+				continue
+			}
+			if address == "/console/go" {
+				continue // needs what the user types
+			}
+			path, _, _ := strings.Cut(address, "#")
+			if got := c.as.get(path); got.StatusCode != http.StatusOK && got.StatusCode != http.StatusSeeOther {
+				t.Errorf("<%s> leads to %s, which answers %d", n.Data, address, got.StatusCode)
+			}
+		}
+	}
+}
+
+var volatile = []struct {
+	pattern *regexp.Regexp
+	with    string
+}{
+	{regexp.MustCompile(`/console/static/[0-9a-f]{16}/`), "/console/static/HASH/"},
+	{regexp.MustCompile(`[0-9a-f]{32}(\.[0-9]+)+`), "ETAG"},
+	{regexp.MustCompile(`<code>[0-9a-f]{32}</code>`), "<code>ID</code>"},
+}
+
+func normalise(body string) string {
+	for _, v := range volatile {
+		body = v.pattern.ReplaceAllString(body, v.with)
+	}
+	return body
+}
+
+func checkGolden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", "pages", name)
+	if *update {
+		must(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		must(t, os.WriteFile(file, []byte(got), 0o600))
+		return
+	}
+	want, err := os.ReadFile(file)
+	must(t, err)
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s differs (-want +got); run the test with -update if that is right:\n%s", file, diff)
+	}
+}
+
+func TestAssets_CachedByHash(t *testing.T) {
+	s := newSite(t)
+	b := s.visitor()
+	body := b.get("/console/sign-in").body
+	for _, name := range []string{"console.css", "console.js", "icons.svg", "favicon.svg"} {
+		address := regexp.MustCompile(`/console/static/[0-9a-f]{16}/` + name).FindString(body)
+		if address == "" {
+			t.Errorf("the page does not use %s", name)
+			continue
+		}
+		r := b.get(address).wantStatus(http.StatusOK)
+		if got := r.Header.Get("Cache-Control"); got != "public, max-age=31536000, immutable" {
+			t.Errorf("%s: Cache-Control %q", name, got)
+		}
+		if r.body == "" || r.Header.Get("Content-Type") == "" {
+			t.Errorf("%s: %d bytes of %q", name, len(r.body), r.Header.Get("Content-Type"))
+		}
+		if strings.Contains(r.body, "http://") && !strings.Contains(r.body, "http://www.w3.org/2000/svg") || strings.Contains(r.body, "https://") {
+			t.Errorf("%s names another site", name)
+		}
+	}
+	// A node of another version still gives its own file, but not for keeps.
+	r := b.get("/console/static/0000000000000000/console.css").wantStatus(http.StatusOK)
+	if got := r.Header.Get("Cache-Control"); got != "no-store" {
+		t.Errorf("wrong hash: Cache-Control %q", got)
+	}
+	b.get("/console/static/0000000000000000/nothing.css").wantStatus(http.StatusNotFound)
+}
+
+// TestPages_UseIconsThatExist checks the fragments of every <use>.
+func TestPages_UseIconsThatExist(t *testing.T) {
+	sprite, err := os.ReadFile("static/icons.svg")
+	must(t, err)
+	used := map[string]bool{}
+	for _, p := range everyPage(t, newSite(t)) {
+		for n := range p.reply.doc().Descendants() {
+			if n.Data == "use" {
+				u, err := url.Parse(attr(n, "href"))
+				must(t, err)
+				used[u.Fragment] = true
+			}
+		}
+	}
+	for name := range used {
+		if !strings.Contains(string(sprite), `<symbol id="`+name+`"`) {
+			t.Errorf("no icon %q", name)
+		}
+	}
+}

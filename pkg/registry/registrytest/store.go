@@ -1,0 +1,147 @@
+package registrytest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+// Store is what the contract is about: the port of package registry, the accounts port of package auth, and the life of a store.
+type Store interface {
+	registry.Store
+
+	UserByName(ctx context.Context, name string) (registry.User, error)
+	UserByID(ctx context.Context, id registry.ID) (registry.User, error)
+	CreateUser(ctx context.Context, u registry.User) (registry.User, error)
+	SetPassword(ctx context.Context, id registry.ID, phc string) error
+	CreateSession(ctx context.Context, s registry.Session) error
+	SessionByToken(ctx context.Context, token registry.Hash) (registry.Session, error)
+	DeleteSession(ctx context.Context, token registry.Hash) error
+
+	Migrate(ctx context.Context) error
+	Statements() int64
+	Close() error
+}
+
+// Database is one database, empty when it is made. Each call of Open gives one more store on it, not yet migrated, as each node of a cluster has one;
+// the test closes it.
+type Database interface {
+	Open(t testing.TB) Store
+}
+
+// RunStoreTests runs the contract. fresh makes an empty database for one test.
+func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
+	t.Helper()
+	tests := []struct {
+		name string
+		run  func(*testing.T, func(testing.TB) Database)
+	}{
+		{"CreatesReadsRevisesAndTrashes", testLife},
+		{"KeepsNamesExactly", testNames},
+		{"ReachesDeepPaths", testDepth},
+		{"RefusesWhatDoesNotFit", testConflicts},
+		{"PagesChildrenInOrder", testChildren},
+		{"KeepsVersionsAndRestores", testVersions},
+		{"MakesNoVersionOfTheSame", testNoOp},
+		{"HoldsPreconditions", testPreconditions},
+		{"KeepsEqualContentOnce", testEqualContent},
+		{"StreamsLargeContent", testLargeContent},
+		{"LeavesNothingOfCutContent", testCutContent},
+		{"GroupsPassingAndFailingChanges", testGroups},
+		{"SurvivesPanicsAndCancellation", testPanics},
+		{"ShowsWritesOfOneStoreInTheOther", testAlternation},
+		{"AnswersFromMemoryUpToMin", testMinSeq},
+		{"LosesNoUpdate", testNoLostUpdate},
+		{"SharesQueriesOfTheHead", testStatements},
+		{"StartsSeveralOnAnEmptyDatabase", testMigrations},
+		{"SharesAccountsAndSessions", testAccounts},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { test.run(t, fresh) })
+	}
+}
+
+// node is one store of a test with the use cases on it, as a node of a cluster has them.
+type node struct {
+	Store
+	svc *registry.Service
+}
+
+var actor = registry.Actor{User: "tester", RequestID: "request-1"}
+
+// open gives n nodes on one fresh database, migrated.
+func open(t *testing.T, fresh func(testing.TB) Database, n int) []*node {
+	t.Helper()
+	db := fresh(t)
+	nodes := make([]*node, n)
+	for i := range nodes {
+		s := db.Open(t)
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Errorf("close: %v", err)
+			}
+		})
+		if err := s.Migrate(t.Context()); err != nil {
+			t.Fatalf("migrate: %v", err)
+		}
+		nodes[i] = newNode(t, s)
+	}
+	return nodes
+}
+
+func newNode(t *testing.T, s Store) *node {
+	t.Helper()
+	mounts, err := registry.NewMounts(registry.Mount{Path: registry.Root, Store: s, Target: registry.Root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &node{s, registry.NewService(registry.Config{Mounts: mounts, Authorizer: registry.SignedIn{}})}
+}
+
+// put stores text at p.
+func (n *node) put(t testing.TB, p registry.Path, text string) registry.PutResult {
+	t.Helper()
+	res, err := n.svc.Put(context.Background(), actor, registry.PutInput{Path: p, Body: bytes.NewReader([]byte(text))})
+	if err != nil {
+		t.Fatalf("put %s: %v", p, err)
+	}
+	return res
+}
+
+// get reads what is at p.
+func (n *node) get(t testing.TB, p registry.Path) registry.Resource {
+	t.Helper()
+	r, err := n.svc.Get(context.Background(), actor, p, registry.Freshness{})
+	if err != nil {
+		t.Fatalf("get %s: %v", p, err)
+	}
+	return r
+}
+
+// text reads the content of version v of what is at p, the current one for 0.
+func (n *node) text(t testing.TB, p registry.Path, v int64) string {
+	t.Helper()
+	_, _, c, err := n.svc.Open(context.Background(), actor, p, v, registry.Freshness{})
+	if err != nil {
+		t.Fatalf("open %s: %v", p, err)
+	}
+	data, err := io.ReadAll(c)
+	if err := errors.Join(err, c.Close()); err != nil {
+		t.Fatalf("read %s: %v", p, err)
+	}
+	return string(data)
+}
+
+func wantCode(t testing.TB, err error, code registry.Code) {
+	t.Helper()
+	if got := registry.CodeOf(err); got != code {
+		t.Errorf("error has the code %q, want %q: %v", got, code, err)
+	}
+}
+
+func op() registry.Op { return registry.Op{Actor: actor, At: time.Now()} }
