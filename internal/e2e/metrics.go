@@ -37,6 +37,16 @@ func LintMetrics(t testing.TB, name string, text []byte) {
 // SumMetric adds up all series of a counter or gauge. A metric that is not there fails the test: zero would hide a renamed one.
 func SumMetric(t testing.TB, text []byte, name string) float64 {
 	t.Helper()
+	sum := 0.0
+	for _, v := range MetricBy(t, text, name, "") {
+		sum += v
+	}
+	return sum
+}
+
+// MetricBy adds up the series of a counter or gauge that have the same value of a label.
+func MetricBy(t testing.TB, text []byte, name, label string) map[string]float64 {
+	t.Helper()
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
 	if err != nil {
@@ -46,9 +56,15 @@ func SumMetric(t testing.TB, text []byte, name string) float64 {
 	if family == nil {
 		t.Fatalf("no metric %s", name)
 	}
-	sum := 0.0
+	sums := map[string]float64{}
 	for _, m := range family.GetMetric() {
-		sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		value := ""
+		for _, l := range m.GetLabel() {
+			if l.GetName() == label {
+				value = l.GetValue()
+			}
+		}
+		sums[value] += m.GetCounter().GetValue() + m.GetGauge().GetValue()
 	}
-	return sum
+	return sums
 }

@@ -129,13 +129,18 @@ func quality(params string) float64 {
 // refuseFailure is the answer after the last attempt failed.
 func (x *Exchange) refuseFailure() refusal {
 	r := x.result
+	// The server calls a client gone when a read from it fails, so the body's own error is looked at first.
+	broken := r.Err
+	if x.Body != nil {
+		broken = x.Body.Err()
+	}
 	switch {
-	case r.Failure == FailureClient && x.Request.Context().Err() != nil:
-		return refusal{status: statusClientGone, detail: "The client closed the connection."}
-	case r.Failure == FailureClient && isTimeout(r.Err):
+	case r.Failure == FailureClient && isTimeout(broken):
 		return refusal{status: http.StatusRequestTimeout, detail: "The request's body did not arrive in time."}
-	case r.Failure == FailureClient:
+	case r.Failure == FailureClient && broken != nil:
 		return refusal{status: http.StatusBadRequest, detail: "The request's body could not be read to its end."}
+	case r.Failure == FailureClient:
+		return refusal{status: statusClientGone, detail: "The client closed the connection."}
 	case r.Failure == FailureTimeout, r.Failure == FailureConnect && isTimeout(r.Err):
 		return refusal{status: http.StatusGatewayTimeout, detail: "The member that had this request did not answer in time."}
 	case r.Failure == FailureConnect:

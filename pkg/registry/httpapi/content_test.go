@@ -169,27 +169,30 @@ func TestContent_HeadTellsTheSameAsGet(t *testing.T) {
 		"/api/v1/content/_system/config/f.txt", "/api/v1/resource/_system/config/f.txt", "/resource/1.0.0/artifact/_system/config/f.txt",
 		"/registry/resource/_system/config/f.txt", "/api/v1/content/_system/config/none",
 	} {
-		var answers [2]*http.Response
+		var status [2]int
+		var headers [2]http.Header
 		for i, method := range []string{"GET", "HEAD"} {
 			r, err := http.NewRequestWithContext(t.Context(), method, s.URL+url, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			r.SetBasicAuth("admin", password)
-			if answers[i], err = s.Client().Do(r); err != nil {
+			answer, err := s.Client().Do(r)
+			if err != nil {
 				t.Fatal(err)
 			}
-			if body := readAll(t, answers[i].Body); method == "HEAD" && body != "" {
+			if body := readAll(t, answer.Body); method == "HEAD" && body != "" {
 				t.Errorf("HEAD %s has the body %q", url, body)
 			}
-			answers[i].Body.Close()
-			answers[i].Header.Del("Date")
+			answer.Body.Close()
+			answer.Header.Del("Date")
+			status[i], headers[i] = answer.StatusCode, answer.Header
 		}
-		if answers[0].StatusCode != answers[1].StatusCode {
-			t.Errorf("%s: GET %d, HEAD %d", url, answers[0].StatusCode, answers[1].StatusCode)
+		if status[0] != status[1] {
+			t.Errorf("%s: GET %d, HEAD %d", url, status[0], status[1])
 		}
-		for name := range answers[0].Header {
-			if get, head := answers[0].Header.Get(name), answers[1].Header.Get(name); get != head && (name != "Content-Length" || head != "") {
+		for name := range headers[0] {
+			if get, head := headers[0].Get(name), headers[1].Get(name); get != head && (name != "Content-Length" || head != "") {
 				t.Errorf("%s: %s is %q for GET and %q for HEAD", url, name, get, head)
 			}
 		}

@@ -36,8 +36,9 @@ const (
 // door is the handler under test on real use cases and a real store in a file of its own.
 type door struct {
 	http.Handler
-	auth *auth.Authenticator
-	doc  *openapi3.T
+	service *registry.Service
+	auth    *auth.Authenticator
+	doc     *openapi3.T
 }
 
 func newDoor(t *testing.T) *door {
@@ -71,7 +72,7 @@ func newDoor(t *testing.T) *door {
 	if err := service.EnsureMounts(ctx); err != nil {
 		t.Fatal(err)
 	}
-	d := &door{auth: auth.New(auth.Config{Accounts: store})}
+	d := &door{service: service, auth: auth.New(auth.Config{Accounts: store})}
 	if _, err := d.auth.EnsureAdmin(ctx, "admin", password); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,85 @@
+package lb
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/regent-registry/regent/pkg/membership"
+)
+
+func TestDiscovery_LogsInTheWordsOfTheWSO2ELB(t *testing.T) {
+	b := newBench(t, nil)
+	node := membership.Member{
+		ID: "01J", Name: "node1", Domain: testDomain, Host: "127.0.0.1", Port: 4250, HTTPPort: 9764, HTTPSPort: 9444, State: membership.StateJoining,
+	}
+	elb := membership.Member{ID: "01E", Domain: testDomain, Balancer: true, State: membership.StateActive}
+	other := membership.Member{ID: "01X", Domain: "other.domain", State: membership.StateActive}
+	b.discovery.Update(testDomain, []membership.Member{elb, node, other})
+	log := b.log.String()
+	if !strings.Contains(log, `msg="Member joined" id=01J`) || strings.Contains(log, "Added member") || strings.Contains(log, "01E") || strings.Contains(log, "01X") {
+		t.Errorf("while joining:\n%s", log)
+	}
+	node.State = membership.StateActive
+	b.discovery.Update(testDomain, []membership.Member{elb, node})
+	b.discovery.Update(testDomain, []membership.Member{elb, node})
+	log = b.log.String()
+	const line = `member="Host:127.0.0.1, Remote Host:null, Port: 4250, HTTP:9764, HTTPS:9444, Domain: test.domain, Sub-domain:__$default, Active:true"`
+	for _, message := range []string{`msg="Member joined" `, `msg="Added member" `, `msg="Application member joined application cluster" `} {
+		if n := strings.Count(log, message); n != 1 {
+			t.Errorf("%s stands %d times in\n%s", message, n, log)
+		}
+	}
+	if strings.Count(log, line) != 2 {
+		t.Errorf("the log lacks %s:\n%s", line, log)
+	}
+	for _, attr := range []string{"host=127.0.0.1", `remote_host=""`, "port=4250", "http=9764", "https=9444", "domain=test.domain", "active=true"} {
+		if !strings.Contains(log, attr) {
+			t.Errorf("the log lacks %s", attr)
+		}
+	}
+	b.discovery.Update(testDomain, []membership.Member{elb})
+	if log = b.log.String(); strings.Count(log, `msg="Member left" id=01J`) != 1 {
+		t.Errorf("after leaving:\n%s", log)
+	}
+}
+
+func TestMemberLine(t *testing.T) {
+	got := memberLine{Host: "10.0.0.1", RemoteHost: "203.0.113.7", Port: 4251, HTTPPort: 9765, HTTPSPort: 9445, Domain: "wso2.governance.domain", SubDomain: "mgt"}.String()
+	want := "Host:10.0.0.1, Remote Host:203.0.113.7, Port: 4251, HTTP:9765, HTTPS:9445, Domain: wso2.governance.domain, Sub-domain:mgt, Active:false"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestDiscovery_WarnsOfAMemberWithoutPool(t *testing.T) {
+	b := newBench(t, nil)
+	stray := membership.Member{ID: "s", Domain: testDomain, SubDomain: "worker", Host: "127.0.0.1", HTTPPort: 1, State: membership.StateActive}
+	for range 3 {
+		b.discovery.Update(testDomain, []membership.Member{stray})
+	}
+	log := b.log.String()
+	if strings.Count(log, "has no pool") != 1 || !strings.Contains(log, "level=WARN") || !strings.Contains(log, "sub_domain=worker") {
+		t.Errorf("log:\n%s", log)
+	}
+	if list := b.discovery.Members(); len(list) != 1 || !list[0].Stray {
+		t.Errorf("members: %+v", list)
+	}
+	if res, _ := b.get("/"); res.StatusCode != 503 {
+		t.Errorf("a stray got a request: %d", res.StatusCode)
+	}
+}
+
+func TestDiscovery_HealthSurvivesANewTable(t *testing.T) {
+	b := newBench(t, nil)
+	bad, good := refusedAddr(t), goodMember(t, "good")
+	b.members(bad, good)
+	b.get("/")
+	b.get("/")
+	if !b.discovery.Members()[0].Ejected {
+		t.Fatal("not ejected")
+	}
+	b.members(bad, good, goodMember(t, "new"))
+	if !b.discovery.Members()[0].Ejected {
+		t.Error("a new member made the ELB forget that another one is out")
+	}
+}
