@@ -60,6 +60,7 @@ func (c *console) delete(w http.ResponseWriter, r *http.Request, a registry.Acto
 		return nil
 	case registry.CodePrecondition:
 		return c.askDelete(w, r, a, err)
+	default:
+		return err
 	}
-	return err
 }

@@ -123,7 +123,8 @@ func (c *console) formError(r *http.Request, a registry.Actor, err error) string
 		return "Somebody changed this after you opened the form. Your input is still below; send it again to save it over their change, " +
 			"or open the page anew to see what they did."
 	case registry.CodeInternal:
-		return registry.MessageOf(err) + " (" + requestID(r) + ")"
+		return capitalize(registry.MessageOf(err)) + ": " + requestID(r) + "."
+	default:
+		return capitalize(registry.MessageOf(err)) + "."
 	}
-	return capitalize(registry.MessageOf(err)) + "."
 }

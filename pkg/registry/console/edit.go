@@ -70,11 +70,11 @@ func (c *console) edit(w http.ResponseWriter, r *http.Request, a registry.Actor)
 		condition = registry.Precondition{NoneMatch: []string{"*"}}
 	}
 	put, err := c.Service.Put(r.Context(), a, registry.PutInput{Path: p, Body: strings.NewReader(v.Text), If: condition})
-	switch registry.CodeOf(err) {
-	case "":
+	if err == nil {
 		toPage(w, link("resource", p), noteFor(put, "saved"))
 		return nil
-	case registry.CodePrecondition:
+	}
+	if registry.CodeOf(err) == registry.CodePrecondition {
 		return c.conflict(w, r, a, p, v)
 	}
 	v.Error = c.formError(r, a, err)

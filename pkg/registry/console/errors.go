@@ -73,6 +73,7 @@ func (c *console) logFault(r *http.Request, a registry.Actor, err error) {
 	case registry.CodeUnavailable:
 		c.Logger.WarnContext(r.Context(), "console page without store", "request_id", requestID(r), "method", r.Method, "path", r.URL.Path,
 			"user", a.User, "error", err)
+	default: // the user is told, and can mend it
 	}
 }
 

@@ -406,16 +406,17 @@ func TestJump_OpensWhatWasTyped(t *testing.T) {
 	b := s.signedIn()
 	const resource = "/console/resource" + string(pay)
 	for typed, want := range map[string]string{
-		"/_system/governance":                                 "/console/browse/_system/governance",
-		" _system/governance/ ":                               "/console/browse/_system/governance",
-		string(pay):                                           resource,
-		string(pay) + ";version:1":                            resource + "?version=1",
+		"/_system/governance":      "/console/browse/_system/governance",
+		"_system/governance/":      "/console/browse/_system/governance",
+		string(pay):                resource,
+		string(pay) + ";version:1": resource + "?version=1",
 		publicHTTPS + "/registry/resource" + string(pay):      resource,
 		publicHTTP + "/resource/1.0.0/artifact" + string(pay): resource,
 		"http://x/console/versions" + string(pay):             resource,
-		"/": "/console/browse/",
+		"//_system/governance":                                "/console/browse/_system/governance",
+		"/":                                                   "/console/browse/",
 	} {
-		b.get("/console/go?to=" + strings.NewReplacer(";", "%3B", " ", "+").Replace(typed)).wantRedirect(want)
+		b.get("/console/go?to=" + strings.NewReplacer(";", "%3B").Replace(typed) + "+").wantRedirect(want)
 	}
 	page := b.get("/console/go?to=/_system/governance/nothing/here").wantStatus(http.StatusNotFound).wantText("Nothing is at /_system/governance/nothing/here", testRequestID)
 	if !page.hasLink("/console/browse/_system/governance") {

@@ -132,12 +132,11 @@ func must(t *testing.T, err error) {
 }
 
 // put stores a content through the service, a minute after the one before.
-func (s *site) put(p registry.Path, mediaType, content string) registry.Resource {
+func (s *site) put(p registry.Path, mediaType, content string) {
 	s.t.Helper()
 	s.clock.advance(time.Minute)
-	res, err := s.service.Put(s.t.Context(), s.admin, registry.PutInput{Path: p, Body: strings.NewReader(content), MediaType: mediaType})
+	_, err := s.service.Put(s.t.Context(), s.admin, registry.PutInput{Path: p, Body: strings.NewReader(content), MediaType: mediaType})
 	must(s.t, err)
-	return res.Resource
 }
 
 // content reads what is stored at p.

@@ -41,7 +41,7 @@ func locationOf(typed string) string {
 	typed = strings.TrimSpace(typed)
 	u, err := url.Parse(typed)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
-		return typed
+		return strings.TrimLeft(typed, "/") // "/" focuses the box; who types the path's own slash after it may have two
 	}
 	for _, prefix := range doorPrefixes {
 		if rest, ok := strings.CutPrefix(u.Path, prefix); ok {

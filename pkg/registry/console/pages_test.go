@@ -182,6 +182,7 @@ func checkWellFormed(t *testing.T, body string) {
 				t.Fatalf("</%s> closes %v", name, open)
 			}
 			open = open[:len(open)-1]
+		default:
 		}
 	}
 }

@@ -66,7 +66,7 @@ func (c *console) showProperty(w http.ResponseWriter, r *http.Request, a registr
 	if v.New {
 		title = "Add property to "
 	}
-	return c.show(w, r, a, status, "property", title+v.head.Name(), v.head, v)
+	return c.show(w, r, a, status, "property", title+v.Name(), v.head, v)
 }
 
 // property stores the values of one property.

@@ -31,6 +31,7 @@ func (c *console) setTheme(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, c.whoever(r), err)
 		return
 	}
+	//nolint:gosec // Secure where the connection is; over plain HTTP a browser would drop such a cookie
 	ck := &http.Cookie{
 		Name: themeCookie(r), Value: r.PostForm.Get("theme"), Path: "/", MaxAge: int(themeLifetime / time.Second),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.URL.Scheme == "https",

@@ -55,7 +55,8 @@ func (c *console) upload(w http.ResponseWriter, r *http.Request, a registry.Acto
 	if err != nil {
 		return err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, v.Limit+formOverhead)
+	body := r.Body
+	r.Body = http.MaxBytesReader(w, body, v.Limit+formOverhead)
 	form, err := v.readFields(r)
 	var p registry.Path
 	var put registry.PutResult
@@ -72,7 +73,7 @@ func (c *console) upload(w http.ResponseWriter, r *http.Request, a registry.Acto
 		return nil
 	}
 	// A browser that is still sending does not read an answer: take what is on the way, within bounds.
-	_, _ = io.CopyN(io.Discard, r.Body, maxDrain)
+	_, _ = io.CopyN(io.Discard, body, maxDrain)
 	v.Error = c.uploadError(r, a, v, p, err)
 	return c.show(w, r, a, statusOf(err), "upload", v.title(), v.head, v)
 }

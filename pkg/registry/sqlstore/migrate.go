@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -104,7 +105,7 @@ func (s *Store) lockSchema(ctx context.Context, db *sql.DB) (func() error, error
 		return func() error { turn.give(); return nil }, nil
 	}
 	// A row, not GET_LOCK, which each Galera node grants on its own.
-	l, err := lock.NewMySQLTableLocker(lock.WithTableLockTimeout(migratePoll, migrateTries), lock.WithTableLogger(s.log))
+	l, err := lock.NewMySQLTableLocker(lock.WithTableLockTimeout(migratePoll, migrateTries), lock.WithTableLogger(slog.New(quiet{s.log.Handler()})))
 	if err != nil {
 		return nil, err
 	}
@@ -112,4 +113,18 @@ func (s *Store) lockSchema(ctx context.Context, db *sql.DB) (func() error, error
 		return nil, err
 	}
 	return func() error { return l.Unlock(ctx, db) }, nil
+}
+
+// quiet lowers every record to the debug level. The migration lock warns of each race that it loses and then wins; what matters it returns.
+type quiet struct{ slog.Handler }
+
+// Enabled implements [slog.Handler].
+func (q quiet) Enabled(ctx context.Context, _ slog.Level) bool {
+	return q.Handler.Enabled(ctx, slog.LevelDebug)
+}
+
+// Handle implements [slog.Handler].
+func (q quiet) Handle(ctx context.Context, r slog.Record) error {
+	r.Level = slog.LevelDebug
+	return q.Handler.Handle(ctx, r)
 }

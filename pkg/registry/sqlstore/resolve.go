@@ -166,16 +166,18 @@ func (s *Store) remember(f *found) {
 	})
 }
 
-// childrenQuery reads a page of children with their current state: one range of the index on (parent, name), never an offset.
+// childrenQuery reads a page of children with their current state: one range of the index on (parent, name), never an offset. The joins are outer ones
+// although no row can be missing: that fixes their order. MariaDB otherwise starts from a small meta_obj and reads all children (measured).
 func childrenQuery(d *dialect) string {
-	return "SELECT " + nodeColumns + " FROM node n" + d.byName + " JOIN version v ON v.node = n.id AND v.n = n.cur JOIN meta_obj m ON m.sha = v.meta " +
+	return "SELECT " + nodeColumns + " FROM node n" + d.byName +
+		" LEFT JOIN version v ON v.node = n.id AND v.n = n.cur LEFT JOIN meta_obj m ON m.sha = v.meta " +
 		"WHERE n.parent = ? AND n.name > ? ORDER BY n.name LIMIT ?"
 }
 
 const (
 	versionQuery = "SELECT " + headColumns + ", " + versionColumns + " FROM store_head h JOIN version v ON v.node = ? AND v.n = ? " +
 		"JOIN meta_obj m ON m.sha = v.meta WHERE h.id = 1"
-	versionsQuery = "SELECT " + versionColumns + " FROM version v JOIN meta_obj m ON m.sha = v.meta WHERE v.node = ? AND v.n < ? " +
+	versionsQuery = "SELECT " + versionColumns + " FROM version v LEFT JOIN meta_obj m ON m.sha = v.meta WHERE v.node = ? AND v.n < ? " +
 		"ORDER BY v.n DESC LIMIT ?"
 )
 

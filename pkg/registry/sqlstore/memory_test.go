@@ -1,0 +1,120 @@
+package sqlstore
+
+import (
+	"testing"
+
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+func tagged(seq int64, tag byte) snapshot { return snapshot{seq: seq, tag: [16]byte{tag}} }
+
+func revised(seq int64, tag byte, id registry.ID) step {
+	return step{seq, [16]byte{tag}, []item{{act: actRevise, node: id}}}
+}
+
+// The race that matters: a reader has read a row, a commit changes the row and evicts it, and only then the reader puts what it read into memory.
+func TestMemory_TakesOnlyWhatIsStillTrue(t *testing.T) {
+	one, two := registry.ID{1}, registry.ID{2}
+	m := newMemory(1 << 20)
+	put := func(read snapshot, id registry.ID, version int64) bool {
+		return m.fill(read, []any{id}, func() { m.nodes.put(id, node{Resource: registry.Resource{ID: id, Version: version}}) })
+	}
+	if put(tagged(5, 5), one, 1) {
+		t.Error("took a row before there was a cursor")
+	}
+	m.reset(tagged(5, 5))
+	if !put(tagged(5, 5), one, 1) || !put(tagged(5, 5), two, 1) {
+		t.Fatal("did not take rows read at the cursor")
+	}
+	if !m.advance(tagged(5, 5), []step{revised(6, 6, one)}, nil) {
+		t.Fatal("did not advance")
+	}
+	if _, ok := lookup(m, m.nodes, one); ok {
+		t.Error("kept what a commit changed")
+	}
+	if _, ok := lookup(m, m.nodes, two); !ok {
+		t.Error("evicted what the commit did not touch")
+	}
+	if put(tagged(5, 5), one, 1) {
+		t.Error("took a row that was read before a commit that changed it")
+	}
+	if !put(tagged(5, 5), two, 1) {
+		t.Error("did not take an older row that nothing changed since")
+	}
+	if put(tagged(7, 7), two, 2) {
+		t.Error("took a row ahead of the cursor")
+	}
+	if put(tagged(5, 9), two, 1) || put(tagged(6, 9), two, 1) {
+		t.Error("took a row of a history that the log does not have")
+	}
+	if m.advance(tagged(5, 5), []step{revised(6, 8, two)}, nil) {
+		t.Error("advanced from where the cursor is not")
+	}
+	m.reset(tagged(6, 8))
+	if put(tagged(5, 5), two, 1) || put(tagged(6, 6), two, 1) {
+		t.Error("took a row of the history before everything was dropped")
+	}
+}
+
+func TestMemory_CreationAndDeletionTouchTheParent(t *testing.T) {
+	parent, child := registry.ID{1}, registry.ID{2}
+	for _, a := range []act{actCreate, actTrash} {
+		i := item{act: a, node: child, parent: parent, name: "c"}
+		for _, k := range []any{parent, child, dirent{parent, "c"}} {
+			if !i.touches(k) {
+				t.Errorf("act %d does not touch %v", a, k)
+			}
+		}
+		if i.touches(dirent{parent, "d"}) || i.touches(dirent{child, "c"}) {
+			t.Errorf("act %d touches another name", a)
+		}
+	}
+	if (item{act: actRevise, node: child, parent: parent, name: "c"}).touches(parent) {
+		t.Error("a revision touches the parent")
+	}
+}
+
+func TestMemory_BoundsItsSteps(t *testing.T) {
+	m := newMemory(1 << 20)
+	m.reset(tagged(0, 0))
+	at := tagged(0, 0)
+	for i := range int64(5 * maxSteps) {
+		next := revised(i+1, byte(i+1), registry.ID{1})
+		if !m.advance(at, []step{next}, nil) {
+			t.Fatalf("did not advance from %d", i)
+		}
+		at = snapshot{seq: next.seq, tag: next.tag}
+		if len(m.steps) > maxSteps || m.items > maxItems {
+			t.Fatalf("holds %d steps with %d items", len(m.steps), m.items)
+		}
+	}
+	big := step{at.seq + 1, [16]byte{77}, make([]item, maxItems+1)}
+	if !m.advance(at, []step{big}, nil) || len(m.steps) != 1 {
+		t.Errorf("after one step with %d items %d steps are held", len(big.items), len(m.steps))
+	}
+	if m.fill(at, nil, func() {}) {
+		t.Error("took a row from before the steps that are known")
+	}
+	if !m.fill(snapshot{seq: big.seq, tag: big.tag}, nil, func() {}) {
+		t.Error("did not take a row at the cursor")
+	}
+}
+
+func TestCache_KeepsWithinItsBytes(t *testing.T) {
+	c := newCache(1000, func(_ int, v int64) int64 { return v })
+	for i := range 100 {
+		c.put(i, 90)
+	}
+	if c.bytes > 1000 || c.lru.Len() != 11 {
+		t.Errorf("holds %d entries of %d bytes", c.lru.Len(), c.bytes)
+	}
+	c.put(99, 50) // replaces
+	c.put(5, 500) // too large beside others
+	if c.bytes != 10*90+50 {
+		t.Errorf("counts %d bytes", c.bytes)
+	}
+	c.clear()
+	if c.bytes != 0 {
+		t.Errorf("counts %d bytes when empty", c.bytes)
+	}
+}

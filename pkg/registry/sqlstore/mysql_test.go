@@ -1,0 +1,314 @@
+package sqlstore
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/regent-registry/regent/pkg/registry"
+	"github.com/regent-registry/regent/pkg/registry/registrytest"
+)
+
+// TestMySQL holds what only a server can show: lost connections, lost answers, a server that restarts.
+func TestMySQL(t *testing.T) {
+	server := registrytest.StartMySQL(t)
+	tests := []struct {
+		name string
+		run  func(*testing.T, *registrytest.MySQL)
+	}{
+		{"SettlesLostCommits", testLostCommits},
+		{"ReadsOnlyThePage", testHandlerReads},
+		{"TakesTheTurnOfAFrozenWriter", testFrozenWriter},
+		{"KeepsWhatWasAcknowledgedThroughAKill", testKill},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { test.run(t, server) })
+	}
+}
+
+// testLostCommits cuts the connection at COMMIT, before or after the server gets it: either way the change must take effect exactly once.
+func testLostCommits(t *testing.T, server *registrytest.MySQL) {
+	dsn := server.Database(t)
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := newCutProxy(t, cfg.Addr)
+	cfg.Addr = proxy.address
+	s := testStore(t, Config{DSN: "mysql:" + cfg.FormatDSN()})
+	direct := testStore(t, Config{DSN: "mysql:" + dsn})
+	mustSet(t, s, "x", "0")
+	for i, forward := range []bool{true, false, true, false} {
+		before := mustSet(t, direct, "other", fmt.Sprint(i))
+		proxy.cutNext(forward)
+		text := fmt.Sprintf("change %d, forwarded %t", i, forward)
+		seq := mustSet(t, s, "x", text)
+		if seq.N != before.N+1 {
+			t.Errorf("%s took effect at %d, want %d", text, seq.N, before.N+1)
+		}
+		if proxy.armed.Load() != 0 {
+			t.Errorf("%s: nothing was cut", text)
+		}
+		wantText(t, direct, "x", text)
+		wantText(t, s, "x", text)
+		r, err := direct.Get(t.Context(), "/x", registry.Freshness{})
+		if err != nil || r.Version != int64(i)+2 {
+			t.Errorf("%s made version %d, want %d: %v", text, r.Version, i+2, err)
+		}
+	}
+}
+
+// cutProxy passes bytes to a server, until it is told to cut a connection at its next COMMIT.
+type cutProxy struct {
+	address string
+	armed   atomic.Int32 // 0: no; 1: cut before the COMMIT goes on; 2: after
+}
+
+func newCutProxy(t *testing.T, to string) *cutProxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &cutProxy{address: l.Addr().String()}
+	var wg sync.WaitGroup
+	t.Cleanup(func() {
+		_ = l.Close()
+		wg.Wait()
+	})
+	wg.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { p.serve(client, to) })
+		}
+	})
+	return p
+}
+
+func (p *cutProxy) cutNext(forward bool) {
+	p.armed.Store(1)
+	if forward {
+		p.armed.Store(2)
+	}
+}
+
+func (p *cutProxy) serve(client net.Conn, to string) {
+	defer client.Close()
+	server, err := net.Dial("tcp", to)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	var answers sync.WaitGroup
+	cut := atomic.Bool{}
+	answers.Go(func() {
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := server.Read(buf)
+			if cut.Load() || err != nil {
+				return
+			}
+			if _, err := client.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+	})
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := client.Read(buf)
+		if err != nil {
+			break
+		}
+		if how := p.armed.Load(); how != 0 && bytes.HasSuffix(buf[:n], []byte("\x03COMMIT")) && p.armed.CompareAndSwap(how, 0) {
+			cut.Store(true)
+			if how == 2 {
+				_, _ = server.Write(buf[:n])
+				answers.Wait() // the server has answered: the commit took effect
+			}
+			break
+		}
+		if _, err := server.Write(buf[:n]); err != nil {
+			break
+		}
+	}
+	_ = client.Close()
+	_ = server.Close()
+	answers.Wait()
+}
+
+// testHandlerReads counts the rows that a page in the middle of many children makes the server look at.
+func testHandlerReads(t *testing.T, server *registrytest.MySQL) {
+	s := testStore(t, Config{DSN: "mysql:" + server.Database(t)})
+	const many, page = 3000, 50
+	_, err := s.Update(t.Context(), registry.Op{At: time.Now()}, func(tx registry.Tx) error {
+		root, err := tx.Get("/")
+		for i := 0; i < many && err == nil; i++ {
+			_, err = tx.Create(root, fmt.Sprintf("%05d", i), registry.KindCollection, registry.Draft{})
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := s.read.db.Connx(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	reads := func() (sum int64) {
+		rows, err := conn.QueryContext(t.Context(), "SHOW SESSION STATUS LIKE 'Handler_read_%'")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var name string
+			var n int64
+			if err := rows.Scan(&name, &n); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(name, "rnd") { // SHOW itself reads a table in memory
+				sum += n
+			}
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+		return sum
+	}
+	before := reads()
+	rows, err := conn.QueryContext(t.Context(), childrenQuery(mysqlDialect), rootID[:], []byte("02000"), page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for rows.Next() {
+		n++
+	}
+	if err := rows.Close(); err != nil || n != page {
+		t.Fatalf("%d rows: %v", n, err)
+	}
+	// The index entry, its version and its metadata for each child, and a few to find the start.
+	if read := reads() - before; read > 4*page {
+		t.Errorf("a page of %d in the middle of %d read %d rows", page, many, read)
+	}
+}
+
+// testFrozenWriter leaves a transaction that holds the write turn, as a process that is stopped in its middle does.
+func testFrozenWriter(t *testing.T, server *registrytest.MySQL) {
+	if testing.Short() {
+		t.Skip("waits for the server to give up on a connection")
+	}
+	dsn := "mysql:" + server.Database(t)
+	frozen, other := testStore(t, Config{DSN: dsn}), testStore(t, Config{DSN: dsn})
+	q, err := frozen.write.begin(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var head headRow
+	if err := q.one(t.Context(), "test", headQuery+mysqlDialect.forUpdate, nil, head.dest()...); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	mustSet(t, other, "x", "1")
+	if took := time.Since(start); took < time.Second || took > commitTimeout {
+		t.Errorf("the other store waited %v", took)
+	}
+	if err := q.commit(); err == nil {
+		t.Error("the frozen transaction could commit")
+	}
+	mustSet(t, frozen, "x", "2")
+	wantText(t, other, "x", "2")
+}
+
+// testKill kills the server under writes and starts it again: nothing acknowledged is lost, and the stores go on by themselves.
+func testKill(t *testing.T, server *registrytest.MySQL) {
+	if server.Private == nil {
+		t.Skip("the server is not ours to kill")
+	}
+	dsn := "mysql:" + server.Database(t)
+	stores := []*Store{testStore(t, Config{DSN: dsn}), testStore(t, Config{DSN: dsn})}
+	const writers = 6
+	var acknowledged [writers]atomic.Int64
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var wg sync.WaitGroup
+	for w := range writers {
+		mustSet(t, stores[0], fmt.Sprint(w), "0")
+		wg.Go(func() {
+			for v := int64(1); ctx.Err() == nil; v++ {
+				if _, err := setText(context.WithoutCancel(ctx), stores[w%2], fmt.Sprint(w), fmt.Sprint(v)); err != nil {
+					if registry.CodeOf(err) != registry.CodeUnavailable {
+						t.Errorf("writer %d: %v", w, err)
+					}
+					v-- // it did not happen
+					continue
+				}
+				acknowledged[w].Store(v)
+			}
+		})
+	}
+	await(t, func() bool { return acknowledged[0].Load() > 5 && acknowledged[1].Load() > 5 })
+	server.Private.Kill()
+	if err := server.Private.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mark := acknowledged[0].Load()
+	await(t, func() bool { return acknowledged[0].Load() > mark+5 })
+	cancel()
+	wg.Wait()
+	for w := range writers {
+		for _, s := range stores {
+			wantText(t, s, fmt.Sprint(w), fmt.Sprint(acknowledged[w].Load()))
+			r, err := s.Get(t.Context(), registry.Path("/"+fmt.Sprint(w)), registry.Freshness{})
+			if err != nil || r.Version != acknowledged[w].Load()+1 {
+				t.Errorf("writer %d made %d changes, the version is %d: %v", w, acknowledged[w].Load(), r.Version, err)
+			}
+		}
+	}
+}
+
+// await polls until done, for at most half a minute.
+func await(t *testing.T, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); !done(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatal("waited in vain")
+		}
+	}
+}
+
+// The body of a large content arrives while the connection to the database is cut: the upload fails as a whole, and can be sent again.
+func TestStage_GivesUpAsAWhole(t *testing.T) {
+	s := testStore(t, Config{DSN: sqliteFile(t), ContentChunk: minContentChunk})
+	ctx, cancel := context.WithCancel(t.Context())
+	body := io.MultiReader(strings.NewReader(strings.Repeat("x", 3*minContentChunk)), readerFunc(func([]byte) (int, error) {
+		cancel()
+		return 0, io.EOF
+	}))
+	if _, err := s.Stage(ctx, body, 1<<30); registry.CodeOf(err) != registry.CodeCanceled {
+		t.Errorf("a canceled upload gave %v", err)
+	}
+	var n int
+	if err := s.read.one(t.Context(), "test", "SELECT COUNT(*) FROM blob_chunk", nil, &n); err != nil || n != 0 {
+		t.Errorf("%d pieces are left: %v", n, err)
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
