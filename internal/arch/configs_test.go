@@ -85,6 +85,7 @@ func keysOf(t reflect.Type) map[string]bool {
 				keys[inner] = true
 			}
 		}
+	default: // a value
 	}
 	return keys
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/regent-registry/regent/internal/daemon"
 )
 
-func load(t *testing.T, text string, environ ...string) (Config, error) {
+func loadText(t *testing.T, text string, environ ...string) (Config, error) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "registry.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -36,7 +36,7 @@ func TestLoadConfig_DefaultsMakeASingleNode(t *testing.T) {
 }
 
 func TestLoadConfig_OffsetMovesServiceAndAdminPorts(t *testing.T) {
-	c, err := load(t, "offset: 2\n")
+	c, err := loadText(t, "offset: 2\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestLoadConfig_OffsetMovesServiceAndAdminPorts(t *testing.T) {
 }
 
 func TestLoadConfig_EnvironmentSetsTheStore(t *testing.T) {
-	c, err := load(t, "stores:\n  shared: {dsn: \"sqlite:x\"}\n", "REGISTRY_STORES_SHARED_DSN=mysql:u:p@tcp(127.0.0.1:3306)/db")
+	c, err := loadText(t, "stores:\n  shared: {dsn: \"sqlite:x\"}\n", "REGISTRY_STORES_SHARED_DSN=mysql:u:p@tcp(127.0.0.1:3306)/db")
 	if err != nil || !strings.HasPrefix(c.Stores["shared"].DSN.Reveal(), "mysql:") {
 		t.Errorf("%v, %v", c.Stores["shared"].DSN.Reveal(), err)
 	}
@@ -71,7 +71,7 @@ func TestLoadConfig_FaultsNameLineKeyAndCure(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := load(t, tt.text)
+			_, err := loadText(t, tt.text)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want it to contain %q", err, tt.want)
 			}
@@ -80,7 +80,7 @@ func TestLoadConfig_FaultsNameLineKeyAndCure(t *testing.T) {
 }
 
 func TestLoadConfig_NeverShowsAPassword(t *testing.T) {
-	c, err := load(t, "stores:\n  shared: {dsn: \"mysql:u:hidden-word@tcp(h:1)/db\"}\nadmin_password: hidden-word\nhttp_port: -1\n")
+	c, err := loadText(t, "stores:\n  shared: {dsn: \"mysql:u:hidden-word@tcp(h:1)/db\"}\nadmin_password: hidden-word\nhttp_port: -1\n")
 	if err == nil || strings.Contains(err.Error(), "hidden-word") {
 		t.Errorf("error %v", err)
 	}

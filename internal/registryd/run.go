@@ -328,12 +328,8 @@ func (n *node) trustsPeer() (func(netip.Addr) bool, error) {
 }
 
 // migrate brings the schemas up to date and says what they are.
-func migrate(ctx context.Context, file string, environ []string, stdout io.Writer) error {
-	c, doc, err := LoadConfig(file, environ)
-	if err != nil {
-		return err
-	}
-	log, err := daemon.NewLogger(stdout, c.Log)
+func migrate(ctx context.Context, in daemon.Invocation) error {
+	c, doc, log, err := load(in)
 	if err != nil {
 		return err
 	}
@@ -346,7 +342,7 @@ func migrate(ctx context.Context, file string, environ []string, stdout io.Write
 		if err := errors.Join(err, s.Close()); err != nil {
 			return doc.Fault("stores."+name+".dsn", "%s", err)
 		}
-		fmt.Fprintf(stdout, "store %s: schema is up to date\n", name)
+		fmt.Fprintf(in.Stdout, "store %s: schema is up to date\n", name)
 	}
 	return nil
 }

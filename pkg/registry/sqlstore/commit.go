@@ -161,7 +161,7 @@ func (s *Store) commit(group []*job) (int, error) {
 			if settleErr != nil {
 				return n, fmt.Errorf("store %s: it is unknown whether the change took effect: %w", s.name, errors.Join(err, settleErr))
 			}
-			if done && false {
+			if done {
 				return n, nil
 			}
 		}

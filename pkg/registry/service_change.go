@@ -1,0 +1,151 @@
+package registry
+
+import (
+	"context"
+	"maps"
+)
+
+// MetaInput changes the metadata of what is at a path; nil fields keep theirs.
+type MetaInput struct {
+	Path        Path
+	MediaType   *string
+	Description *string
+	Properties  Properties // a name without values removes that property
+	// ReplaceProperties drops the properties that Properties does not name.
+	ReplaceProperties bool
+	If                Precondition
+}
+
+// UpdateMeta makes a new version with changed metadata and the same content. Needs [RightWrite].
+func (s *Service) UpdateMeta(ctx context.Context, a Actor, in MetaInput) (PutResult, error) {
+	m, sp, err := s.writable(ctx, a, RightWrite, in.Path)
+	if err != nil {
+		return PutResult{}, err
+	}
+	return s.update(ctx, a, m, in.Path, func(tx Tx, res *PutResult) error {
+		current, err := tx.Get(sp)
+		if err != nil {
+			return at(in.Path, err)
+		}
+		if err := in.If.Check(&current); err != nil {
+			return err
+		}
+		meta := in.apply(current.Meta)
+		if current.Kind == KindCollection && meta.MediaType != current.Meta.MediaType {
+			return Errorf(CodeInvalid, "%s is a collection; it has no media type", in.Path)
+		}
+		if err := meta.check(); err != nil {
+			return err
+		}
+		return revise(tx, current, Draft{Meta: meta, Hash: current.Hash, Size: current.Size}, res)
+	})
+}
+
+func (in MetaInput) apply(m Meta) Meta {
+	if in.MediaType != nil {
+		m.MediaType = *in.MediaType
+	}
+	if in.Description != nil {
+		m.Description = *in.Description
+	}
+	if in.Properties != nil || in.ReplaceProperties {
+		merged := Properties{}
+		if !in.ReplaceProperties {
+			maps.Copy(merged, m.Properties)
+		}
+		maps.Copy(merged, in.Properties)
+		m.Properties = merged
+	}
+	return m.clean()
+}
+
+// CollectionInput is a collection to make.
+type CollectionInput struct {
+	Path        Path
+	Description string
+	Properties  Properties
+	If          Precondition
+}
+
+// CreateCollection makes a collection, with missing parents. One that is there already stays as it is, Created false; a resource there is
+// [CodeConflict]. Needs [RightWrite].
+func (s *Service) CreateCollection(ctx context.Context, a Actor, in CollectionInput) (PutResult, error) {
+	m, sp, err := s.writable(ctx, a, RightWrite, in.Path)
+	if err != nil {
+		return PutResult{}, err
+	}
+	meta := Meta{Description: in.Description, Properties: in.Properties}.clean()
+	if err := meta.check(); err != nil {
+		return PutResult{}, err
+	}
+	return s.update(ctx, a, m, in.Path, func(tx Tx, res *PutResult) error {
+		current, err := lookup(tx, sp)
+		if err != nil {
+			return err
+		}
+		if err := in.If.Check(current); err != nil {
+			return err
+		}
+		if current != nil {
+			res.Resource = *current
+			return mustBeCollection(*current)
+		}
+		parent, err := makeCollections(tx, sp.Parent())
+		if err != nil {
+			return err
+		}
+		res.Resource, err = tx.Create(parent, sp.Name(), KindCollection, Draft{Meta: meta})
+		res.Created, res.Changed = true, true
+		return err
+	})
+}
+
+// Restore makes a new version that holds what version n held. Needs [RightWrite].
+func (s *Service) Restore(ctx context.Context, a Actor, p Path, n int64, c Precondition) (PutResult, error) {
+	m, sp, err := s.writable(ctx, a, RightWrite, p)
+	if err != nil {
+		return PutResult{}, err
+	}
+	return s.update(ctx, a, m, p, func(tx Tx, res *PutResult) error {
+		current, err := tx.Get(sp)
+		if err != nil {
+			return at(p, err)
+		}
+		if err := c.Check(&current); err != nil {
+			return err
+		}
+		if n < 1 || n > current.Version {
+			return Errorf(CodeNotFound, "%s has no version %d; the newest is %d", p, n, current.Version)
+		}
+		v, err := tx.Version(current.ID, n)
+		if err != nil {
+			return err
+		}
+		return revise(tx, current, Draft{Meta: v.Meta, Hash: v.Hash, Size: v.Size}, res)
+	})
+}
+
+// Delete takes what is at p, with everything below it, out of the tree. Needs [RightDelete].
+func (s *Service) Delete(ctx context.Context, a Actor, p Path, c Precondition) (Seq, error) {
+	m, sp, err := s.writable(ctx, a, RightDelete, p)
+	if err != nil {
+		return Seq{}, err
+	}
+	if m.Path == p || sp.IsRoot() {
+		return Seq{}, Errorf(CodeConflict, "%s is a mount point; it cannot be deleted", p)
+	}
+	if below := s.mounts.below(p); len(below) > 0 {
+		return Seq{}, Errorf(CodeConflict, "%s has mount points below it (%s); it cannot be deleted", p, below[0].name)
+	}
+	seq, err := m.Store.Update(ctx, s.op(a), func(tx Tx) error {
+		current, err := tx.Get(sp)
+		if err != nil {
+			return at(p, err)
+		}
+		if err := c.Check(&current); err != nil {
+			return err
+		}
+		return tx.Trash(current)
+	})
+	return seq, err
+}

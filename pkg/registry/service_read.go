@@ -1,0 +1,126 @@
+package registry
+
+import "context"
+
+// Get reads the current state of what is at p. Needs [RightRead].
+func (s *Service) Get(ctx context.Context, a Actor, p Path, f Freshness) (Resource, error) {
+	if err := s.auth.Authorize(ctx, a, RightRead, p); err != nil {
+		return Resource{}, err
+	}
+	r, _, err := s.get(ctx, p, f)
+	return r, err
+}
+
+// get reads what is at p, and the mount it lies on; a mount point whose target is missing, or a collection that only leads to mount
+// points, has none.
+func (s *Service) get(ctx context.Context, p Path, f Freshness) (Resource, Mount, error) {
+	m, sp, covered := s.mounts.Resolve(p)
+	if covered {
+		r, err := m.Store.Get(ctx, sp, f)
+		if err == nil {
+			r.Path, r.Mount = p, m.Path == p
+			return r, m, nil
+		}
+		if CodeOf(err) != CodeNotFound {
+			return Resource{}, Mount{}, err
+		}
+	}
+	if covered && m.Path == p || len(s.mounts.below(p)) > 0 {
+		return Resource{Path: p, Kind: KindCollection, Mount: true}, Mount{}, nil
+	}
+	return Resource{}, Mount{}, notFound(p)
+}
+
+func notFound(p Path) error { return Errorf(CodeNotFound, "nothing is at %s", p) }
+
+// Open reads a resource with its content: its current state, or version n when n > 0 (the Resource then still tells the current state).
+// A collection is [CodeConflict]. Needs [RightRead]. The caller closes the content.
+func (s *Service) Open(ctx context.Context, a Actor, p Path, n int64, f Freshness) (Resource, Version, Content, error) {
+	fail := func(err error) (Resource, Version, Content, error) { return Resource{}, Version{}, nil, err }
+	if err := s.auth.Authorize(ctx, a, RightRead, p); err != nil {
+		return fail(err)
+	}
+	r, m, err := s.get(ctx, p, f)
+	if err != nil {
+		return fail(err)
+	}
+	if r.Kind != KindResource {
+		return fail(Errorf(CodeConflict, "%s is a collection; it has no content", p))
+	}
+	v, err := s.version(ctx, m, r, n)
+	if err != nil {
+		return fail(err)
+	}
+	c, err := m.Store.Open(ctx, v.Hash)
+	if err != nil {
+		return fail(err)
+	}
+	return r, v, c, nil
+}
+
+// version gives version n of r, the current one for 0; that needs no store.
+func (s *Service) version(ctx context.Context, m Mount, r Resource, n int64) (Version, error) {
+	if n == 0 || n == r.Version {
+		return r.current(), nil
+	}
+	if n < 0 || n > r.Version || m.Store == nil {
+		return Version{}, Errorf(CodeNotFound, "%s has no version %d; the newest is %d", r.Path, n, r.Version)
+	}
+	return m.Store.Version(ctx, r.ID, n)
+}
+
+// GetVersion reads version n of what is at p, the current one for 0. Needs [RightRead].
+func (s *Service) GetVersion(ctx context.Context, a Actor, p Path, n int64, f Freshness) (Resource, Version, error) {
+	if err := s.auth.Authorize(ctx, a, RightRead, p); err != nil {
+		return Resource{}, Version{}, err
+	}
+	r, m, err := s.get(ctx, p, f)
+	if err != nil {
+		return Resource{}, Version{}, err
+	}
+	v, err := s.version(ctx, m, r, n)
+	return r, v, err
+}
+
+// Versions reads a page of versions, newest first, with numbers below before (0: from the newest). A limit of 0 is [DefaultPageSize].
+// Needs [RightRead].
+func (s *Service) Versions(ctx context.Context, a Actor, p Path, before int64, limit int, f Freshness) (VersionPage, error) {
+	limit, err := pageSize(limit)
+	if err != nil {
+		return VersionPage{}, err
+	}
+	if err := s.auth.Authorize(ctx, a, RightRead, p); err != nil {
+		return VersionPage{}, err
+	}
+	r, m, err := s.get(ctx, p, f)
+	if err != nil {
+		return VersionPage{}, err
+	}
+	page := VersionPage{Resource: r}
+	if m.Store == nil {
+		return page, nil
+	}
+	if before <= 0 || before > r.Version {
+		before = r.Version + 1
+	}
+	page.Versions, err = m.Store.Versions(ctx, r.ID, before, limit)
+	if n := len(page.Versions); n > 0 && page.Versions[n-1].Number > 1 {
+		page.Next = page.Versions[n-1].Number
+	}
+	return page, err
+}
+
+func pageSize(limit int) (int, error) {
+	switch {
+	case limit == 0:
+		return DefaultPageSize, nil
+	case limit < 0 || limit > MaxPageSize:
+		return 0, Errorf(CodeInvalid, "limit is %d; it must be from 1 to %d", limit, MaxPageSize)
+	}
+	return limit, nil
+}
+
+// current is r's current version.
+func (r Resource) current() Version {
+	return Version{Resource: r.ID, Number: r.Version, Meta: r.Meta, Size: r.Size, Hash: r.Hash, CreatedAt: r.UpdatedAt, CreatedBy: r.UpdatedBy}
+}
