@@ -49,8 +49,9 @@ quick: ## the inner loop: vet, staticcheck, short tests
 	$(TOOL) staticcheck ./...
 	go test -short ./...
 
-lint: ## golangci-lint, formatting, module file
+lint: ## golangci-lint, formatting, modernisers, module file
 	$(TOOL) golangci-lint run
+	go fix -diff ./...
 	go mod tidy -diff
 
 fmt: ## format the code

@@ -75,13 +75,13 @@ func keysOf(t reflect.Type) map[string]bool {
 	case reflect.Pointer, reflect.Slice, reflect.Map:
 		return keysOf(t.Elem())
 	case reflect.Struct:
-		for i := range t.NumField() {
-			name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+		for field := range t.Fields() {
+			name, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
 			if name == "" || name == "-" {
 				continue
 			}
 			keys[name] = true
-			for inner := range keysOf(t.Field(i).Type) {
+			for inner := range keysOf(field.Type) {
 				keys[inner] = true
 			}
 		}

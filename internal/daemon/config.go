@@ -1,8 +1,10 @@
 package daemon
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"reflect"
@@ -15,9 +17,10 @@ import (
 
 // Document is a configuration as it was read: it knows where each key came from, so that a later check can name file, line and key.
 type Document struct {
-	file  string
-	lines map[string]int    // key path -> line
-	env   map[string]string // key path -> the environment variable that set it
+	file   string
+	lines  map[string]int    // key path -> line
+	env    map[string]string // key path -> the environment variable that set it
+	unused []string          // environment variables with our prefix that set no key
 }
 
 // LoadYAML reads a strict YAML file into cfg, a pointer to a struct that already holds the defaults, then lays the environment over it: the
@@ -33,10 +36,17 @@ func LoadYAML(file string, cfg any, prefix string, environ []string) (*Document,
 			return nil, fmt.Errorf("%w; name a configuration file with -config", err)
 		}
 		var root yaml.Node
-		if err := yaml.Load(data, &root); err != nil {
+		decoder := yaml.NewDecoder(bytes.NewReader(data))
+		if err := decoder.Decode(&root); err != nil && !errors.Is(err, io.EOF) {
 			return nil, d.syntax(err)
 		}
-		if len(root.Content) > 0 {
+		var second yaml.Node
+		if err := decoder.Decode(&second); err == nil {
+			return nil, fmt.Errorf("%s:%d: a second document begins here; a configuration is one", file, second.Line)
+		} else if !errors.Is(err, io.EOF) {
+			return nil, d.syntax(err)
+		}
+		if len(root.Content) > 0 { // a file of comments alone has none
 			l := &loader{doc: d}
 			l.value(root.Content[0], target, "")
 			if len(l.faults) > 0 {
@@ -52,6 +62,9 @@ func LoadYAML(file string, cfg any, prefix string, environ []string) (*Document,
 
 // File is the name of the file, "" when there was none.
 func (d *Document) File() string { return d.file }
+
+// UnusedVariables are the environment variables that begin like ours and set no key: perhaps misspelt. Sorted.
+func (d *Document) UnusedVariables() []string { return d.unused }
 
 // Where tells where a key was set: "file:line", the environment variable, or, for a key that stands at its default, the file.
 // A key path has dots between names and [i] for list entries: services.governance.hosts[0].

@@ -99,6 +99,7 @@ func TestLoadYAML_FaultsNameFileLineAndKey(t *testing.T) {
 		{"text for a block", "stores: x\n", `test.yaml:1: stores: must be a block of keys, not "x"`},
 		{"text for a list of blocks", "mounts: x\n", `test.yaml:1: mounts: must be a list, not "x"`},
 		{"key given twice", "name: a\nname: b\n", "test.yaml:2: name: is given twice; first at line 1"},
+		{"two documents", "name: a\n---\nname: b\n", "test.yaml:2: a second document"},
 		{"no YAML", "name: [a\n", "test.yaml:"},
 	}
 	for _, tt := range tests {
@@ -133,6 +134,29 @@ func TestLoadYAML_NeverShowsSecrets(t *testing.T) {
 	_, err := daemon.LoadYAML(writeConfig(t, "password: {a: hidden-word}\n"), &c, "T", nil)
 	if err == nil || strings.Contains(err.Error(), "hidden-word") {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestLoadYAML_AFileOfCommentsIsEmpty(t *testing.T) {
+	for _, text := range []string{"", "# nothing\n", "---\n"} {
+		c := defaults()
+		if _, err := daemon.LoadYAML(writeConfig(t, text), &c, "T", nil); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+		if diff := cmp.Diff(defaults(), c); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestDocument_TellsUnusedVariables(t *testing.T) {
+	c := defaults()
+	d, err := daemon.LoadYAML("", &c, "T", []string{"T_HTTP_PROT=1", "T_NAME=x", "TX=1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"T_HTTP_PROT"}, d.UnusedVariables()); diff != "" {
+		t.Error(diff)
 	}
 }
 

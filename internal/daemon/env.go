@@ -3,7 +3,9 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -19,6 +21,10 @@ func (d *Document) overlay(v reflect.Value, prefix string, environ []string) err
 	}
 	o := &overlayer{doc: d, set: set}
 	o.value(v, "", prefix)
+	for _, name := range d.env {
+		delete(set, name)
+	}
+	d.unused = slices.Sorted(maps.Keys(set))
 	return errors.Join(o.faults...)
 }
 

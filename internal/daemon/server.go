@@ -33,9 +33,9 @@ func Listen(name, key, addr string, h http.Handler, tlsConfig *tls.Config, t Tim
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, fmt.Errorf("%s: %s is in use by another process; stop that one or change %s", name, addr, key)
+			return nil, fmt.Errorf("%s is in use by another process; stop that one or change %s", addr, key)
 		}
-		return nil, fmt.Errorf("%s: cannot listen on %s (%s): %w", name, addr, key, err)
+		return nil, fmt.Errorf("cannot listen on %s: %w; change %s", addr, err, key)
 	}
 	if t.ReadHeader == 0 {
 		t.ReadHeader = 10 * time.Second
@@ -97,3 +97,12 @@ func (s *Server) Close() error { return s.listener.Close() }
 
 // Name is the name that the server was given.
 func (s *Server) Name() string { return s.name }
+
+// Port is the bound port.
+func (s *Server) Port() int {
+	addr, ok := s.listener.Addr().(*net.TCPAddr)
+	if !ok {
+		return 0
+	}
+	return addr.Port
+}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -142,10 +143,8 @@ func (c *Client) wanted(ctx context.Context, method, path string, body []byte, s
 	if err != nil {
 		return a, err
 	}
-	for _, s := range statuses {
-		if a.Status == s {
-			return a, nil
-		}
+	if slices.Contains(statuses, a.Status) {
+		return a, nil
 	}
 	return a, fmt.Errorf("%s %s: status %d: %s", method, path, a.Status, firstBytes(a.Body))
 }

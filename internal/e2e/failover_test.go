@@ -61,6 +61,37 @@ func TestNode_KilledUnderReadsIsNotNoticed(t *testing.T) {
 	}
 }
 
+// TestNode_FrozenIsLeftOutAndComesBack stops a node where it is: it refuses nothing and answers nothing. Once gossip has found out, no request
+// goes there, and the others are as quick as before; thawed, the node is a member again.
+func TestNode_FrozenIsLeftOutAndComesBack(t *testing.T) {
+	slow(t)
+	c := e2e.StartCluster(t, e2e.Options{})
+	elb := c.ThroughELB()
+	const path = "/_system/governance/doc.txt"
+	if _, err := elb.Put(t.Context(), path, []byte("still here")); err != nil {
+		t.Fatal(err)
+	}
+	c.Nodes[1].Freeze()
+	c.AwaitActive(2)
+	tally := e2e.NewTally()
+	for range 100 {
+		tally.Timed(t.Context(), "get", func(ctx context.Context) error {
+			_, err := elb.Get(ctx, path)
+			return err
+		})
+	}
+	if tally.Failed() > 0 || tally.Slowest() > 5*time.Second {
+		t.Errorf("with one node frozen: %v", tally)
+	}
+	c.Nodes[1].Thaw()
+	c.AwaitReady()
+	for range 30 {
+		if a, err := elb.Get(t.Context(), path); err != nil || string(a.Body) != "still here" {
+			t.Errorf("after the thaw: %v, %q", err, a.Body)
+		}
+	}
+}
+
 // doorRequests is how many requests a node has answered; 0 before its first.
 func doorRequests(t *testing.T, n *e2e.Node) float64 {
 	t.Helper()

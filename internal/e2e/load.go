@@ -58,6 +58,13 @@ func (t *Tally) Failed() int {
 	return t.failed
 }
 
+// Slowest is how long the slowest operation took.
+func (t *Tally) Slowest() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.slowest
+}
+
 // String is the counts, and the first failures.
 func (t *Tally) String() string {
 	t.mu.Lock()

@@ -199,11 +199,15 @@ func (b *balancer) buildProxy(tls *daemon.TLS) error {
 // stop goes back the way that Run came: those in front are told first, and running requests finish.
 func (b *balancer) stop() error {
 	b.notReady("draining")
+	var telling sync.WaitGroup
 	for _, g := range b.groups {
-		if err := g.group.SetState(membership.StateDraining); err != nil {
-			b.log.Warn("the group could not be told of the drain", "domain", g.domain, "error", err)
-		}
+		telling.Go(func() {
+			if err := g.group.SetState(membership.StateDraining); err != nil {
+				b.log.Warn("the group could not be told of the drain", "domain", g.domain, "error", err)
+			}
+		})
 	}
+	telling.Wait()
 	<-time.After(b.config.DrainDelay)
 	ctx, cancel := context.WithTimeout(context.Background(), b.config.DrainTimeout)
 	defer cancel()

@@ -66,7 +66,10 @@ func (c *Config) sources(service, domain string) []poolSource {
 // pools turns the services into pool specifications, with a fault for whatever cannot be routed.
 func (c *Config) pools(d *daemon.Document) ([]lb.PoolSpec, []error) {
 	b := &specBuilder{doc: d, hosts: map[string][]claim{}, domains: map[string]string{}, served: map[string]bool{}}
-	if len(c.Services) == 0 {
+	switch {
+	case len(c.Services) == 0 && d.File() == "":
+		b.fault("services", "no service is configured: name a configuration file with -config")
+	case len(c.Services) == 0:
 		b.fault("services", "no service is configured: name one, with its domains and hosts")
 	}
 	for _, service := range slices.Sorted(maps.Keys(c.Services)) {

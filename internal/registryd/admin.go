@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 
 	"github.com/regent-registry/regent/internal/daemon"
 	"github.com/regent-registry/regent/pkg/registry"
@@ -58,13 +56,4 @@ func (n *node) ensureAdmin(ctx context.Context) error {
 	return nil
 }
 
-func makeParent(file string) error { return os.MkdirAll(filepath.Dir(file), 0o700) }
-
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
-
-// portOf is the port of a bound address.
-func portOf(addr string) int {
-	_, text, _ := net.SplitHostPort(addr) // listeners have host:port addresses
-	port, _ := strconv.Atoi(text)
-	return port
-}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +14,8 @@ import (
 
 	"github.com/regent-registry/regent/internal/daemon"
 	"github.com/regent-registry/regent/pkg/registry"
+	"github.com/regent-registry/regent/pkg/registry/auth"
+	"github.com/regent-registry/regent/pkg/registry/sqlstore"
 )
 
 // EnvPrefix begins the environment variables that set keys of the configuration: REGISTRY_HTTP_PROXY_PORT, REGISTRY_STORES_SHARED_DSN, ….
@@ -154,7 +155,9 @@ func (c *Config) complete(d *daemon.Document) error {
 	}
 	for name, s := range c.Stores {
 		switch {
-		case s.DSNFile != "" && s.DSN == "":
+		case s.DSNFile != "" && s.DSN != "":
+			return d.Fault("stores."+name+".dsn_file", "dsn is set as well; leave one of them out")
+		case s.DSNFile != "":
 			dsn, err := daemon.ReadSecretFile(s.DSNFile)
 			if err != nil {
 				return d.Fault("stores."+name+".dsn_file", "%s", err)
@@ -182,14 +185,21 @@ func (c *Config) validate(d *daemon.Document) []error {
 	if c.SessionLifetime < time.Minute {
 		fault("session_lifetime", "is %s; it must be at least 1m", c.SessionLifetime)
 	}
-	if c.DrainDelay < 0 || c.DrainTimeout < 0 {
-		fault("drain_delay", "durations must not be negative")
+	for key, d := range map[string]time.Duration{"drain_delay": c.DrainDelay, "drain_timeout": c.DrainTimeout} {
+		if d < 0 {
+			fault(key, "is %s; it must not be negative", d)
+		}
 	}
-	if c.AdminUser == "" {
-		fault("admin_user", "must not be empty")
+	if err := auth.CheckUserName(c.AdminUser); err != nil {
+		fault("admin_user", "%s", err)
+	}
+	if c.AdminPassword != "" {
+		if err := auth.CheckPassword(c.AdminPassword.Reveal()); err != nil {
+			fault("admin_password", "%s", err)
+		}
 	}
 	for i, p := range c.TrustedProxies {
-		if _, err := parsePrefix(p); err != nil {
+		if _, err := daemon.ParsePrefix(p); err != nil {
 			fault("trusted_proxies["+strconv.Itoa(i)+"]", "%q is neither an IP address nor a CIDR range", p)
 		}
 	}
@@ -216,8 +226,11 @@ func (c *Config) validatePorts(d *daemon.Document) []error {
 			faults = append(faults, d.Fault(p.key, "is port %d (offset included); ports are from 0 to 65535", p.port))
 		}
 	}
+	if c.HTTPPort == c.HTTPSPort && c.HTTPPort != 0 {
+		faults = append(faults, d.Fault("https_port", "is the same as http_port, %d; each needs a port of its own", c.HTTPPort))
+	}
 	if _, err := c.adminAddr(); err != nil {
-		faults = append(faults, d.Fault("admin", "%q is not of the form host:port", c.Admin))
+		faults = append(faults, d.Fault("admin", "%s", err))
 	}
 	return faults
 }
@@ -232,9 +245,17 @@ func (c *Config) validateMembership(d *daemon.Document) []error {
 		faults = append(faults, d.Fault("membership.local_member_host", "must name the address that others reach this node at"))
 	}
 	for i, addr := range m.Members {
-		if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || port == "" {
-			faults = append(faults, d.Fault(fmt.Sprintf("membership.members[%d]", i), "%q is not of the form host:port", addr))
+		host, port, err := daemon.SplitAddr(addr)
+		if err == nil && (host == "" || port == 0) {
+			err = fmt.Errorf("%q names no host or no port", addr)
 		}
+		if err != nil {
+			faults = append(faults, d.Fault(fmt.Sprintf("membership.members[%d]", i), "%s", err))
+		}
+	}
+	if m.GossipKeyFile == "" && !m.InsecureGossip && m.LocalMemberHost != "" && !daemon.IsLoopback(m.LocalMemberHost) {
+		faults = append(faults, d.Fault("membership.local_member_host", "gossip on %s, beyond this machine, needs a key: set gossip_key_file, "+
+			"or write insecure_gossip: true to go without", m.LocalMemberHost))
 	}
 	if m.GossipKeyFile != "" {
 		if _, err := daemon.ReadGossipKeys(m.GossipKeyFile); err != nil {
@@ -248,9 +269,8 @@ func (c *Config) validateStores(d *daemon.Document) []error {
 	var faults []error
 	for _, name := range slices.Sorted(maps.Keys(c.Stores)) {
 		s := c.Stores[name]
-		scheme, rest, _ := strings.Cut(s.DSN.Reveal(), ":")
-		if (scheme != "sqlite" && scheme != "mysql") || rest == "" {
-			faults = append(faults, d.Fault("stores."+name+".dsn", "must begin with sqlite: or mysql:, as in sqlite:FILE or mysql:USER:PASSWORD@tcp(HOST:PORT)/DATABASE"))
+		if err := sqlstore.CheckDSN(s.DSN.Reveal()); err != nil {
+			faults = append(faults, d.Fault("stores."+name+".dsn", "%s", err))
 		}
 	}
 	if _, ok := c.Stores[c.UserStore]; !ok {
@@ -266,8 +286,11 @@ func (c *Config) validateStores(d *daemon.Document) []error {
 			faults = append(faults, d.Fault(key+".store", "no store is named %q", m.Store))
 		}
 		for _, p := range []struct{ key, path string }{{".path", m.Path}, {".target_path", m.TargetPath}} {
-			if _, err := registry.ParsePath(p.path); err != nil || !strings.HasPrefix(p.path, "/") {
-				faults = append(faults, d.Fault(key+p.key, "%q is not a path of the registry, such as /_system/governance", p.path))
+			if p.key == ".target_path" && p.path == m.Path {
+				continue
+			}
+			if _, err := registry.ParsePath(p.path); err != nil {
+				faults = append(faults, d.Fault(key+p.key, "%q is not a path of the registry: %s", p.path, err))
 			}
 		}
 		if first, ok := seen[m.Path]; ok {
@@ -285,7 +308,7 @@ const localMount = "/_system/local"
 func (c *Config) validateSQLiteHosts(d *daemon.Document) []error {
 	remote := ""
 	for i, addr := range c.Membership.Members {
-		if host, _, err := net.SplitHostPort(addr); err == nil && !isLoopback(host) {
+		if host, _, err := net.SplitHostPort(addr); err == nil && !daemon.IsLoopback(host) {
 			remote = fmt.Sprintf("%s names %s", d.Where(fmt.Sprintf("membership.members[%d]", i)), addr)
 			break
 		}
@@ -308,18 +331,6 @@ func (c *Config) validateSQLiteHosts(d *daemon.Document) []error {
 	return faults
 }
 
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
-}
-
-func parsePrefix(s string) (netip.Prefix, error) {
-	if addr, err := netip.ParseAddr(s); err == nil {
-		return netip.PrefixFrom(addr, addr.BitLen()), nil
-	}
-	return netip.ParsePrefix(s)
-}
-
 // The addresses to listen on, offset included; port 0 stays 0.
 
 func (c *Config) httpAddr() string  { return c.serviceAddr(c.HTTPPort) }
@@ -333,16 +344,15 @@ func (c *Config) serviceAddr(port int) string {
 }
 
 func (c *Config) adminAddr() (string, error) {
-	host, text, err := net.SplitHostPort(c.Admin)
-	if err != nil {
-		return "", err
-	}
-	port, err := strconv.Atoi(text)
+	host, port, err := daemon.SplitAddr(c.Admin)
 	if err != nil {
 		return "", err
 	}
 	if port != 0 {
 		port += c.Offset
+	}
+	if port < 0 || port > 65535 {
+		return "", fmt.Errorf("is port %d (offset included); ports are from 0 to 65535", port)
 	}
 	return net.JoinHostPort(host, strconv.Itoa(port)), nil
 }

@@ -92,15 +92,8 @@ func (n *node) adminHandler() http.Handler {
 			return n.ready(ctx)
 		},
 		Pages: map[string]http.Handler{
-			"GET /members": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				daemon.WriteJSON(w, map[string]any{"members": n.memberStatus()})
-			}),
-			"GET /status": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				info := n.serverInfo(r.Context())
-				daemon.WriteJSON(w, map[string]any{
-					"node": info.Node, "version": info.Version, "started": info.Started, "addresses": info.Addresses, "config": n.doc.File(), "stores": info.Stores,
-				})
-			}),
+			"GET /members": http.HandlerFunc(n.serveMembers),
+			"GET /status":  http.HandlerFunc(n.serveStatus),
 		},
 	}.Handler()
 }
@@ -110,33 +103,6 @@ func (n *node) members() []membership.Member {
 		return g.Members()
 	}
 	return nil
-}
-
-// memberStatus is a member as /members shows it, in the same words as the load balancer's page of that name.
-type memberStatus struct {
-	ID         string    `json:"id"`
-	Name       string    `json:"name"`
-	Domain     string    `json:"domain"`
-	SubDomain  string    `json:"sub_domain"`
-	Host       string    `json:"host"`
-	MemberPort int       `json:"member_port"`
-	HTTPPort   int       `json:"http_port"`
-	HTTPSPort  int       `json:"https_port"`
-	State      string    `json:"state"`
-	Since      time.Time `json:"since"`
-	Version    string    `json:"version"`
-	Balancer   bool      `json:"balancer,omitempty"`
-}
-
-func (n *node) memberStatus() []memberStatus {
-	all := []memberStatus{}
-	for _, m := range n.members() {
-		all = append(all, memberStatus{
-			ID: m.ID, Name: m.Name, Domain: m.Domain, SubDomain: m.SubDomain, Host: m.Host, MemberPort: m.Port, HTTPPort: m.HTTPPort, HTTPSPort: m.HTTPSPort,
-			State: m.State.String(), Since: m.Since.UTC(), Version: m.Version, Balancer: m.Balancer,
-		})
-	}
-	return all
 }
 
 // consoleMembers is the cluster as the console shows it.

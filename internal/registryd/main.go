@@ -53,5 +53,11 @@ func load(in daemon.Invocation) (Config, *daemon.Document, *slog.Logger, error) 
 		return Config{}, nil, nil, err
 	}
 	log, err := daemon.NewLogger(in.Stdout, c.Log)
-	return c, doc, log, err
+	if err != nil {
+		return Config{}, nil, nil, err
+	}
+	for _, name := range doc.UnusedVariables() {
+		log.Warn("environment variable sets no key of the configuration", "name", name)
+	}
+	return c, doc, log, nil
 }

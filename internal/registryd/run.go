@@ -2,13 +2,14 @@ package registryd
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"os"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -65,7 +66,8 @@ func Run(ctx context.Context, c Config, doc *daemon.Document, log *slog.Logger, 
 		return errors.Join(err, n.stopServing())
 	}
 	n.state.Store(nil)
-	log.InfoContext(ctx, "node is ready", "node", c.NodeName, "version", daemon.Version())
+	log.InfoContext(ctx, "node is ready", "node", c.NodeName, "version", daemon.Version(),
+		"console", publicURL("https", c.MgtHostName, c.HTTPSProxyPort, n.https.Port(), 443)+"/console/")
 
 	select {
 	case <-ctx.Done():
@@ -94,13 +96,7 @@ func (n *node) openStores(ctx context.Context) error {
 }
 
 func openStore(ctx context.Context, c Config, doc *daemon.Document, name string, log *slog.Logger, metrics prometheus.Registerer) (*sqlstore.Store, error) {
-	dsn := c.Stores[name].DSN.Reveal()
-	if file, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
-		if err := makeParent(file); err != nil {
-			return nil, doc.Fault("stores."+name+".dsn", "%s", err)
-		}
-	}
-	s, err := sqlstore.Open(ctx, sqlstore.Config{Name: name, DSN: dsn, Logger: log, Registerer: metrics})
+	s, err := sqlstore.Open(ctx, sqlstore.Config{Name: name, DSN: c.Stores[name].DSN.Reveal(), Logger: log, Registerer: metrics})
 	if err != nil {
 		return nil, doc.Fault("stores."+name+".dsn", "%s", err)
 	}
@@ -174,7 +170,7 @@ func (n *node) listen() (<-chan error, error) {
 		return nil, err
 	}
 	c := n.config
-	tls, err := daemon.LoadTLS(c.TLS, []string{c.HostName, c.MgtHostName, c.Membership.LocalMemberHost, "localhost", "127.0.0.1", "::1"}, n.log)
+	secure, err := daemon.LoadTLS(c.TLS, []string{c.HostName, c.MgtHostName, c.Membership.LocalMemberHost, "localhost", "127.0.0.1", "::1"}, n.log)
 	if err != nil {
 		return nil, err
 	}
@@ -182,28 +178,27 @@ func (n *node) listen() (<-chan error, error) {
 	if err != nil {
 		return nil, n.doc.Fault("admin", "%s", err)
 	}
-	bind := func(s **daemon.Server, make func() (*daemon.Server, error)) {
+	for _, l := range []struct {
+		server    **daemon.Server
+		name, key string
+		addr      string
+		handler   http.Handler
+		tls       *tls.Config
+	}{
+		{&n.admin, "admin", "admin", adminAddr, n.adminHandler(), nil},
+		{&n.http, "http", "http_port", c.httpAddr(), handler, nil},
+		{&n.https, "https", "https_port", c.httpsAddr(), handler, secure.Server},
+	} {
+		s, err := daemon.Listen(l.name, l.key+" or offset", l.addr, l.handler, l.tls, daemon.Timeouts{}, n.log)
 		if err != nil {
-			return
+			err = n.doc.Fault(l.key, "%s", err)
+			for _, s := range n.listeners {
+				err = errors.Join(err, s.Close())
+			}
+			return nil, err
 		}
-		if *s, err = make(); err == nil {
-			n.listeners = append(n.listeners, *s)
-		}
-	}
-	bind(&n.admin, func() (*daemon.Server, error) {
-		return daemon.Listen("admin", "admin", adminAddr, n.adminHandler(), nil, daemon.Timeouts{}, n.log)
-	})
-	bind(&n.http, func() (*daemon.Server, error) {
-		return daemon.Listen("http", "http_port or offset", c.httpAddr(), handler, nil, daemon.Timeouts{}, n.log)
-	})
-	bind(&n.https, func() (*daemon.Server, error) {
-		return daemon.Listen("https", "https_port or offset", c.httpsAddr(), handler, tls.Server, daemon.Timeouts{}, n.log)
-	})
-	if err != nil {
-		for _, s := range n.listeners {
-			err = errors.Join(err, s.Close())
-		}
-		return nil, err
+		*l.server = s
+		n.listeners = append(n.listeners, s)
 	}
 	failed := make(chan error, len(n.listeners))
 	for _, s := range n.listeners {
@@ -222,11 +217,10 @@ func (n *node) join(ctx context.Context) error {
 			return n.doc.Fault("membership.gossip_key_file", "%s", err)
 		}
 	}
-	httpPort, httpsPort := portOf(n.http.Addr()), portOf(n.https.Addr())
 	group, err := membership.Open(ctx, membership.Config{
 		Local: membership.Member{
 			Name: n.config.NodeName, Domain: m.Domain, SubDomain: m.SubDomain, Host: m.LocalMemberHost, Port: m.LocalMemberPort,
-			HTTPPort: httpPort, HTTPSPort: httpsPort, State: membership.StateActive, Weight: 1, HealthPath: healthPath,
+			HTTPPort: n.http.Port(), HTTPSPort: n.https.Port(), State: membership.StateActive, Weight: 1, HealthPath: healthPath,
 			Version: daemon.Version(), StartedAt: n.started,
 		},
 		BindHost: m.LocalMemberHost, BindPort: m.LocalMemberPort, PortKey: "membership.local_member_port",
@@ -302,7 +296,7 @@ func (n *node) stopServing() error {
 func (n *node) trustsPeer() (func(netip.Addr) bool, error) {
 	var prefixes []netip.Prefix
 	for _, s := range n.config.TrustedProxies {
-		p, err := parsePrefix(s)
+		p, err := daemon.ParsePrefix(s)
 		if err != nil {
 			return nil, err
 		}

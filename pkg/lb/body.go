@@ -33,6 +33,9 @@ func newBody(w http.ResponseWriter, r *http.Request, idle time.Duration) (*Body,
 	stream := &clientBody{body: r.Body, control: http.NewResponseController(w), idle: idle}
 	if b.length < 0 || b.length > keepBody {
 		b.stream = stream
+		// A member may answer while the body still comes. Without this an HTTP/1 server swallows the rest
+		// of the body before it sends the answer; HTTP/2 needs no permission.
+		_ = stream.control.EnableFullDuplex()
 		return b, nil
 	}
 	b.kept = make([]byte, b.length)

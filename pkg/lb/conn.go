@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -28,7 +29,7 @@ func (d *dialer) plain(ctx context.Context, network, addr string) (net.Conn, err
 	if err != nil {
 		return nil, &connectError{err}
 	}
-	return &memberConn{Conn: conn, stall: d.timeouts.Body}, nil
+	return newMemberConn(conn, d.timeouts), nil
 }
 
 func (d *dialer) secure(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -53,7 +54,7 @@ func (d *dialer) secure(ctx context.Context, network, addr string) (net.Conn, er
 		_ = raw.Close() // the handshake's error is the one to tell
 		return nil, &connectError{err}
 	}
-	return &memberConn{Conn: conn, stall: d.timeouts.Body}, nil
+	return newMemberConn(conn, d.timeouts), nil
 }
 
 // memberConn is a connection to a member that counts what is written, so that "nothing was sent" can be
@@ -62,14 +63,39 @@ type memberConn struct {
 	net.Conn
 	stall   time.Duration
 	written atomic.Int64
+	closing sync.Once
+	closed  chan struct{}
 }
 
-// Write implements net.Conn.
+// lastWords is how long an answer may take to be read after writing failed.
+const lastWords = 200 * time.Millisecond
+
+func newMemberConn(conn net.Conn, t Timeouts) *memberConn {
+	return &memberConn{Conn: conn, stall: t.Body, closed: make(chan struct{})}
+}
+
+// Write implements net.Conn. A member that refuses a body may answer and hang up while the body is still
+// on its way. The answer is there then, but the failed write is seen first, and http.Transport reports
+// whatever comes first. So a failure is held back until the reading side had its chance; if it meets no answer
+// it closes the connection at once, and nothing waits.
 func (c *memberConn) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.stall)); err != nil {
-		return 0, err
+	err := c.SetWriteDeadline(time.Now().Add(c.stall))
+	n := 0
+	if err == nil {
+		n, err = c.Conn.Write(p)
+		c.written.Add(int64(n))
 	}
-	n, err := c.Conn.Write(p)
-	c.written.Add(int64(n))
+	if err != nil && !isTimeout(err) {
+		select {
+		case <-c.closed:
+		case <-time.After(lastWords):
+		}
+	}
 	return n, err
+}
+
+// Close implements net.Conn.
+func (c *memberConn) Close() error {
+	c.closing.Do(func() { close(c.closed) })
+	return c.Conn.Close()
 }

@@ -47,9 +47,8 @@ func newHTTPEngine(t Timeouts, roots *x509.CertPool) *httpEngine {
 func (e *httpEngine) Forwarder(m Member) Forwarder {
 	d := &dialer{timeouts: e.timeouts, roots: e.roots, sessions: tls.NewLRUClientSessionCache(8)}
 	f := &httpForwarder{member: m, engine: e}
-	f.kept = e.transport(d, false)
-	f.kept.MaxIdleConnsPerHost = 256
-	f.single = e.transport(d, true)
+	f.kept = e.transport(d, 256)
+	f.single = e.transport(d, -1)
 	f.proxy = &httputil.ReverseProxy{
 		Rewrite:        f.rewrite,
 		Transport:      f,
@@ -62,11 +61,13 @@ func (e *httpEngine) Forwarder(m Member) Forwarder {
 	return f
 }
 
-func (e *httpEngine) transport(d *dialer, once bool) *http.Transport {
+// transport keeps that many unused connections; with -1 every request gets a new one. (DisableKeepAlives would
+// do that too, but announces it, and a server that is told hangs up in the middle of a body that it refuses.)
+func (e *httpEngine) transport(d *dialer, keep int) *http.Transport {
 	return &http.Transport{
 		DialContext:            d.plain,
 		DialTLSContext:         d.secure,
-		DisableKeepAlives:      once,
+		MaxIdleConnsPerHost:    keep,
 		DisableCompression:     true, // what the client asked for is what it gets
 		IdleConnTimeout:        e.timeouts.MemberIdle,
 		ResponseHeaderTimeout:  e.timeouts.ResponseHeader,

@@ -216,11 +216,10 @@ func testVersions(t *testing.T, fresh func(testing.TB) Database) {
 	for i := 1; i <= many; i++ {
 		nodes[0].put(t, "/v", fmt.Sprint(i))
 	}
-	r, page := nodes[1].get(t, "/v"), registry.VersionPage{}
-	want := int64(many)
-	for next := int64(0); ; next = page.Next {
-		var err error
-		page, err = nodes[1].svc.Versions(t.Context(), actor, "/v", next, 7, registry.Freshness{})
+	r := nodes[1].get(t, "/v")
+	want, next := int64(many), int64(0)
+	for {
+		page, err := nodes[1].svc.Versions(t.Context(), actor, "/v", next, 7, registry.Freshness{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -233,7 +232,7 @@ func testVersions(t *testing.T, fresh func(testing.TB) Database) {
 			}
 			want--
 		}
-		if page.Next == 0 {
+		if next = page.Next; next == 0 {
 			break
 		}
 	}

@@ -126,7 +126,7 @@ func (s *Store) gather(first *job) []*job {
 func (s *Store) commitGroup(group []*job) {
 	for len(group) > 0 {
 		n, err := s.commit(group)
-		_, refused := errors.AsType[*refusal](err)
+		_, refused := errors.AsType[*refusedError](err)
 		for _, j := range group[:n] {
 			if refused && n > 1 {
 				// One operation that the database refuses must not fail those beside it.
@@ -156,7 +156,7 @@ func (s *Store) commit(group []*job) (int, error) {
 		if err == nil {
 			return n, nil
 		}
-		if lost, ok := errors.AsType[*lostCommit](err); ok {
+		if lost, ok := errors.AsType[*lostCommitError](err); ok {
 			done, settleErr := s.settle(lost.op)
 			if settleErr != nil {
 				return n, fmt.Errorf("store %s: it is unknown whether the change took effect: %w", s.name, errors.Join(err, settleErr))
@@ -170,7 +170,7 @@ func (s *Store) commit(group []*job) (int, error) {
 		case ctx.Err() != nil:
 			return n, s.fail("change the store", err)
 		case reason == "":
-			return n, &refusal{s.fail("change the store", err)}
+			return n, &refusedError{s.fail("change the store", err)}
 		}
 		s.metrics.retries.WithLabelValues(reason).Inc()
 		if s.pause(ctx, i) != nil {
@@ -179,20 +179,20 @@ func (s *Store) commit(group []*job) (int, error) {
 	}
 }
 
-// refusal is an error of the database that another run would meet again: nothing of the transaction took effect.
-type refusal struct{ err error }
+// refusedError is an error of the database that another run would meet again: nothing of the transaction took effect.
+type refusedError struct{ err error }
 
-func (e *refusal) Error() string { return e.err.Error() }
-func (e *refusal) Unwrap() error { return e.err }
+func (e *refusedError) Error() string { return e.err.Error() }
+func (e *refusedError) Unwrap() error { return e.err }
 
-// lostCommit is an error at COMMIT: the transaction may have taken effect or not.
-type lostCommit struct {
+// lostCommitError is an error at COMMIT: the transaction may have taken effect or not.
+type lostCommitError struct {
 	op  uuid.UUID
 	err error
 }
 
-func (e *lostCommit) Error() string { return "commit: " + e.err.Error() }
-func (e *lostCommit) Unwrap() error { return e.err }
+func (e *lostCommitError) Error() string { return "commit: " + e.err.Error() }
+func (e *lostCommitError) Unwrap() error { return e.err }
 
 const lockHeadQuery = headQuery // the dialect adds the lock
 
@@ -225,7 +225,7 @@ func (s *Store) attempt(ctx context.Context, group []*job) (int, error) {
 		return n, err
 	}
 	if err := t.commit(); err != nil {
-		return n, &lostCommit{u.ops[0].id, err}
+		return n, &lostCommitError{u.ops[0].id, err}
 	}
 	for _, g := range owned {
 		g.settle()
@@ -288,7 +288,7 @@ func (s *Store) inLog(ctx context.Context, op uuid.UUID) (bool, error) {
 func (s *Store) pause(ctx context.Context, i int) error {
 	const first, longest = 5 * time.Millisecond, 500 * time.Millisecond
 	d := min(first<<min(i-1, 10), longest)
-	t := time.NewTimer(d/2 + rand.N(d)) //nolint:gosec // a pause needs no secret randomness
+	t := time.NewTimer(d/2 + rand.N(d))
 	defer t.Stop()
 	select {
 	case <-t.C:

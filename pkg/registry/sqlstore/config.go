@@ -62,22 +62,52 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// backend opens the database that the DSN names.
-func (c Config) backend() (*backend, error) {
-	scheme, rest, ok := strings.Cut(c.DSN, ":")
+// CheckDSN tells what is wrong with a database address, without a look at the database; CodeInvalid.
+func CheckDSN(dsn string) error {
+	_, err := parseDSN(dsn)
+	return err
+}
+
+// address is a DSN, read.
+type address struct {
+	sqlite string        // path of the file
+	mysql  *mysql.Config // nil for SQLite
+}
+
+func parseDSN(dsn string) (address, error) {
+	scheme, rest, ok := strings.Cut(dsn, ":")
 	switch {
 	case ok && scheme == "sqlite":
-		return sqliteBackend(c, rest)
+		if rest == "" || rest == ":memory:" {
+			return address{}, registry.Errorf(registry.CodeInvalid, "the database address %q names no file; write sqlite:PATH", dsn)
+		}
+		return address{sqlite: rest}, nil
 	case ok && scheme == "mysql":
 		cfg, err := mysql.ParseDSN(rest)
 		if err != nil {
-			return nil, registry.Errorf(registry.CodeInvalid, "store %s: the database address after \"mysql:\" cannot be read (%v); "+
-				"write it as mysql:USER:PASSWORD@tcp(HOST:PORT)/DATABASE", c.Name, err)
+			return address{}, registry.Errorf(registry.CodeInvalid, "the database address after \"mysql:\" cannot be read (%v); "+
+				"write it as mysql:USER:PASSWORD@tcp(HOST:PORT)/DATABASE", err)
 		}
-		return mysqlBackend(c, cfg)
+		if cfg.DBName == "" {
+			return address{}, registry.Errorf(registry.CodeInvalid, "the database address names no database; write it as "+
+				"mysql:USER:PASSWORD@tcp(HOST:PORT)/DATABASE")
+		}
+		return address{mysql: cfg}, nil
 	}
-	return nil, registry.Errorf(registry.CodeInvalid, "store %s: the database address begins with %q; it must be sqlite:PATH or "+
-		"mysql:USER:PASSWORD@tcp(HOST:PORT)/DATABASE", c.Name, firstBytes(scheme, 20))
+	return address{}, registry.Errorf(registry.CodeInvalid, "the database address begins with %q; it must be sqlite:PATH or "+
+		"mysql:USER:PASSWORD@tcp(HOST:PORT)/DATABASE", firstBytes(scheme, 20))
+}
+
+// backend prepares the use of the database that the DSN names.
+func (c Config) backend() (*backend, error) {
+	a, err := parseDSN(c.DSN)
+	switch {
+	case err != nil:
+		return nil, registry.Errorf(registry.CodeInvalid, "store %s: %v", c.Name, err)
+	case a.mysql != nil:
+		return mysqlBackend(c, a.mysql)
+	}
+	return sqliteBackend(c, a.sqlite)
 }
 
 func firstBytes(s string, n int) string {

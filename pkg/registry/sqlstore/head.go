@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -14,6 +15,9 @@ import (
 // headCheck shares queries of the head of the change log: at most one runs at a time, and it serves all reads that arrived before it was sent. A read
 // that arrives during a query may have been preceded by a write which that query does not see, so it joins the next one.
 type headCheck struct {
+	query func() error // asks for the head; has its own deadline
+	spawn func(func()) // starts a goroutine that the owner waits for
+
 	mu      sync.Mutex
 	running bool
 	closed  bool
@@ -26,11 +30,45 @@ type flight struct {
 	err  error
 }
 
-// close lets no further query start.
-func (h *headCheck) close() {
+// errClosed is the error of a wait that began after close.
+var errClosed = errors.New("closed")
+
+// wait returns when a query has ended that was sent after wait was called. ctx ends only the waiting.
+func (h *headCheck) wait(ctx context.Context) error {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.closed = true
+	if h.closed {
+		h.mu.Unlock()
+		return errClosed
+	}
+	if h.next == nil {
+		h.next = &flight{done: make(chan struct{})}
+	}
+	f := h.next
+	if !h.running {
+		h.running = true
+		h.spawn(h.loop)
+	}
+	h.mu.Unlock()
+	select {
+	case <-f.done:
+		return f.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// loop runs flights until nobody waits.
+func (h *headCheck) loop() {
+	for {
+		// Reads that are about to ask join this query instead of the next one: with 64 clients that halves the number of queries.
+		runtime.Gosched()
+		f := h.take()
+		if f == nil {
+			return
+		}
+		f.err = h.query()
+		close(f.done)
+	}
 }
 
 // take gives the flight to run next, nil when nobody waits.
@@ -43,49 +81,25 @@ func (h *headCheck) take() *flight {
 	return f
 }
 
-// refresh returns when memory is at least at the head that the database had when refresh was called. The query has its own deadline; ctx ends only
-// the waiting.
+// close lets no further wait begin.
+func (h *headCheck) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+}
+
+// refresh returns when memory is at least at the head that the database had when refresh was called.
 func (s *Store) refresh(ctx context.Context) error {
 	s.metrics.waiters.Inc()
-	h := &s.head
-	h.mu.Lock()
-	if h.closed {
-		h.mu.Unlock()
+	err := s.head.wait(ctx)
+	if errors.Is(err, errClosed) {
 		return s.closed()
 	}
-	if h.next == nil {
-		h.next = &flight{done: make(chan struct{})}
-	}
-	f := h.next
-	if !h.running {
-		h.running = true
-		s.owned.Go(s.checkLoop)
-	}
-	h.mu.Unlock()
-	select {
-	case <-f.done:
-		return f.err
-	case <-ctx.Done():
-		return s.fail("wait for the head", ctx.Err())
-	}
+	return s.fail("wait for the head", err)
 }
 
 func (s *Store) closed() error {
 	return registry.Errorf(registry.CodeUnavailable, "the store %s is closed", s.name)
-}
-
-// checkLoop runs flights until nobody waits.
-func (s *Store) checkLoop() {
-	for {
-		// Reads that are about to ask join this query instead of the next one: with 64 clients that halves the number of queries.
-		runtime.Gosched()
-		f := s.head.take()
-		if f == nil {
-			return
-		}
-		f.err = s.check()
-		close(f.done)
-	}
 }
 
 func (s *Store) check() error {
@@ -190,7 +204,7 @@ func (s *Store) readLog(ctx context.Context, from int64) ([]step, error) {
 		}
 		if did != nil {
 			st := &steps[len(steps)-1]
-			st.items = append(st.items, item{act(*did), toID(node), *n, toID(parent), string(name)}) //nolint:gosec // a TINYINT of ours
+			st.items = append(st.items, item{act(*did), toID(node), *n, toID(parent), string(name)})
 		}
 		return nil
 	})

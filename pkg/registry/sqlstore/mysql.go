@@ -43,10 +43,6 @@ const (
 
 // mysqlBackend completes the configuration of the driver with what the store relies on.
 func mysqlBackend(c Config, cfg *mysql.Config) (*backend, error) {
-	if cfg.DBName == "" {
-		return nil, registry.Errorf(registry.CodeInvalid, "store %s: the database address names no database; write it as "+
-			"mysql:USER:PASSWORD@tcp(HOST:PORT)/DATABASE", c.Name)
-	}
 	cfg.ParseTime, cfg.Loc = true, time.UTC // goose reads times
 	cfg.InterpolateParams = true            // saves the prepare round trip of each statement
 	cfg.MaxAllowedPacket = 0                // ask the server

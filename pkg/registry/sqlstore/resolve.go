@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/jmoiron/sqlx"
@@ -21,7 +22,7 @@ type pathQueries struct {
 	state, ids [maxChain + 1]string
 }
 
-func newPathQueries(*dialect) pathQueries {
+func newPathQueries() pathQueries {
 	var q pathQueries
 	for n := range q.state {
 		q.state[n], q.ids[n] = pathQuery(n, true), pathQuery(n, false)
@@ -31,25 +32,25 @@ func newPathQueries(*dialect) pathQueries {
 
 // pathQuery writes the statement for n names. The last node is called n, those above it p1, p2, …
 func pathQuery(n int, state bool) string {
-	columns, joins := []string{headColumns}, " LEFT JOIN node n ON n.id = ?"
-	if n > 0 {
-		joins = ""
+	columns, joins := []string{headColumns}, []string{"FROM store_head h"}
+	if n == 0 {
+		joins = append(joins, "LEFT JOIN node n ON n.id = ?")
 	}
 	above := "?"
 	for i := 1; i <= n; i++ {
-		alias := fmt.Sprintf("p%d", i)
+		alias := "p" + strconv.Itoa(i)
 		if i == n {
 			alias = "n"
 		}
 		columns = append(columns, alias+".id")
-		joins += " LEFT JOIN node " + alias + " ON " + alias + ".parent = " + above + " AND " + alias + ".name = ?"
+		joins = append(joins, fmt.Sprintf("LEFT JOIN node %[1]s ON %[1]s.parent = %[2]s AND %[1]s.name = ?", alias, above))
 		above = alias + ".id"
 	}
 	if state {
 		columns = append(columns, nodeColumns)
-		joins += " LEFT JOIN version v ON v.node = n.id AND v.n = n.cur LEFT JOIN meta_obj m ON m.sha = v.meta"
+		joins = append(joins, "LEFT JOIN version v ON v.node = n.id AND v.n = n.cur LEFT JOIN meta_obj m ON m.sha = v.meta")
 	}
-	return "SELECT " + strings.Join(columns, ", ") + " FROM store_head h" + joins + " WHERE h.id = 1"
+	return "SELECT " + strings.Join(columns, ", ") + " " + strings.Join(joins, " ") + " WHERE h.id = 1"
 }
 
 // found is what a look-up of names below a node gave: the ids as far as the names exist, and the last node when all do.

@@ -70,7 +70,7 @@ func (r *nodeRow) node() (node, error) {
 	}
 	return node{
 		Resource: registry.Resource{
-			ID: toID(r.id), Kind: registry.Kind(r.kind.Int64), Version: r.cur.Int64, Gen: r.gen.Int64, //nolint:gosec // a TINYINT
+			ID: toID(r.id), Kind: registry.Kind(r.kind.Int64), Version: r.cur.Int64, Gen: r.gen.Int64,
 			Meta: meta, Size: r.size.Int64, Hash: toHash(r.body),
 			CreatedAt: toTime(r.createdUS.Int64), CreatedBy: string(r.createdBy), UpdatedAt: toTime(r.updatedUS.Int64), UpdatedBy: string(r.author),
 		},

@@ -14,15 +14,12 @@ import (
 // sqliteBackend prepares the use of a database file. Several processes of one host may share it; it must lie on a local disk, since
 // write-ahead logging needs shared memory.
 func sqliteBackend(c Config, path string) (*backend, error) {
-	if path == "" || path == ":memory:" {
-		return nil, registry.Errorf(registry.CodeInvalid, "store %s: the database address %q names no file; write sqlite:PATH", c.Name, c.DSN)
-	}
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, registry.Errorf(registry.CodeInvalid, "store %s: path of the database file: %v", c.Name, err)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return nil, registry.Errorf(registry.CodeUnavailable, "store %s: folder of the database file: %v", c.Name, err)
+	if err := makePrivate(path); err != nil {
+		return nil, registry.Errorf(registry.CodeUnavailable, "store %s: database file: %v", c.Name, err)
 	}
 	return &backend{
 		dialect: sqliteDialect,
@@ -39,6 +36,18 @@ func sqliteBackend(c Config, path string) (*backend, error) {
 			return db, nil
 		},
 	}, nil
+}
+
+// makePrivate makes the file, where it is missing, for its owner alone: it holds password hashes. The files that SQLite puts beside it take over its mode.
+func makePrivate(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // sqliteURI is the driver's name for the file with the settings of a connection. Only writers set the journal mode: it stays in the file, and setting it

@@ -57,9 +57,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	life, end := context.WithCancel(context.Background())
 	s := &Store{
 		name: c.Name, backend: b, log: c.Logger.With("store", c.Name), metrics: m, now: c.Now, chunk: c.ContentChunk,
-		paths: newPathQueries(b.dialect), mem: newMemory(c.CacheBytes), queue: make(chan *job, queueLength),
+		paths: newPathQueries(), mem: newMemory(c.CacheBytes), queue: make(chan *job, queueLength),
 		life: life, end: end, idle: make(chan struct{}),
 	}
+	s.head.query, s.head.spawn = s.check, s.owned.Go
 	s.buffers.New = func() any { b := make([]byte, s.chunk); return &b }
 	if err := s.connect(ctx, c); err != nil {
 		end()

@@ -20,7 +20,7 @@ const (
 // sweepLoop removes what nobody uses any more: pieces of contents whose upload ended with its process, and sessions that have expired.
 func (s *Store) sweepLoop() {
 	for {
-		t := time.NewTimer(sweepEvery/2 + rand.N(sweepEvery)) //nolint:gosec // only so that nodes do not sweep at once
+		t := time.NewTimer(sweepEvery/2 + rand.N(sweepEvery))
 		select {
 		case <-s.life.Done():
 			t.Stop()

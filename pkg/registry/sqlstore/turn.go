@@ -70,11 +70,11 @@ func (t *writeTurn) open() error {
 	if t.turn != nil {
 		return nil
 	}
-	next, err := os.OpenFile(t.path+".next", os.O_CREATE|os.O_RDWR, 0o640)
+	next, err := os.OpenFile(t.path+".next", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("lock file: %w", err)
 	}
-	turn, err := os.OpenFile(t.path+".lock", os.O_CREATE|os.O_RDWR, 0o640)
+	turn, err := os.OpenFile(t.path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return errors.Join(fmt.Errorf("lock file: %w", err), next.Close())
 	}
@@ -105,7 +105,7 @@ func lockFile(ctx context.Context, f *os.File) error {
 		case !errors.Is(err, unix.EWOULDBLOCK):
 			return fmt.Errorf("lock %s: %w", f.Name(), err)
 		}
-		pause := time.NewTimer(turnPoll/2 + rand.N(turnPoll)) //nolint:gosec // a pause needs no secret randomness
+		pause := time.NewTimer(turnPoll/2 + rand.N(turnPoll))
 		select {
 		case <-pause.C:
 		case <-ctx.Done():

@@ -1,0 +1,192 @@
+package elbd
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/regent-registry/regent/internal/daemon"
+)
+
+// load writes a configuration with a state folder of its own and loads it.
+func load(t *testing.T, yaml string, env ...string) (Config, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "elb.yaml")
+	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, _, err := LoadConfig(file, env)
+	return c, err
+}
+
+const seed = `http_port: 8280
+https_port: 8243
+local_member_host: 127.0.0.1
+local_member_port: 5000
+services:
+  governance:
+    domains:
+      wso2.governance.domain:
+        tenant_range: "*"
+        group_mgt_port: 4321
+        mgt:
+          hosts: [governance.localhost, localhost]
+  legacy:
+    hosts: [legacy.localhost]
+    domains:
+      legacy.domain:
+        members: ["http://127.0.0.1:9001"]
+`
+
+func TestLoadConfig_Seed(t *testing.T) {
+	c, err := load(t, seed, "ELB_HTTP_PORT=8281", "ELB_TIMEOUTS_RESPONSE_HEADER=5s", "ELB_TRUSTED_PROXIES=10.0.0.0/8,::1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.HTTPPort != 8281 || c.Timeouts.ResponseHeader != 5*time.Second || len(c.TrustedProxies) != 2 || c.TLS.DevCADir != "run/elb/ca" || c.NodeName == "" {
+		t.Errorf("%+v", c)
+	}
+	specs, faults := c.pools(&daemon.Document{})
+	if len(faults) > 0 || len(specs) != 2 {
+		t.Fatalf("%+v, %v", specs, faults)
+	}
+	gov, legacy := specs[0], specs[1]
+	if gov.Domain != "wso2.governance.domain" || gov.SubDomain != "mgt" || !slices.Equal(gov.Hosts, []string{"governance.localhost", "localhost"}) || !gov.Tenants.All() {
+		t.Errorf("%+v", gov)
+	}
+	if legacy.SubDomain != "" || !slices.Equal(legacy.Hosts, []string{"legacy.localhost"}) || len(legacy.Static) != 1 || legacy.Static[0].HTTPPort != 9001 {
+		t.Errorf("%+v", legacy)
+	}
+	if hosts := c.certificateHosts(); !slices.Contains(hosts, "governance.localhost") || !slices.Contains(hosts, "legacy.localhost") || !slices.Contains(hosts, "127.0.0.1") {
+		t.Errorf("certificate for %v", hosts)
+	}
+}
+
+func TestLoadConfig_StaticMembersOfTheDomainGoToItsOnlyBlock(t *testing.T) {
+	c, err := load(t, "services: {s: {domains: {d: {members: [\"http://127.0.0.1:1\"], worker: {hosts: [w.example], members: [\"http://127.0.0.1:2\"]}}}}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	specs, _ := c.pools(&daemon.Document{})
+	if len(specs) != 1 || specs[0].SubDomain != "worker" || len(specs[0].Static) != 2 {
+		t.Errorf("%+v", specs)
+	}
+}
+
+// Each fault must name its line and key; all of a file come together.
+func TestLoadConfig_Faults(t *testing.T) {
+	one := "services: {s: {hosts: [s.example], domains: {d: {members: [\"http://127.0.0.1:1\"]}}}}\n"
+	for name, c := range map[string]struct {
+		yaml string
+		want []string // beginning with what follows the file name
+	}{
+		"unknown key":    {one + "http_prt: 1\n", []string{":2: http_prt: unknown key; did you mean http_port?"}},
+		"no service":     {"http_port: 1\n", []string{": services: no service is configured"}},
+		"no domain":      {"services:\n  s:\n    hosts: [a]\n", []string{":2: services.s: has no domains"}},
+		"unknown block":  {"services:\n  s:\n    domains:\n      d:\n        store: {hosts: [a]}\n", []string{":5: services.s.domains.d.store: unknown key"}},
+		"port too large": {one + "https_port: 70000\n", []string{":2: https_port: is 70000; ports are from 0 to 65535"}},
+		"both ports off": {one + "http_port: -1\nhttps_port: -1\n", []string{":2: http_port: http_port and https_port are both off"}},
+		"same port":      {one + "http_port: 8243\n", []string{": https_port: 8243 is the same port as http_port"}},
+		"admin":          {one + "admin: here\n", []string{`:2: admin: "here" is not of the form host:port`}},
+		"no group port":  {"services:\n  s:\n    hosts: [a]\n    domains:\n      d:\n        tenant_range: \"*\"\n", []string{":5: services.s.domains.d: group_mgt_port is missing"}},
+		"group port = local member port": {
+			"local_member_port: 5000\nservices:\n  s:\n    hosts: [a]\n    domains:\n      d: {group_mgt_port: 5000}\n",
+			[]string{":6: services.s.domains.d.group_mgt_port: 5000 is the same port as local_member_port (", "elb.yaml:1)"},
+		},
+		"group port twice": {
+			"services:\n  s:\n    hosts: [a]\n    domains:\n      d: {group_mgt_port: 4321}\n  z:\n    hosts: [b]\n    domains:\n      e: {group_mgt_port: 4321}\n",
+			[]string{":9: services.z.domains.e.group_mgt_port: 4321 is the same port as services.s.domains.d.group_mgt_port (", "elb.yaml:5)"},
+		},
+		"tenant range": {
+			"services:\n  s:\n    hosts: [a]\n    domains:\n      d: {group_mgt_port: 1, tenant_range: 5-1}\n",
+			[]string{`:5: services.s.domains.d.tenant_range: "5-1" is no tenant range`},
+		},
+		"host in two services": {
+			"services:\n  first:\n    hosts:\n      - x.example\n    domains: {d: {group_mgt_port: 1}}\n  second:\n    hosts:\n      - y.example\n      - X.example\n    domains: {e: {group_mgt_port: 2}}\n",
+			[]string{":9: services.second.hosts[1]: x.example belongs to service first already (", "elb.yaml:4)"},
+		},
+		"host in two sub-domains": {
+			"services:\n  s:\n    domains:\n      d:\n        group_mgt_port: 1\n        mgt: {hosts: [a.example]}\n        worker: {hosts: [a.example]}\n",
+			[]string{":7: services.s.domains.d.worker.hosts[0]: a.example leads to another sub-domain of d already (", "elb.yaml:6)"},
+		},
+		"overlapping tenants": {
+			"services:\n  s:\n    hosts: [a]\n    domains:\n      d: {group_mgt_port: 1}\n      e: {group_mgt_port: 2}\n",
+			[]string{"services.s.hosts[0]: a leads to domain d already", "overlap"},
+		},
+		"no domain for all": {
+			"services:\n  s:\n    hosts: [a]\n    domains:\n      d: {group_mgt_port: 1, tenant_range: 1-100}\n",
+			[]string{`:3: services.s.hosts[0]: a has no domain with tenant_range "*"`},
+		},
+		"bad host":           {"services:\n  s:\n    hosts: [a, \"b:80\"]\n    domains: {d: {group_mgt_port: 1}}\n", []string{`:3: services.s.hosts[1]: "b:80": write the host without a port`}},
+		"block without host": {"services:\n  s:\n    domains:\n      d:\n        group_mgt_port: 1\n        mgt: {}\n", []string{":6: services.s.domains.d.mgt.hosts: no host leads to domain d"}},
+		"hosts that lead nowhere": {
+			"services:\n  s:\n    hosts: [a]\n    domains:\n      d:\n        group_mgt_port: 1\n        mgt: {hosts: [b]}\n",
+			[]string{":3: services.s.hosts: lead nowhere"},
+		},
+		"static member": {
+			"services:\n  s:\n    hosts: [a]\n    domains:\n      d: {members: [\"http://127.0.0.1:9001\", \"127.0.0.1:9002\"]}\n",
+			[]string{`:5: services.s.domains.d.members[1]: "127.0.0.1:9002"`},
+		},
+		"static members of two blocks": {
+			"services:\n  s:\n    domains:\n      d:\n        members: [\"http://127.0.0.1:9001\"]\n        mgt: {hosts: [a]}\n        worker: {hosts: [b]}\n",
+			[]string{":5: services.s.domains.d.members: the domain has two sub-domains"},
+		},
+		"domain twice": {
+			"services:\n  s:\n    hosts: [a]\n    domains: {d: {group_mgt_port: 1}}\n  z:\n    hosts: [b]\n    domains: {d: {group_mgt_port: 2}}\n",
+			[]string{":7: services.z.domains.d: the domain is configured already (", "elb.yaml:4)"},
+		},
+		"own domain":     {"services:\n  s:\n    hosts: [a]\n    domains: {wso2.carbon.lb.domain: {group_mgt_port: 1}}\n", []string{":4: services.s.domains.wso2.carbon.lb.domain: is the domain of the ELBs"}},
+		"gossip beyond":  {one + "local_member_host: 192.0.2.1\n", []string{":2: local_member_host: 192.0.2.1 is not a loopback address", "gossip_key_file"}},
+		"key file":       {one + "gossip_key_file: /nonexistent\n", []string{":2: gossip_key_file: open /nonexistent", "urandom"}},
+		"peer":           {one + "members: [elb2]\n", []string{`:2: members[0]: "elb2" is not of the form host:port`}},
+		"timeout":        {one + "timeouts:\n  connect: 0s\n", []string{":3: timeouts.connect: is 0s; it must be at least 1ms"}},
+		"timeout type":   {one + "timeouts:\n  connect: 2\n", []string{`:3: timeouts.connect: "2" is not a duration`}},
+		"trusted proxy":  {one + "trusted_proxies: [10.0.0.0/8, everybody]\n", []string{`:2: trusted_proxies[1]: "everybody" is neither`}},
+		"log level":      {one + "log: {level: loud}\n", []string{`:2: log.level: "loud"`}},
+		"no certificate": {one + "tls: {cert_file: /nonexistent.pem, key_file: /nonexistent.key}\n", []string{":2: tls.cert_file: ", "/nonexistent.pem"}},
+		"several": {
+			"http_port: -5\nservices:\n  s:\n    hosts: [\"a b\"]\n    domains:\n      d: {group_mgt_port: 0, tenant_range: x}\n",
+			[]string{":1: http_port", ":6: services.s.domains.d: group_mgt_port", ":6: services.s.domains.d.tenant_range"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := load(t, c.yaml)
+			if err == nil {
+				t.Fatal("no fault")
+			}
+			for _, want := range c.want {
+				if strings.HasPrefix(want, ":") {
+					want = "elb.yaml" + want
+				}
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the error lacks %q:\n%v", want, err)
+				}
+			}
+			for _, f := range daemon.Flatten(err) {
+				if strings.Contains(f.Error(), "\n") {
+					t.Errorf("a fault has several lines: %q", f)
+				}
+			}
+		})
+	}
+}
+
+func TestPeerFile(t *testing.T) {
+	dir := t.TempDir()
+	f := newPeerFile(dir, "../evil/domain")
+	if addrs, err := f.load(); err != nil || len(addrs) != 0 {
+		t.Fatalf("%v, %v", addrs, err)
+	}
+	if filepath.Dir(f.path) != dir {
+		t.Errorf("%s is outside the folder", f.path)
+	}
+	if err := os.WriteFile(f.path, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.load(); err == nil {
+		t.Error("a broken file gives no error")
+	}
+}
