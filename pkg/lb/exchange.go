@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -67,3 +68,29 @@ func (p *Proxy) newExchange(r *http.Request) *Exchange {
 
 // upgrade reports whether the request asks for a websocket, the only protocol that is switched to.
 func (x *Exchange) upgrade() bool { return isWebsocket(x.Request) }
+
+// record is the request as the access log tells it. The query is left out: it may hold secrets.
+func (x *Exchange) record(status int, bytes int64, took time.Duration) []slog.Attr {
+	attrs := make([]slog.Attr, 0, 16)
+	attrs = append(attrs,
+		slog.String("request_id", x.ID),
+		slog.String("client", x.client.String()),
+		slog.String("method", x.Request.Method),
+		slog.String("host", x.Request.Host),
+		slog.String("path", x.Request.URL.EscapedPath()),
+		slog.String("proto", x.Request.Proto),
+		slog.Int("status", status),
+		slog.Int64("bytes", bytes),
+		slog.Duration("duration", took),
+	)
+	if x.pool != nil {
+		attrs = append(attrs, slog.String("domain", x.pool.Domain), slog.String("sub_domain", x.pool.SubDomain), slog.Int("attempts", x.attempts))
+	}
+	if x.target != nil {
+		attrs = append(attrs, slog.String("member", x.target.Member.Name))
+	}
+	if x.result.Failure != FailureNone {
+		attrs = append(attrs, slog.String("failure", x.result.Failure.String()), slog.String("no_retry", x.stopped), slog.Any("error", x.result.Err))
+	}
+	return attrs
+}

@@ -262,39 +262,13 @@ func (p *Proxy) observe(x *Exchange, w *answerWriter) {
 		m = x.pool.metrics
 	}
 	m.request(x.Request.Method, status, took)
-	failed := x.result.Failure != FailureNone && x.result.Failure != FailureClient
-	level, message := slog.LevelInfo, "request"
-	if failed {
-		level, message = slog.LevelWarn, "request failed"
-	} else if !p.access {
-		return
-	}
 	ctx := context.WithoutCancel(x.Request.Context())
-	if !p.log.Enabled(ctx, level) {
-		return
+	switch failed := x.result.Failure != FailureNone && x.result.Failure != FailureClient; {
+	case failed && p.log.Enabled(ctx, slog.LevelWarn):
+		p.log.LogAttrs(ctx, slog.LevelWarn, "request failed", x.record(status, w.written, took)...)
+	case !failed && p.access && p.log.Enabled(ctx, slog.LevelInfo):
+		p.log.LogAttrs(ctx, slog.LevelInfo, "request", x.record(status, w.written, took)...)
 	}
-	attrs := make([]slog.Attr, 0, 16)
-	attrs = append(attrs,
-		slog.String("request_id", x.ID),
-		slog.String("client", x.client.String()),
-		slog.String("method", x.Request.Method),
-		slog.String("host", x.Request.Host),
-		slog.String("path", x.Request.URL.EscapedPath()),
-		slog.String("proto", x.Request.Proto),
-		slog.Int("status", status),
-		slog.Int64("bytes", w.written),
-		slog.Duration("duration", took),
-	)
-	if x.pool != nil {
-		attrs = append(attrs, slog.String("domain", x.pool.Domain), slog.String("sub_domain", x.pool.SubDomain), slog.Int("attempts", x.attempts))
-	}
-	if x.target != nil {
-		attrs = append(attrs, slog.String("member", x.target.Member.Name))
-	}
-	if x.result.Failure != FailureNone {
-		attrs = append(attrs, slog.String("failure", x.result.Failure.String()), slog.String("no_retry", x.stopped), slog.Any("error", x.result.Err))
-	}
-	p.log.LogAttrs(ctx, level, message, attrs...)
 }
 
 // isShortage reports whether a connection failed for want of something on our own side, which says nothing
