@@ -11,9 +11,11 @@ import (
 // ParsePrefix reads a CIDR range, or an address as the range of itself.
 func ParsePrefix(s string) (netip.Prefix, error) {
 	if addr, err := netip.ParseAddr(s); err == nil {
+		addr = addr.Unmap()
 		return netip.PrefixFrom(addr, addr.BitLen()), nil
 	}
-	return netip.ParsePrefix(s)
+	p, err := netip.ParsePrefix(s)
+	return p.Masked(), err
 }
 
 // SplitAddr reads host:port, with a port from 0 to 65535.

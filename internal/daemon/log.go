@@ -44,6 +44,18 @@ func NewLogger(w io.Writer, c LogConfig) (*slog.Logger, error) {
 	return nil, fmt.Errorf("log format %q is neither text nor json", c.Format)
 }
 
+// NewLogger makes the program's logger, and tells by it which environment variables set no key.
+func (d *Document) NewLogger(w io.Writer, c LogConfig) (*slog.Logger, error) {
+	log, err := NewLogger(w, c)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range d.unused {
+		log.Warn("environment variable sets no key of the configuration", "name", name)
+	}
+	return log, nil
+}
+
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd()) && os.Getenv("NO_COLOR") == ""

@@ -128,7 +128,7 @@ func (c *Config) validate(d *daemon.Document) []error {
 		faults = append(faults, d.Fault("state_dir", "must name a folder"))
 	}
 	for i, p := range c.TrustedProxies {
-		if _, err := parsePrefix(p); err != nil {
+		if _, err := daemon.ParsePrefix(p); err != nil {
 			faults = append(faults, d.Fault(fmt.Sprintf("trusted_proxies[%d]", i), "%q is neither an IP address nor a CIDR range", p))
 		}
 	}
@@ -221,18 +221,6 @@ func (c *Config) validateTimeouts(d *daemon.Document) []error {
 func isPort(s string) bool {
 	n, err := strconv.ParseUint(s, 10, 16)
 	return err == nil && n > 0
-}
-
-// parsePrefix reads a CIDR range, or an address as the range of itself.
-func parsePrefix(s string) (netip.Prefix, error) {
-	if addr, err := netip.ParseAddr(s); err == nil {
-		return netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()), nil
-	}
-	p, err := netip.ParsePrefix(s)
-	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%q: %w", s, err)
-	}
-	return p.Masked(), nil
 }
 
 // eachDomain gives service and domain names, in order.

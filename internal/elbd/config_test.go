@@ -11,8 +11,8 @@ import (
 	"github.com/regent-registry/regent/internal/daemon"
 )
 
-// load writes a configuration with a state folder of its own and loads it.
-func load(t *testing.T, yaml string, env ...string) (Config, error) {
+// loadText writes a configuration with a state folder of its own and loads it.
+func loadText(t *testing.T, yaml string, env ...string) (Config, error) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "elb.yaml")
 	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
@@ -42,7 +42,7 @@ services:
 `
 
 func TestLoadConfig_Seed(t *testing.T) {
-	c, err := load(t, seed, "ELB_HTTP_PORT=8281", "ELB_TIMEOUTS_RESPONSE_HEADER=5s", "ELB_TRUSTED_PROXIES=10.0.0.0/8,::1")
+	c, err := loadText(t, seed, "ELB_HTTP_PORT=8281", "ELB_TIMEOUTS_RESPONSE_HEADER=5s", "ELB_TRUSTED_PROXIES=10.0.0.0/8,::1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestLoadConfig_Seed(t *testing.T) {
 }
 
 func TestLoadConfig_StaticMembersOfTheDomainGoToItsOnlyBlock(t *testing.T) {
-	c, err := load(t, "services: {s: {domains: {d: {members: [\"http://127.0.0.1:1\"], worker: {hosts: [w.example], members: [\"http://127.0.0.1:2\"]}}}}}")
+	c, err := loadText(t, "services: {s: {domains: {d: {members: [\"http://127.0.0.1:1\"], worker: {hosts: [w.example], members: [\"http://127.0.0.1:2\"]}}}}}")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestLoadConfig_Faults(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := load(t, c.yaml)
+			_, err := loadText(t, c.yaml)
 			if err == nil {
 				t.Fatal("no fault")
 			}

@@ -136,24 +136,12 @@ func (b *balancer) bind(tls *daemon.TLS) error {
 		}
 		b.clients = append(b.clients, s)
 		if l.secure {
-			b.config.HTTPSPort = portOf(s.Addr())
+			b.config.HTTPSPort = s.Port()
 		} else {
-			b.config.HTTPPort = portOf(s.Addr())
+			b.config.HTTPPort = s.Port()
 		}
 	}
 	return nil
-}
-
-func portOf(addr string) int {
-	_, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return 0
-	}
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		return 0
-	}
-	return n
 }
 
 func (b *balancer) buildProxy(tls *daemon.TLS) error {
@@ -168,7 +156,7 @@ func (b *balancer) buildProxy(tls *daemon.TLS) error {
 	}
 	var trusted []netip.Prefix
 	for _, s := range c.TrustedProxies {
-		p, err := parsePrefix(s)
+		p, err := daemon.ParsePrefix(s)
 		if err != nil {
 			return err
 		}

@@ -213,7 +213,11 @@ func portOfURL(t *testing.T, raw string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return portOf(u.Host)
+	port, err := strconv.Atoi(u.Port())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 func TestRun_FindsMembersAndServesThem(t *testing.T) {

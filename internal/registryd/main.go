@@ -52,12 +52,6 @@ func load(in daemon.Invocation) (Config, *daemon.Document, *slog.Logger, error) 
 	if err != nil {
 		return Config{}, nil, nil, err
 	}
-	log, err := daemon.NewLogger(in.Stdout, c.Log)
-	if err != nil {
-		return Config{}, nil, nil, err
-	}
-	for _, name := range doc.UnusedVariables() {
-		log.Warn("environment variable sets no key of the configuration", "name", name)
-	}
-	return c, doc, log, nil
+	log, err := doc.NewLogger(in.Stdout, c.Log)
+	return c, doc, log, err
 }

@@ -48,22 +48,14 @@ type node struct {
 func Run(ctx context.Context, c Config, doc *daemon.Document, log *slog.Logger, stdout io.Writer) error {
 	n := &node{config: c, doc: doc, log: log, stdout: stdout, metrics: daemon.NewMetrics("registry"), started: time.Now(), stores: map[string]*sqlstore.Store{}}
 	n.notReady("starting")
-	if err := os.MkdirAll(c.StateDir, 0o700); err != nil {
-		return doc.Fault("state_dir", "%s", err)
-	}
 	defer n.closeStores()
-	if err := n.openStores(ctx); err != nil {
+	failed, err := n.start(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		log.InfoContext(ctx, "stopped while starting")
+		return nil
+	case err != nil:
 		return err
-	}
-	if err := n.buildService(ctx); err != nil {
-		return err
-	}
-	failed, err := n.listen()
-	if err != nil {
-		return err
-	}
-	if err := n.join(ctx); err != nil {
-		return errors.Join(err, n.stopServing())
 	}
 	n.state.Store(nil)
 	log.InfoContext(ctx, "node is ready", "node", c.NodeName, "version", daemon.Version(),
@@ -76,6 +68,27 @@ func Run(ctx context.Context, c Config, doc *daemon.Document, log *slog.Logger, 
 	case err := <-failed:
 		return errors.Join(err, n.stop())
 	}
+}
+
+// start builds the node up to its membership; what ends a listener later comes through the channel.
+func (n *node) start(ctx context.Context) (<-chan error, error) {
+	if err := os.MkdirAll(n.config.StateDir, 0o700); err != nil {
+		return nil, n.doc.Fault("state_dir", "%s", err)
+	}
+	if err := n.openStores(ctx); err != nil {
+		return nil, err
+	}
+	if err := n.buildService(ctx); err != nil {
+		return nil, err
+	}
+	failed, err := n.listen()
+	if err != nil {
+		return nil, err
+	}
+	if err := n.join(ctx); err != nil {
+		return nil, errors.Join(err, n.stopServing())
+	}
+	return failed, nil
 }
 
 func (n *node) notReady(why string) { n.state.Store(&why) }
@@ -228,7 +241,7 @@ func (n *node) join(ctx context.Context) error {
 		Logger: n.log, Registerer: n.metrics,
 	})
 	if err != nil {
-		return fmt.Errorf("%s: membership: %w", n.doc.Where("membership"), err)
+		return fmt.Errorf("%s: %w", n.doc.Where("membership.local_member_port"), err)
 	}
 	n.group.Store(group)
 	return nil
@@ -260,7 +273,8 @@ func (n *node) healthy(ctx context.Context) error {
 	return nil
 }
 
-// stop drains and stops the node: the group is told first, and the listeners answer until the load balancers had time to hear it.
+// stop drains and stops the node: the group is told first, and the listeners answer, on kept connections too, until the load balancers had time
+// to hear it. A connection closed sooner could take a request with it that nobody may repeat.
 func (n *node) stop() error {
 	n.notReady("draining")
 	group := n.group.Load()
@@ -268,8 +282,6 @@ func (n *node) stop() error {
 		if err := group.SetState(membership.StateDraining); err != nil {
 			n.log.Warn("the group could not be told of the drain", "error", err)
 		}
-		n.http.StopKeepAlives()
-		n.https.StopKeepAlives()
 		<-time.After(n.config.DrainDelay)
 	}
 	err := n.stopServing()

@@ -114,7 +114,9 @@ func (d *Discovery) tell(domain string, members []membership.Member) {
 	for id, a := range known {
 		if !present[id] {
 			delete(known, id)
-			d.log.LogAttrs(context.Background(), slog.LevelInfo, "Member left", attrs(a.member)...)
+			gone := a.member
+			gone.State = membership.StateDraining // whatever it said last: it is not active now
+			d.log.LogAttrs(context.Background(), slog.LevelInfo, "Member left", attrs(gone)...)
 		}
 	}
 }

@@ -17,8 +17,8 @@
 //
 // # Invariants
 //
-//   - A client cannot add to, fake or remove what the proxy says about it (X-Forwarded-*, Forwarded,
-//     X-Request-Id), unless its address is a trusted proxy.
+//   - A client cannot add to, fake or remove what the proxy says about it (X-Forwarded-*, Forwarded),
+//     unless its address is a trusted proxy. It may name its request (X-Request-Id), in harmless characters.
 //   - A request is sent a second time only if nothing of it was sent, or if its method is idempotent and
 //     its body is still there; and never to the same member while another one is eligible.
 //   - An answer that breaks off after its head went to the client is never ended cleanly.
