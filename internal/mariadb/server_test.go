@@ -115,7 +115,7 @@ func TestStart_FailureShowsTheEndOfTheLog(t *testing.T) {
 func TestStart_SecondServerInOneDirectoryFails(t *testing.T) {
 	dir := t.TempDir()
 	start(t, dir)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	if s, err := mariadb.Start(ctx, dir); err == nil {
 		s.Kill()

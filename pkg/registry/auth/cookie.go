@@ -1,9 +1,6 @@
 package auth
 
-import (
-	"net/http"
-	"time"
-)
+import "net/http"
 
 // The session cookie has a name for each scheme: over https the prefix makes browsers refuse one that another host, path or plain http set;
 // over http browsers would not keep a cookie of that name at all.
@@ -28,19 +25,20 @@ func SessionToken(r *http.Request) string {
 	return c.Value
 }
 
-// SetCookie hands a session token to the browser, until expires. r.URL.Scheme must be the scheme that the client used.
-func SetCookie(w http.ResponseWriter, r *http.Request, token string, expires time.Time) {
-	writeCookie(w, r, token, expires, 0)
+// SetCookie hands a session token to the browser, until it closes: how long the session lasts is the server's to say, and the client's clock may be
+// wrong. r.URL.Scheme must be the scheme that the client used.
+func SetCookie(w http.ResponseWriter, r *http.Request, token string) {
+	writeCookie(w, r, token, 0)
 }
 
 // ClearCookie makes the browser forget its session token.
 func ClearCookie(w http.ResponseWriter, r *http.Request) {
-	writeCookie(w, r, "", time.Time{}, -1)
+	writeCookie(w, r, "", -1)
 }
 
-func writeCookie(w http.ResponseWriter, r *http.Request, value string, expires time.Time, maxAge int) {
+func writeCookie(w http.ResponseWriter, r *http.Request, value string, maxAge int) {
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever the client came over https
-		Name: cookieName(r), Value: value, Expires: expires, MaxAge: maxAge,
+		Name: cookieName(r), Value: value, MaxAge: maxAge,
 		Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.URL.Scheme == "https",
 	})
 }

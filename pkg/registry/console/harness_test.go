@@ -80,19 +80,23 @@ func newSite(t *testing.T) *site {
 		return store
 	}
 	shared, local := open("shared"), open("local")
-	mounts, err := registry.NewMounts(
-		registry.Mount{Path: "/_system/local", Store: local, Target: "/_system/local"},
-		registry.Mount{Path: "/_system/config", Store: shared, Target: "/_system/config"},
-		registry.Mount{Path: "/_system/governance", Store: shared, Target: "/_system/governance"},
-		registry.Mount{Path: "/_system/archive", Store: shared, Target: "/_system/archive", ReadOnly: true},
-	)
-	must(t, err)
-	s.service = registry.NewService(registry.Config{
-		Mounts: mounts, Authorizer: registry.SignedIn{}, Limits: registry.Limits{Content: contentLimit}, Now: s.clock.Now,
-	})
-	must(t, s.service.EnsureMounts(ctx))
+	serve := func(readOnlyArchive bool) {
+		mounts, err := registry.NewMounts(
+			registry.Mount{Path: "/_system/local", Store: local, Target: "/_system/local"},
+			registry.Mount{Path: "/_system/config", Store: shared, Target: "/_system/config"},
+			registry.Mount{Path: "/_system/governance", Store: shared, Target: "/_system/governance"},
+			registry.Mount{Path: "/_system/archive", Store: shared, Target: "/_system/archive", ReadOnly: readOnlyArchive},
+		)
+		must(t, err)
+		s.service = registry.NewService(registry.Config{
+			Mounts: mounts, Authorizer: registry.SignedIn{}, Limits: registry.Limits{Content: contentLimit}, Now: s.clock.Now,
+		})
+		must(t, s.service.EnsureMounts(ctx))
+	}
+	serve(false) // somebody filled the archive once
+	serve(true)
 	s.auth = auth.New(auth.Config{Accounts: shared, Now: s.clock.Now, SessionLifetime: sessionLength})
-	_, err = s.auth.EnsureAdmin(ctx, adminName, adminPassword)
+	_, err := s.auth.EnsureAdmin(ctx, adminName, adminPassword)
 	must(t, err)
 	s.admin = registry.Actor{User: adminName}
 

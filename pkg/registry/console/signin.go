@@ -47,10 +47,10 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := signInView{User: r.PostForm.Get("user"), Next: safeNext(r.PostForm.Get("next"))}
-	token, expires, err := c.Auth.SignIn(r.Context(), v.User, r.PostForm.Get("password"))
+	token, _, err := c.Auth.SignIn(r.Context(), v.User, r.PostForm.Get("password"))
 	switch registry.CodeOf(err) {
 	case "":
-		auth.SetCookie(w, r, token, expires)
+		auth.SetCookie(w, r, token)
 		redirect(w, v.Next)
 	case registry.CodeUnauthenticated:
 		v.Error = "User or password is wrong."
