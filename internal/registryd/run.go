@@ -2,13 +2,11 @@ package registryd
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"os"
 	"sync/atomic"
 	"time"
@@ -36,6 +34,7 @@ type node struct {
 	auth    *auth.Authenticator
 	group   atomic.Pointer[membership.Group]
 
+	doors     http.Handler
 	listeners []*daemon.Server
 	admin     *daemon.Server
 	http      *daemon.Server
@@ -70,21 +69,22 @@ func Run(ctx context.Context, c Config, doc *daemon.Document, log *slog.Logger, 
 	}
 }
 
-// start builds the node up to its membership; what ends a listener later comes through the channel.
+// start builds the node up to its membership; what ends a listener later comes through the channel. Ports come first, so that nothing is made
+// by a node that cannot serve.
 func (n *node) start(ctx context.Context) (<-chan error, error) {
 	if err := os.MkdirAll(n.config.StateDir, 0o700); err != nil {
 		return nil, n.doc.Fault("state_dir", "%s", err)
 	}
+	if err := n.bind(); err != nil {
+		return nil, errors.Join(err, n.release())
+	}
 	if err := n.openStores(ctx); err != nil {
-		return nil, err
+		return nil, errors.Join(err, n.release())
 	}
 	if err := n.buildService(ctx); err != nil {
-		return nil, err
+		return nil, errors.Join(err, n.release())
 	}
-	failed, err := n.listen()
-	if err != nil {
-		return nil, err
-	}
+	failed := n.serve()
 	if err := n.join(ctx); err != nil {
 		return nil, errors.Join(err, n.stopServing())
 	}
@@ -92,133 +92,6 @@ func (n *node) start(ctx context.Context) (<-chan error, error) {
 }
 
 func (n *node) notReady(why string) { n.state.Store(&why) }
-
-// openStores opens every store and brings its schema up to date.
-func (n *node) openStores(ctx context.Context) error {
-	for _, name := range sortedKeys(n.config.Stores) {
-		s, err := openStore(ctx, n.config, n.doc, name, n.log, n.metrics)
-		if err != nil {
-			return err
-		}
-		n.stores[name] = s
-		if err := s.Migrate(ctx); err != nil {
-			return n.doc.Fault("stores."+name+".dsn", "%s", err)
-		}
-	}
-	return nil
-}
-
-func openStore(ctx context.Context, c Config, doc *daemon.Document, name string, log *slog.Logger, metrics prometheus.Registerer) (*sqlstore.Store, error) {
-	s, err := sqlstore.Open(ctx, sqlstore.Config{Name: name, DSN: c.Stores[name].DSN.Reveal(), Logger: log, Registerer: metrics})
-	if err != nil {
-		return nil, doc.Fault("stores."+name+".dsn", "%s", err)
-	}
-	return s, nil
-}
-
-func (n *node) closeStores() {
-	for name, s := range n.stores {
-		if err := s.Close(); err != nil {
-			n.log.Error("store did not close", "store", name, "error", err)
-		}
-	}
-}
-
-// buildService mounts the stores and makes the use cases and the administrator.
-func (n *node) buildService(ctx context.Context) error {
-	mounts, err := n.mounts(ctx)
-	if err != nil {
-		return err
-	}
-	n.service = registry.NewService(registry.Config{
-		Mounts: mounts, Authorizer: registry.SignedIn{}, Limits: registry.Limits{Content: n.config.MaxContentSize},
-	})
-	if err := n.service.EnsureMounts(ctx); err != nil {
-		return fmt.Errorf("mounts: %w", err)
-	}
-	n.auth = auth.New(auth.Config{Accounts: n.stores[n.config.UserStore], SessionLifetime: n.config.SessionLifetime})
-	return n.ensureAdmin(ctx)
-}
-
-// mounts makes the mount table. A mount without overwrite must not cover what the mount around it has at its path.
-func (n *node) mounts(ctx context.Context) (*registry.Mounts, error) {
-	var all []registry.Mount
-	for i, m := range n.config.Mounts {
-		path, err := registry.ParsePath(m.Path)
-		if err != nil {
-			return nil, n.doc.Fault(fmt.Sprintf("mounts[%d].path", i), "%s", err)
-		}
-		target, err := registry.ParsePath(m.TargetPath)
-		if err != nil {
-			return nil, n.doc.Fault(fmt.Sprintf("mounts[%d].target_path", i), "%s", err)
-		}
-		all = append(all, registry.Mount{Path: path, Store: n.stores[m.Store], Target: target, ReadOnly: m.ReadOnly})
-	}
-	table, err := registry.NewMounts(all...)
-	if err != nil {
-		return nil, fmt.Errorf("mounts: %w", err)
-	}
-	for i, m := range n.config.Mounts {
-		if m.Overwrite {
-			continue
-		}
-		outer, at, ok := table.Around(all[i].Path)
-		if !ok || outer.Store == all[i].Store && at == all[i].Target {
-			continue
-		}
-		switch _, err := outer.Store.Get(ctx, at, registry.Freshness{}); {
-		case err == nil:
-			return nil, n.doc.Fault(fmt.Sprintf("mounts[%d].path", i), "the mount %s has something at %s already; set overwrite: true to cover it", outer.Path, m.Path)
-		case registry.CodeOf(err) != registry.CodeNotFound:
-			return nil, err
-		}
-	}
-	return table, nil
-}
-
-// listen binds all ports and serves; what ends a listener later comes through the channel.
-func (n *node) listen() (<-chan error, error) {
-	handler, err := n.handler()
-	if err != nil {
-		return nil, err
-	}
-	c := n.config
-	secure, err := daemon.LoadTLS(c.TLS, []string{c.HostName, c.MgtHostName, c.Membership.LocalMemberHost, "localhost", "127.0.0.1", "::1"}, n.log)
-	if err != nil {
-		return nil, err
-	}
-	adminAddr, err := c.adminAddr()
-	if err != nil {
-		return nil, n.doc.Fault("admin", "%s", err)
-	}
-	for _, l := range []struct {
-		server    **daemon.Server
-		name, key string
-		addr      string
-		handler   http.Handler
-		tls       *tls.Config
-	}{
-		{&n.admin, "admin", "admin", adminAddr, n.adminHandler(), nil},
-		{&n.http, "http", "http_port", c.httpAddr(), handler, nil},
-		{&n.https, "https", "https_port", c.httpsAddr(), handler, secure.Server},
-	} {
-		s, err := daemon.Listen(l.name, l.key+" or offset", l.addr, l.handler, l.tls, daemon.Timeouts{}, n.log)
-		if err != nil {
-			err = n.doc.Fault(l.key, "%s", err)
-			for _, s := range n.listeners {
-				err = errors.Join(err, s.Close())
-			}
-			return nil, err
-		}
-		*l.server = s
-		n.listeners = append(n.listeners, s)
-	}
-	failed := make(chan error, len(n.listeners))
-	for _, s := range n.listeners {
-		s.Start(func(err error) { failed <- err })
-	}
-	return failed, nil
-}
 
 // join makes the node a member of its domain.
 func (n *node) join(ctx context.Context) error {
@@ -288,67 +161,11 @@ func (n *node) stop() error {
 	if group != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		err = errors.Join(err, group.Leave(ctx))
+		if late := group.Leave(ctx); late != nil {
+			// Those who are left will miss this member and find out by themselves; when all stop at once nobody is left.
+			n.log.Warn("the group may not know that this member left", "error", late)
+		}
 	}
 	n.log.Info("stopped")
 	return err
-}
-
-func (n *node) stopServing() error {
-	ctx, cancel := context.WithTimeout(context.Background(), max(n.config.DrainTimeout, time.Second))
-	defer cancel()
-	var err error
-	for _, s := range []*daemon.Server{n.http, n.https, n.admin} {
-		err = errors.Join(err, s.Shutdown(ctx))
-	}
-	return err
-}
-
-// trustsPeer tells whether a peer's X-Forwarded-* headers are believed: configured proxies and the load balancers of the group.
-func (n *node) trustsPeer() (func(netip.Addr) bool, error) {
-	var prefixes []netip.Prefix
-	for _, s := range n.config.TrustedProxies {
-		p, err := daemon.ParsePrefix(s)
-		if err != nil {
-			return nil, err
-		}
-		prefixes = append(prefixes, p)
-	}
-	return func(addr netip.Addr) bool {
-		for _, p := range prefixes {
-			if p.Contains(addr) {
-				return true
-			}
-		}
-		group := n.group.Load()
-		if group == nil {
-			return false
-		}
-		for _, m := range group.Members() {
-			if m.Balancer && m.Host == addr.String() {
-				return true
-			}
-		}
-		return false
-	}, nil
-}
-
-// migrate brings the schemas up to date and says what they are.
-func migrate(ctx context.Context, in daemon.Invocation) error {
-	c, doc, log, err := load(in)
-	if err != nil {
-		return err
-	}
-	for _, name := range sortedKeys(c.Stores) {
-		s, err := openStore(ctx, c, doc, name, log, nil)
-		if err != nil {
-			return err
-		}
-		err = s.Migrate(ctx)
-		if err := errors.Join(err, s.Close()); err != nil {
-			return doc.Fault("stores."+name+".dsn", "%s", err)
-		}
-		fmt.Fprintf(in.Stdout, "store %s: schema is up to date\n", name)
-	}
-	return nil
 }

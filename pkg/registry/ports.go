@@ -86,6 +86,9 @@ type Actor struct {
 	User      string // name; "" for nobody
 	UserID    ID
 	RequestID string
+	// Seen is a state of a store that was read for this request, when it was: what was read to find out who the actor is. Reads of the same
+	// request need not ask that store for its head again.
+	Seen Seq
 }
 
 // Freshness relaxes the promise of a read. The zero value is the default: the read sees every write acknowledged before it began.
@@ -93,6 +96,18 @@ type Freshness struct {
 	// Min, when set and of the same store, lets the store answer from memory as soon as it knows the change log up to there, without
 	// asking the database for newer writes.
 	Min Seq
+
+	seen Seq // the head of a store, as it was asked for after the request began
+}
+
+// Covered tells whether a store that knows its change log up to at may answer without asking the database.
+func (f Freshness) Covered(at Seq) bool {
+	for _, min := range [...]Seq{f.Min, f.seen} {
+		if min.N > 0 && min.Store == at.Store && min.N <= at.N {
+			return true
+		}
+	}
+	return false
 }
 
 // Right is what an operation does to a path.

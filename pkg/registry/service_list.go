@@ -21,7 +21,7 @@ func (s *Service) List(ctx context.Context, a Actor, p Path, cursor string, limi
 	if err := s.auth.Authorize(ctx, a, RightRead, p); err != nil {
 		return Page{}, err
 	}
-	r, m, err := s.get(ctx, p, f)
+	r, m, err := s.get(ctx, a, p, f)
 	if err != nil {
 		return Page{}, err
 	}
@@ -37,7 +37,7 @@ func (s *Service) List(ctx context.Context, a Actor, p Path, cursor string, limi
 			return Page{}, err
 		}
 	}
-	if err := s.overlay(ctx, &page, mounted, after, f); err != nil {
+	if err := s.overlay(ctx, a, &page, mounted, after, f); err != nil {
 		return Page{}, err
 	}
 	if len(page.Entries) > limit {
@@ -48,7 +48,7 @@ func (s *Service) List(ctx context.Context, a Actor, p Path, cursor string, limi
 }
 
 // overlay puts the mount points among the entries of a page, in place of what they hide.
-func (s *Service) overlay(ctx context.Context, page *Page, mounted []mountName, after string, f Freshness) error {
+func (s *Service) overlay(ctx context.Context, a Actor, page *Page, mounted []mountName, after string, f Freshness) error {
 	for _, n := range mounted {
 		if n.name <= after {
 			continue
@@ -57,7 +57,7 @@ func (s *Service) overlay(ctx context.Context, page *Page, mounted []mountName, 
 		if err != nil {
 			return err
 		}
-		r, _, err := s.get(ctx, child, f)
+		r, _, err := s.get(ctx, a, child, f)
 		if err != nil {
 			return err
 		}

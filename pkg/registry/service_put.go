@@ -43,7 +43,7 @@ func (s *Service) Put(ctx context.Context, a Actor, in PutInput) (PutResult, err
 		return PutResult{}, err
 	}
 	// A look before the body moves: most refusals need not cost an upload. The transaction looks again.
-	if err := s.precheck(ctx, m, sp, in); err != nil {
+	if err := s.precheck(ctx, a, m, sp, in); err != nil {
 		return PutResult{}, err
 	}
 	staged, err := m.Store.Stage(ctx, in.Body, s.ContentLimit())
@@ -74,8 +74,8 @@ func (s *Service) Put(ctx context.Context, a Actor, in PutInput) (PutResult, err
 	})
 }
 
-func (s *Service) precheck(ctx context.Context, m Mount, sp Path, in PutInput) error {
-	r, err := m.Store.Get(ctx, sp, Freshness{})
+func (s *Service) precheck(ctx context.Context, a Actor, m Mount, sp Path, in PutInput) error {
+	r, err := m.Store.Get(ctx, sp, Freshness{seen: a.Seen})
 	switch {
 	case err == nil:
 		return in.admit(&r)

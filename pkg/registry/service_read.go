@@ -7,13 +7,14 @@ func (s *Service) Get(ctx context.Context, a Actor, p Path, f Freshness) (Resour
 	if err := s.auth.Authorize(ctx, a, RightRead, p); err != nil {
 		return Resource{}, err
 	}
-	r, _, err := s.get(ctx, p, f)
+	r, _, err := s.get(ctx, a, p, f)
 	return r, err
 }
 
 // get reads what is at p, and the mount it lies on; a mount point whose target is missing, or a collection that only leads to mount
 // points, has none.
-func (s *Service) get(ctx context.Context, p Path, f Freshness) (Resource, Mount, error) {
+func (s *Service) get(ctx context.Context, a Actor, p Path, f Freshness) (Resource, Mount, error) {
+	f.seen = a.Seen
 	m, sp, covered := s.mounts.Resolve(p)
 	if covered {
 		r, err := m.Store.Get(ctx, sp, f)
@@ -40,7 +41,7 @@ func (s *Service) Open(ctx context.Context, a Actor, p Path, n int64, f Freshnes
 	if err := s.auth.Authorize(ctx, a, RightRead, p); err != nil {
 		return fail(err)
 	}
-	r, m, err := s.get(ctx, p, f)
+	r, m, err := s.get(ctx, a, p, f)
 	if err != nil {
 		return fail(err)
 	}
@@ -74,7 +75,7 @@ func (s *Service) GetVersion(ctx context.Context, a Actor, p Path, n int64, f Fr
 	if err := s.auth.Authorize(ctx, a, RightRead, p); err != nil {
 		return Resource{}, Version{}, err
 	}
-	r, m, err := s.get(ctx, p, f)
+	r, m, err := s.get(ctx, a, p, f)
 	if err != nil {
 		return Resource{}, Version{}, err
 	}
@@ -92,7 +93,7 @@ func (s *Service) Versions(ctx context.Context, a Actor, p Path, before int64, l
 	if err := s.auth.Authorize(ctx, a, RightRead, p); err != nil {
 		return VersionPage{}, err
 	}
-	r, m, err := s.get(ctx, p, f)
+	r, m, err := s.get(ctx, a, p, f)
 	if err != nil {
 		return VersionPage{}, err
 	}

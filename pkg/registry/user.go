@@ -9,6 +9,7 @@ type User struct {
 	Password  string
 	Disabled  bool
 	CreatedAt time.Time
+	Seq       Seq // the state of the store that this was read at
 }
 
 // Session is a sign-in through a browser. Token is the SHA-256 of the secret in the cookie: a stolen database opens no session.
@@ -17,4 +18,5 @@ type Session struct {
 	User      ID
 	CreatedAt time.Time
 	ExpiresAt time.Time
+	Seq       Seq // the state of the store that this was read at
 }

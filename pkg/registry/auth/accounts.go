@@ -12,7 +12,7 @@ type Accounts interface {
 	// UserByName reads the user of that name, compared byte by byte; [registry.CodeNotFound] when there is none.
 	UserByName(ctx context.Context, name string) (registry.User, error)
 	// UserByID reads the user of that ID; [registry.CodeNotFound] when there is none.
-	UserByID(ctx context.Context, id registry.ID) (registry.User, error)
+	UserByID(ctx context.Context, id registry.ID, f registry.Freshness) (registry.User, error)
 	// CreateUser adds a user and makes the ID; [registry.CodeConflict] when the name is taken.
 	CreateUser(ctx context.Context, u registry.User) (registry.User, error)
 	// SetPassword replaces the PHC string of a user; [registry.CodeNotFound] when there is none.

@@ -84,7 +84,7 @@ func (a *Authenticator) Authenticate(r *http.Request) (registry.Actor, error) {
 	if err != nil {
 		return registry.Actor{}, err
 	}
-	return registry.Actor{User: u.Name, UserID: u.ID, RequestID: r.Header.Get("X-Request-Id")}, nil
+	return registry.Actor{User: u.Name, UserID: u.ID, RequestID: r.Header.Get("X-Request-Id"), Seen: u.Seq}, nil
 }
 
 func (a *Authenticator) user(r *http.Request) (registry.User, error) {
@@ -117,7 +117,7 @@ func (a *Authenticator) bySession(ctx context.Context, token string) (registry.U
 	case !a.now().Before(s.ExpiresAt):
 		return registry.User{}, ended
 	}
-	u, err := a.accounts.UserByID(ctx, s.User)
+	u, err := a.accounts.UserByID(ctx, s.User, registry.Freshness{Min: s.Seq})
 	switch {
 	case registry.CodeOf(err) == registry.CodeNotFound:
 		return registry.User{}, ended

@@ -16,7 +16,7 @@ type Store interface {
 	registry.Store
 
 	UserByName(ctx context.Context, name string) (registry.User, error)
-	UserByID(ctx context.Context, id registry.ID) (registry.User, error)
+	UserByID(ctx context.Context, id registry.ID, f registry.Freshness) (registry.User, error)
 	CreateUser(ctx context.Context, u registry.User) (registry.User, error)
 	SetPassword(ctx context.Context, id registry.ID, phc string) error
 	CreateSession(ctx context.Context, s registry.Session) error
@@ -56,6 +56,8 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"SurvivesPanicsAndCancellation", testPanics},
 		{"ShowsWritesOfOneStoreInTheOther", testAlternation},
 		{"AnswersFromMemoryUpToMin", testMinSeq},
+		{"SeesItsOwnCommitsWhateverMin", testOwnCommits},
+		{"AsksOnceARequest", testSeen},
 		{"LosesNoUpdate", testNoLostUpdate},
 		{"SharesQueriesOfTheHead", testStatements},
 		{"StartsSeveralOnAnEmptyDatabase", testMigrations},

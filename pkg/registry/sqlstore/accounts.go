@@ -42,11 +42,12 @@ func (s *Store) UserByName(ctx context.Context, name string) (registry.User, err
 	if err := s.refresh(ctx); err != nil {
 		return registry.User{}, err
 	}
-	id, ok := lookup(s.mem, s.mem.names, accountName(name))
+	id, _, ok := lookupAt(s.mem, s.mem.names, accountName(name))
 	if ok {
 		// The account may be gone from memory meanwhile; then the database is asked by name.
-		if u, ok := lookup(s.mem, s.mem.users, id); ok && u.Name == name {
+		if u, at, ok := lookupAt(s.mem, s.mem.users, id); ok && u.Name == name {
 			s.metrics.looked("user", true)
+			u.Seq = s.position(at)
 			return u, nil
 		}
 	}
@@ -54,12 +55,15 @@ func (s *Store) UserByName(ctx context.Context, name string) (registry.User, err
 }
 
 // UserByID finds an account; CodeNotFound when there is none.
-func (s *Store) UserByID(ctx context.Context, id registry.ID) (registry.User, error) {
-	if err := s.refresh(ctx); err != nil {
-		return registry.User{}, err
+func (s *Store) UserByID(ctx context.Context, id registry.ID, f registry.Freshness) (registry.User, error) {
+	if !s.covers(f) {
+		if err := s.refresh(ctx); err != nil {
+			return registry.User{}, err
+		}
 	}
-	if u, ok := lookup(s.mem, s.mem.users, id); ok {
+	if u, at, ok := lookupAt(s.mem, s.mem.users, id); ok {
 		s.metrics.looked("user", true)
+		u.Seq = s.position(at)
 		return u, nil
 	}
 	return s.readUser(ctx, userByID, id[:], "there is no user with the id "+id.String())
@@ -83,6 +87,7 @@ func (s *Store) readUser(ctx context.Context, query string, key []byte, missing 
 		s.mem.users.put(u.ID, u)
 		s.mem.names.put(accountName(u.Name), u.ID)
 	})
+	u.Seq = s.position(head.snapshot())
 	return u, nil
 }
 
@@ -155,8 +160,9 @@ func (s *Store) SessionByToken(ctx context.Context, token registry.Hash) (regist
 	if err := s.refresh(ctx); err != nil {
 		return registry.Session{}, err
 	}
-	x, ok := lookup(s.mem, s.mem.sessions, token)
+	x, at, ok := lookupAt(s.mem, s.mem.sessions, token)
 	s.metrics.looked("session", ok)
+	x.Seq = s.position(at)
 	if !ok {
 		var err error
 		if x, err = s.readSession(ctx, token); err != nil {
@@ -184,8 +190,11 @@ func (s *Store) readSession(ctx context.Context, token registry.Hash) (registry.
 	}
 	x := registry.Session{Token: token, User: toID(account), CreatedAt: toTime(createdUS), ExpiresAt: toTime(expiresUS)}
 	s.mem.fill(head.snapshot(), []any{token}, func() { s.mem.sessions.put(token, x) })
+	x.Seq = s.position(head.snapshot())
 	return x, nil
 }
+
+func (s *Store) position(at snapshot) registry.Seq { return registry.Seq{Store: s.name, N: at.seq} }
 
 func noSession() error {
 	return registry.Errorf(registry.CodeNotFound, "there is no such session, or it has expired")

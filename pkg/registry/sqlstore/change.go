@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -133,10 +134,8 @@ func (o *operation) content(d registry.Draft) error {
 
 func (o *operation) put(n node) {
 	o.own.nodes[n.ID] = n
-	for _, id := range o.changed {
-		if id == n.ID {
-			return
-		}
+	if slices.Contains(o.changed, n.ID) {
+		return
 	}
 	o.changed = append(o.changed, n.ID)
 }

@@ -162,6 +162,7 @@ func (s *Store) commit(group []*job) (int, error) {
 				return n, fmt.Errorf("store %s: it is unknown whether the change took effect: %w", s.name, errors.Join(err, settleErr))
 			}
 			if done {
+				s.committed.Store(group[n-1].result.seq)
 				return n, nil
 			}
 		}
@@ -230,6 +231,7 @@ func (s *Store) attempt(ctx context.Context, group []*job) (int, error) {
 	for _, g := range owned {
 		g.settle()
 	}
+	s.committed.Store(u.seq())
 	s.metrics.groups.Inc()
 	s.metrics.commits.Add(float64(len(u.ops)))
 	u.publish(steps)

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/regent-registry/regent/pkg/registry"
@@ -200,10 +201,8 @@ func (m *memory) fill(read snapshot, keys []any, put func()) bool {
 	}
 	for _, s := range m.steps[i+1:] {
 		for _, it := range s.items {
-			for _, k := range keys {
-				if it.touches(k) {
-					return false
-				}
+			if slices.ContainsFunc(keys, it.touches) {
+				return false
 			}
 		}
 	}
@@ -229,9 +228,16 @@ func (m *memory) resource(p registry.Path) (node, snapshot, bool) {
 
 // lookup reads one cache under the lock of m.
 func lookup[K comparable, V any](m *memory, c *cache[K, V], k K) (V, bool) {
+	v, _, ok := lookupAt(m, c, k)
+	return v, ok
+}
+
+// lookupAt is lookup with the state that the row is of.
+func lookupAt[K comparable, V any](m *memory, c *cache[K, V], k K) (V, snapshot, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return c.get(k)
+	v, ok := c.get(k)
+	return v, m.cursor, ok
 }
 
 // keep writes one cache under the lock of m: for what never changes.

@@ -40,11 +40,9 @@ func notFound(p registry.Path) error {
 
 // covers tells whether the cursor is as far as f asks for, so that memory may answer without a look at the head.
 func (s *Store) covers(f registry.Freshness) bool {
-	if f.Min.N <= 0 || f.Min.Store != s.name {
-		return false
-	}
 	cursor, valid := s.mem.at()
-	return valid && cursor.seq >= f.Min.N
+	// What this process has committed itself it must not miss, whatever f says.
+	return valid && cursor.seq >= s.committed.Load() && f.Covered(registry.Seq{Store: s.name, N: cursor.seq})
 }
 
 // Children implements [registry.Store].

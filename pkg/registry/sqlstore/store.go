@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/regent-registry/regent/pkg/registry"
@@ -27,10 +28,11 @@ type Store struct {
 	write *pool // the committer's one connection
 	bulk  *pool // pieces of contents: the pool for reads, or on SQLite the committer's, since only it may write
 
-	mem     *memory
-	head    headCheck
-	queue   chan *job
-	buffers sync.Pool // *[]byte of chunk bytes
+	mem       *memory
+	head      headCheck
+	committed atomic.Int64 // the position of this process's last commit
+	queue     chan *job
+	buffers   sync.Pool // *[]byte of chunk bytes
 
 	life    context.Context // ends with Close
 	end     context.CancelFunc

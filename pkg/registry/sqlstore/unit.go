@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -187,12 +188,7 @@ func (o *operation) isNew(id registry.ID) bool {
 	if o.unit.created[id] {
 		return true
 	}
-	for _, c := range o.created {
-		if c == id {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(o.created, id)
 }
 
 // load reads names below a node into what the unit knows. What it knows already is newer than the database and stays.

@@ -1,0 +1,103 @@
+package registryd
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/regent-registry/regent/internal/daemon"
+)
+
+// bind takes all ports; nothing is served yet.
+func (n *node) bind() error {
+	c := n.config
+	secure, err := daemon.LoadTLS(c.TLS, []string{c.HostName, c.MgtHostName, c.Membership.LocalMemberHost, "localhost", "127.0.0.1", "::1"}, n.log)
+	if err != nil {
+		return err
+	}
+	adminAddr, err := c.adminAddr()
+	if err != nil {
+		return n.doc.Fault("admin", "%s", err)
+	}
+	// The doors are made after the ports are known to be free, and before the listeners start.
+	service := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.doors.ServeHTTP(w, r) })
+	for _, l := range []struct {
+		server    **daemon.Server
+		name, key string
+		addr      string
+		handler   http.Handler
+		tls       *tls.Config
+	}{
+		{&n.admin, "admin", "admin", adminAddr, n.adminHandler(), nil},
+		{&n.http, "http", "http_port", c.httpAddr(), service, nil},
+		{&n.https, "https", "https_port", c.httpsAddr(), service, secure.Server},
+	} {
+		s, err := daemon.Listen(l.name, l.key+" or offset", l.addr, l.handler, l.tls, daemon.Timeouts{}, n.log)
+		if err != nil {
+			return n.doc.Fault(l.key, "%s", err)
+		}
+		*l.server = s
+		n.listeners = append(n.listeners, s)
+	}
+	return nil
+}
+
+// release frees ports that were bound but never served.
+func (n *node) release() error {
+	var err error
+	for _, s := range n.listeners {
+		err = errors.Join(err, s.Close())
+	}
+	return err
+}
+
+// serve starts all listeners; what ends one comes through the channel.
+func (n *node) serve() <-chan error {
+	failed := make(chan error, len(n.listeners))
+	for _, s := range n.listeners {
+		s.Start(func(err error) { failed <- err })
+	}
+	return failed
+}
+
+func (n *node) stopServing() error {
+	ctx, cancel := context.WithTimeout(context.Background(), max(n.config.DrainTimeout, time.Second))
+	defer cancel()
+	var err error
+	for _, s := range []*daemon.Server{n.http, n.https, n.admin} {
+		err = errors.Join(err, s.Shutdown(ctx))
+	}
+	return err
+}
+
+// trustsPeer tells whether a peer's X-Forwarded-* headers are believed: configured proxies and the load balancers of the group.
+func (n *node) trustsPeer() (func(netip.Addr) bool, error) {
+	var prefixes []netip.Prefix
+	for _, s := range n.config.TrustedProxies {
+		p, err := daemon.ParsePrefix(s)
+		if err != nil {
+			return nil, err
+		}
+		prefixes = append(prefixes, p)
+	}
+	return func(addr netip.Addr) bool {
+		for _, p := range prefixes {
+			if p.Contains(addr) {
+				return true
+			}
+		}
+		group := n.group.Load()
+		if group == nil {
+			return false
+		}
+		for _, m := range group.Members() {
+			if m.Balancer && m.Host == addr.String() {
+				return true
+			}
+		}
+		return false
+	}, nil
+}

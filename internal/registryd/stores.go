@@ -1,0 +1,122 @@
+package registryd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/regent-registry/regent/internal/daemon"
+	"github.com/regent-registry/regent/pkg/registry"
+	"github.com/regent-registry/regent/pkg/registry/auth"
+	"github.com/regent-registry/regent/pkg/registry/sqlstore"
+)
+
+// openStores opens every store and brings its schema up to date.
+func (n *node) openStores(ctx context.Context) error {
+	for _, name := range sortedKeys(n.config.Stores) {
+		s, err := openStore(ctx, n.config, n.doc, name, n.log, n.metrics)
+		if err != nil {
+			return err
+		}
+		n.stores[name] = s
+		if err := s.Migrate(ctx); err != nil {
+			return n.doc.Fault("stores."+name+".dsn", "%s", err)
+		}
+	}
+	return nil
+}
+
+func openStore(ctx context.Context, c Config, doc *daemon.Document, name string, log *slog.Logger, metrics prometheus.Registerer) (*sqlstore.Store, error) {
+	s, err := sqlstore.Open(ctx, sqlstore.Config{Name: name, DSN: c.Stores[name].DSN.Reveal(), Logger: log, Registerer: metrics})
+	if err != nil {
+		return nil, doc.Fault("stores."+name+".dsn", "%s", err)
+	}
+	return s, nil
+}
+
+func (n *node) closeStores() {
+	for name, s := range n.stores {
+		if err := s.Close(); err != nil {
+			n.log.Error("store did not close", "store", name, "error", err)
+		}
+	}
+}
+
+// buildService mounts the stores and makes the use cases and the administrator.
+func (n *node) buildService(ctx context.Context) error {
+	mounts, err := n.mounts(ctx)
+	if err != nil {
+		return err
+	}
+	n.service = registry.NewService(registry.Config{
+		Mounts: mounts, Authorizer: registry.SignedIn{}, Limits: registry.Limits{Content: n.config.MaxContentSize},
+	})
+	if err := n.service.EnsureMounts(ctx); err != nil {
+		return fmt.Errorf("mounts: %w", err)
+	}
+	n.auth = auth.New(auth.Config{Accounts: n.stores[n.config.UserStore], SessionLifetime: n.config.SessionLifetime})
+	if err := n.ensureAdmin(ctx); err != nil {
+		return err
+	}
+	n.doors, err = n.handler()
+	return err
+}
+
+// mounts makes the mount table. A mount without overwrite must not cover what the mount around it has at its path.
+func (n *node) mounts(ctx context.Context) (*registry.Mounts, error) {
+	var all []registry.Mount
+	for i, m := range n.config.Mounts {
+		path, err := registry.ParsePath(m.Path)
+		if err != nil {
+			return nil, n.doc.Fault(fmt.Sprintf("mounts[%d].path", i), "%s", err)
+		}
+		target, err := registry.ParsePath(m.TargetPath)
+		if err != nil {
+			return nil, n.doc.Fault(fmt.Sprintf("mounts[%d].target_path", i), "%s", err)
+		}
+		all = append(all, registry.Mount{Path: path, Store: n.stores[m.Store], Target: target, ReadOnly: m.ReadOnly})
+	}
+	table, err := registry.NewMounts(all...)
+	if err != nil {
+		return nil, fmt.Errorf("mounts: %w", err)
+	}
+	for i, m := range n.config.Mounts {
+		if m.Overwrite {
+			continue
+		}
+		outer, at, ok := table.Around(all[i].Path)
+		if !ok || outer.Store == all[i].Store && at == all[i].Target {
+			continue
+		}
+		switch _, err := outer.Store.Get(ctx, at, registry.Freshness{}); {
+		case err == nil:
+			return nil, n.doc.Fault(fmt.Sprintf("mounts[%d].path", i), "the mount %s has something at %s already; set overwrite: true to cover it", outer.Path, m.Path)
+		case registry.CodeOf(err) != registry.CodeNotFound:
+			return nil, err
+		}
+	}
+	return table, nil
+}
+
+// migrate brings the schemas up to date and says what they are.
+func migrate(ctx context.Context, in daemon.Invocation) error {
+	c, doc, log, err := load(in)
+	if err != nil {
+		return err
+	}
+	for _, name := range sortedKeys(c.Stores) {
+		s, err := openStore(ctx, c, doc, name, log, nil)
+		if err != nil {
+			return err
+		}
+		err = s.Migrate(ctx)
+		if err := errors.Join(err, s.Close()); err != nil {
+			return doc.Fault("stores."+name+".dsn", "%s", err)
+		}
+		fmt.Fprintf(in.Stdout, "store %s: schema is up to date\n", name)
+	}
+	return nil
+}
