@@ -138,7 +138,7 @@ func (n *node) serverInfo(ctx context.Context) console.ServerInfo {
 	for _, name := range sortedKeys(n.stores) {
 		started := time.Now()
 		s, err := n.stores[name].Info(ctx)
-		state := console.StoreInfo{Name: name, Dialect: s.Dialect, Database: s.Database, Location: s.Location, Schema: s.Schema, Latency: time.Since(started)}
+		state := console.StoreInfo{Name: name, Dialect: s.Dialect, Database: s.Database, Location: s.Location, Schema: s.Schema, Latency: time.Since(started).Round(10 * time.Microsecond)}
 		if err != nil {
 			state.Error = fmt.Sprintf("does not answer: %s", err)
 		}

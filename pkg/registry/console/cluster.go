@@ -24,31 +24,43 @@ type Member struct {
 	Self                bool
 }
 
-// clusterView groups the members by what they serve.
+// clusterView groups the members by what they serve; load balancers, which serve no pool, come last.
 type clusterView struct {
 	Pools  []pool
-	Total  int
+	Total  int // without load balancers
 	Active int
 }
 
 type pool struct {
 	Domain, SubDomain string
+	Balancers         bool
 	Members           []Member
+}
+
+// order compares load balancers as greater than members.
+func (m Member) order() int {
+	if m.Balancer {
+		return 1
+	}
+	return 0
 }
 
 func (c *console) cluster(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
 	members := slices.Clone(c.Members())
 	slices.SortStableFunc(members, func(x, y Member) int {
-		return cmp.Or(cmp.Compare(x.Domain, y.Domain), cmp.Compare(x.SubDomain, y.SubDomain), cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID))
+		return cmp.Or(cmp.Compare(x.order(), y.order()), cmp.Compare(x.Domain, y.Domain), cmp.Compare(x.SubDomain, y.SubDomain), cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID))
 	})
-	v := clusterView{Total: len(members)}
+	var v clusterView
 	for _, m := range members {
-		if m.State == "active" {
-			v.Active++
+		if !m.Balancer {
+			v.Total++
+			if m.State == "active" {
+				v.Active++
+			}
 		}
 		last := len(v.Pools) - 1
-		if last < 0 || v.Pools[last].Domain != m.Domain || v.Pools[last].SubDomain != m.SubDomain {
-			v.Pools = append(v.Pools, pool{Domain: m.Domain, SubDomain: m.SubDomain})
+		if last < 0 || v.Pools[last].Balancers != m.Balancer || v.Pools[last].Domain != m.Domain || v.Pools[last].SubDomain != m.SubDomain {
+			v.Pools = append(v.Pools, pool{Domain: m.Domain, SubDomain: m.SubDomain, Balancers: m.Balancer})
 			last++
 		}
 		v.Pools[last].Members = append(v.Pools[last].Members, m)
