@@ -73,9 +73,11 @@ func Run(ctx context.Context, c Config, doc *daemon.Document, log *slog.Logger) 
 	select {
 	case <-ctx.Done():
 		log.Info("stopping")
-		return b.stop()
+		b.stop()
+		return nil
 	case err := <-failed:
-		return errors.Join(err, b.stop())
+		b.stop()
+		return err
 	}
 }
 
@@ -185,7 +187,7 @@ func (b *balancer) buildProxy(tls *daemon.TLS) error {
 }
 
 // stop goes back the way that Run came: those in front are told first, and running requests finish.
-func (b *balancer) stop() error {
+func (b *balancer) stop() {
 	b.notReady("draining")
 	var telling sync.WaitGroup
 	for _, g := range b.groups {
@@ -209,14 +211,16 @@ func (b *balancer) stop() error {
 		})
 	}
 	running.Wait()
-	err := b.leave()
+	if late := b.leave(); late != nil {
+		// Those who are left will miss this ELB and find out by themselves; when all stop at once nobody is left.
+		b.log.Warn("the groups may not know that this ELB left", "error", late)
+	}
 	adminCtx, cancelAdmin := context.WithTimeout(context.Background(), time.Second)
 	defer cancelAdmin()
 	if late := b.admin.Shutdown(adminCtx); late != nil {
 		b.log.Warn("an admin request was cut off", "error", late)
 	}
 	b.log.Info("stopped")
-	return err
 }
 
 // release frees ports that were bound but never served.

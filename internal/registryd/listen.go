@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/regent-registry/regent/internal/daemon"
@@ -63,14 +64,24 @@ func (n *node) serve() <-chan error {
 	return failed
 }
 
-func (n *node) stopServing() error {
+// stopServing stops accepting and lets running requests finish, for drain_timeout at most. The admin listener answers to the end.
+func (n *node) stopServing() {
 	ctx, cancel := context.WithTimeout(context.Background(), max(n.config.DrainTimeout, time.Second))
 	defer cancel()
-	var err error
-	for _, s := range []*daemon.Server{n.http, n.https, n.admin} {
-		err = errors.Join(err, s.Shutdown(ctx))
+	var running sync.WaitGroup
+	for _, s := range []*daemon.Server{n.http, n.https} {
+		running.Go(func() {
+			if err := s.Shutdown(ctx); err != nil {
+				n.log.Warn("requests were cut off at the end of drain_timeout", "error", err)
+			}
+		})
 	}
-	return err
+	running.Wait()
+	adminCtx, cancelAdmin := context.WithTimeout(context.Background(), time.Second)
+	defer cancelAdmin()
+	if err := n.admin.Shutdown(adminCtx); err != nil {
+		n.log.Warn("an admin request was cut off", "error", err)
+	}
 }
 
 // trustsPeer tells whether a peer's X-Forwarded-* headers are believed: configured proxies and the load balancers of the group.

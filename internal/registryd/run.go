@@ -63,9 +63,11 @@ func Run(ctx context.Context, c Config, doc *daemon.Document, log *slog.Logger, 
 	select {
 	case <-ctx.Done():
 		log.InfoContext(ctx, "stopping")
-		return n.stop()
+		n.stop()
+		return nil
 	case err := <-failed:
-		return errors.Join(err, n.stop())
+		n.stop()
+		return err
 	}
 }
 
@@ -86,7 +88,8 @@ func (n *node) start(ctx context.Context) (<-chan error, error) {
 	}
 	failed := n.serve()
 	if err := n.join(ctx); err != nil {
-		return nil, errors.Join(err, n.stopServing())
+		n.stopServing()
+		return nil, err
 	}
 	return failed, nil
 }
@@ -148,7 +151,7 @@ func (n *node) healthy(ctx context.Context) error {
 
 // stop drains and stops the node: the group is told first, and the listeners answer, on kept connections too, until the load balancers had time
 // to hear it. A connection closed sooner could take a request with it that nobody may repeat.
-func (n *node) stop() error {
+func (n *node) stop() {
 	n.notReady("draining")
 	group := n.group.Load()
 	if group != nil {
@@ -157,7 +160,7 @@ func (n *node) stop() error {
 		}
 		<-time.After(n.config.DrainDelay)
 	}
-	err := n.stopServing()
+	n.stopServing()
 	if group != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
@@ -167,5 +170,4 @@ func (n *node) stop() error {
 		}
 	}
 	n.log.Info("stopped")
-	return err
 }
