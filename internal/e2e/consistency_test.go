@@ -21,7 +21,7 @@ func TestRead_IsNeverStale(t *testing.T) {
 	e2e.OnEachDatabase(t, func(t *testing.T, db e2e.Database) {
 		c := e2e.StartCluster(t, e2e.Options{Database: db})
 		const clients = 4
-		rounds := e2e.Scale(5000, 1000) / clients
+		rounds := e2e.Scale(10_000, 1000) / clients
 		nodes := []*e2e.Client{c.Direct(0), c.Direct(1), c.Direct(2)}
 		tally := e2e.NewTally()
 		e2e.InParallel(clients, func(client int) {
