@@ -48,6 +48,8 @@ func checkRawPath(escaped string) error {
 		switch {
 		case name == "." || name == "..":
 			return registry.Errorf(registry.CodeInvalid, "path has the name %q, which is not allowed", name)
+		case strings.Contains(strings.ToLower(name), "%2f"):
+			return registry.Errorf(registry.CodeInvalid, "path has an encoded slash (%%2F); a name cannot hold a slash")
 		case name == "" && i < len(names)-1:
 			return registry.Errorf(registry.CodeInvalid, "path has an empty name (two slashes in a row)")
 		}

@@ -79,8 +79,14 @@ func pageOf(r registry.Resource) string {
 // pathOf reads the resource's path from the address.
 func pathOf(r *http.Request) (registry.Path, error) { return registry.ParsePath(r.PathValue("path")) }
 
-// versionOf reads the version parameter; 0 when there is none.
-func versionOf(r *http.Request) (int64, error) { return numberOf(r.FormValue("version"), "version") }
+// versionOf reads the version parameter, of the form that was sent or of the address; 0 when there is none. Not FormValue: that reads a body of any
+// size, and of any request.
+func versionOf(r *http.Request) (int64, error) {
+	if r.PostForm.Has("version") {
+		return numberOf(r.PostForm.Get("version"), "version")
+	}
+	return numberOf(r.URL.Query().Get("version"), "version")
+}
 
 func numberOf(text, field string) (int64, error) {
 	if text == "" {

@@ -44,6 +44,7 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"CreatesReadsRevisesAndTrashes", testLife},
 		{"KeepsNamesExactly", testNames},
 		{"ReachesDeepPaths", testDepth},
+		{"FindsNothingBelowAGap", testGap},
 		{"RefusesWhatDoesNotFit", testConflicts},
 		{"PagesChildrenInOrder", testChildren},
 		{"KeepsVersionsAndRestores", testVersions},

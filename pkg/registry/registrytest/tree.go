@@ -100,6 +100,35 @@ func testDepth(t *testing.T, fresh func(testing.TB) Database) {
 	wantCode(t, err, registry.CodeNotFound)
 }
 
+// testGap: between names that exist a long row of names is missing, and the names after it exist elsewhere. Nothing may be found, or made, there.
+func testGap(t *testing.T, fresh func(testing.TB) Database) {
+	nodes := open(t, fresh, 2)
+	top := strings.Repeat("/a", 30)
+	there := registry.Path(top + strings.Repeat("/b", 30) + "/doc.txt")
+	nodes[0].put(t, there, "there")
+	for _, n := range []int{29, 30, 31, 60} {
+		ghost := registry.Path(top + strings.Repeat("/x", n) + strings.Repeat("/b", 30) + "/doc.txt")
+		for _, p := range []registry.Path{ghost, ghost.Parent(), registry.Path(top + "/x")} {
+			_, err := nodes[1].Get(t.Context(), p, registry.Freshness{})
+			wantCode(t, err, registry.CodeNotFound)
+			_, err = nodes[1].svc.Delete(t.Context(), actor, p, registry.Precondition{})
+			wantCode(t, err, registry.CodeNotFound)
+		}
+	}
+	ghost := registry.Path(top + strings.Repeat("/x", 30) + strings.Repeat("/b", 30) + "/doc.txt")
+	if put := nodes[1].put(t, ghost, "ghost"); !put.Created {
+		t.Errorf("a put where nothing was made no new resource: %+v", put)
+	}
+	for i, n := range nodes {
+		if got := n.text(t, there, 0); got != "there" {
+			t.Errorf("store %d: the resource that was there has content %q", i, got)
+		}
+		if got := n.text(t, ghost, 0); got != "ghost" {
+			t.Errorf("store %d: the new resource has content %q", i, got)
+		}
+	}
+}
+
 func testConflicts(t *testing.T, fresh func(testing.TB) Database) {
 	n := open(t, fresh, 1)[0]
 	n.put(t, "/a/file", "x")

@@ -162,7 +162,9 @@ func (s *Store) commit(group []*job) (int, error) {
 				return n, fmt.Errorf("store %s: it is unknown whether the change took effect: %w", s.name, errors.Join(err, settleErr))
 			}
 			if done {
-				s.committed.Store(group[n-1].result.seq)
+				for _, j := range group[:n] {
+					s.committed.Store(max(s.committed.Load(), j.result.seq)) // 0 where a change was refused
+				}
 				return n, nil
 			}
 		}

@@ -77,11 +77,12 @@ func (f *found) parent(i int) registry.ID {
 func (s *Store) queryPath(ctx context.Context, q statements, from registry.ID, names []string) (*found, error) {
 	f := &found{from: from, path: names}
 	for len(names) > maxChain {
+		before := len(f.ids)
 		if err := s.queryChain(ctx, q, f, from, names[:maxChain], false); err != nil {
 			return nil, err
 		}
-		if len(f.ids)%maxChain != 0 || len(f.ids) == 0 {
-			return f, nil
+		if len(f.ids)-before < maxChain {
+			return f, nil // a name is missing: nothing lies below it
 		}
 		from, names = f.ids[len(f.ids)-1], names[maxChain:]
 	}
