@@ -21,11 +21,12 @@ type Server struct {
 	done     chan struct{} // closed when serving has ended
 }
 
-// Timeouts of a listener. Zero means the default. Reading and writing of bodies has none here: uploads and downloads may take long,
-// and the idle and header limits bound what a silent client holds.
+// Timeouts of a listener. Zero means the default, and for Body and Write that the handler bounds them itself.
 type Timeouts struct {
 	ReadHeader time.Duration // default 10 s
 	Idle       time.Duration // default 120 s
+	Body       time.Duration // for each piece of a request's body
+	Write      time.Duration // for the client to take each piece of an answer
 }
 
 // Listen binds addr for the handler, with TLS when tlsConfig is not nil. key names the configuration key in the error for a port in use.
@@ -42,6 +43,9 @@ func Listen(name, key, addr string, h http.Handler, tlsConfig *tls.Config, t Tim
 	}
 	if t.Idle == 0 {
 		t.Idle = 120 * time.Second
+	}
+	if t.Body > 0 && t.Write > 0 {
+		h = patience{next: h, body: t.Body, write: t.Write}
 	}
 	return &Server{
 		name:     name,

@@ -12,6 +12,10 @@ import (
 	"github.com/regent-registry/regent/internal/daemon"
 )
 
+// clientPatience is how long a client may take to send or take a piece of a body. It is less than the default drain_timeout, so that a silent client
+// does not make a stop cut off others.
+const clientPatience = 20 * time.Second
+
 // bind takes all ports; nothing is served yet.
 func (n *node) bind() error {
 	c := n.config
@@ -36,7 +40,7 @@ func (n *node) bind() error {
 		{&n.http, "http", "http_port", c.httpAddr(), service, nil},
 		{&n.https, "https", "https_port", c.httpsAddr(), service, secure.Server},
 	} {
-		s, err := daemon.Listen(l.name, l.key+" or offset", l.addr, l.handler, l.tls, daemon.Timeouts{}, n.log)
+		s, err := daemon.Listen(l.name, l.key+" or offset", l.addr, l.handler, l.tls, daemon.Timeouts{Body: clientPatience, Write: clientPatience}, n.log)
 		if err != nil {
 			return n.doc.Fault(l.key, "%s", err)
 		}

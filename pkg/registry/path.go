@@ -67,7 +67,8 @@ func checkName(name string) error {
 		case unicode.IsControl(r):
 			return Errorf(CodeInvalid, "name %q in the path has the control character %U, which is not allowed", name, r)
 		case strings.ContainsRune(forbiddenInName, r):
-			return Errorf(CodeInvalid, "name %q in the path has the character %q, which is not allowed (none of %s are)", name, r, forbiddenInName)
+			return Errorf(CodeInvalid, "name %q in the path has the character %q; a name must have none of %s",
+				name, r, strings.Join(strings.Split(forbiddenInName, ""), " "))
 		}
 	}
 	return nil

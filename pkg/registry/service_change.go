@@ -127,6 +127,22 @@ func (s *Service) Restore(ctx context.Context, a Actor, p Path, n int64, c Preco
 
 // Delete takes what is at p, with everything below it, out of the tree. Needs [RightDelete].
 func (s *Service) Delete(ctx context.Context, a Actor, p Path, c Precondition) (Seq, error) {
+	return s.remove(ctx, a, p, c, func(Resource) error { return nil })
+}
+
+// DeleteContent takes the resource at p out of the tree; a collection is [CodeConflict], so that nobody deletes a tree who meant a file.
+// Needs [RightDelete].
+func (s *Service) DeleteContent(ctx context.Context, a Actor, p Path, c Precondition) (Seq, error) {
+	return s.remove(ctx, a, p, c, func(r Resource) error {
+		if r.Kind == KindCollection {
+			return Errorf(CodeConflict, "%s is a collection, not a resource with content", p)
+		}
+		return nil
+	})
+}
+
+// remove deletes what is at p if admit lets it.
+func (s *Service) remove(ctx context.Context, a Actor, p Path, c Precondition, admit func(Resource) error) (Seq, error) {
 	m, sp, err := s.writable(ctx, a, RightDelete, p)
 	if err != nil {
 		return Seq{}, err
@@ -141,6 +157,9 @@ func (s *Service) Delete(ctx context.Context, a Actor, p Path, c Precondition) (
 		current, err := tx.Get(sp)
 		if err != nil {
 			return at(p, err)
+		}
+		if err := admit(current); err != nil {
+			return err
 		}
 		if err := c.Check(&current); err != nil {
 			return err

@@ -35,6 +35,9 @@ func (s *Service) Put(ctx context.Context, a Actor, in PutInput) (PutResult, err
 	if err != nil {
 		return PutResult{}, err
 	}
+	if m.Path == in.Path || len(s.mounts.below(in.Path)) > 0 {
+		return PutResult{}, Errorf(CodeConflict, "%s is a mount point, or has mount points below it; a resource cannot stand there", in.Path)
+	}
 	offered := Meta{MediaType: in.MediaType, Properties: in.Properties}
 	if in.Description != nil {
 		offered.Description = *in.Description

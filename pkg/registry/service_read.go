@@ -18,6 +18,9 @@ func (s *Service) get(ctx context.Context, a Actor, p Path, f Freshness) (Resour
 	m, sp, covered := s.mounts.Resolve(p)
 	if covered {
 		r, err := m.Store.Get(ctx, sp, f)
+		if err == nil && r.Kind == KindResource && len(s.mounts.below(p)) > 0 {
+			err = notFound(p) // mount points hide what a store has above them
+		}
 		if err == nil {
 			r.Path, r.Mount = p, m.Path == p
 			return r, m, nil

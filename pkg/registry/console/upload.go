@@ -75,6 +75,14 @@ func (c *console) upload(w http.ResponseWriter, r *http.Request, a registry.Acto
 	// A browser that is still sending does not read an answer: take what is on the way, within bounds.
 	_, _ = io.CopyN(io.Discard, body, maxDrain)
 	v.Error = c.uploadError(r, a, v, p, err)
+	if registry.CodeOf(err) == registry.CodePrecondition && v.ETag != "" {
+		// The form goes back with the state that is there now: sent again, it replaces that, and no other.
+		now, findErr := c.uploadView(r, a)
+		if findErr != nil {
+			return findErr
+		}
+		v.head, v.ETag = now.head, now.ETag
+	}
 	return c.show(w, r, a, statusOf(err), "upload", v.title(), v.head, v)
 }
 

@@ -49,18 +49,7 @@ func (c *call) mediaType() string {
 
 // deleteContent deletes a resource. A collection has no content and is left alone.
 func (h *handler) deleteContent(w http.ResponseWriter, c *call) error {
-	p, err := c.target()
-	if err != nil {
-		return err
-	}
-	r, err := h.service.Get(c.Context(), c.actor, p, registry.Freshness{})
-	if err != nil {
-		return err
-	}
-	if r.Kind == registry.KindCollection {
-		return registry.Errorf(registry.CodeConflict, "%s is a collection; delete it, with all below it, at %s", p, location(resourceURL, p))
-	}
-	return h.deleteResource(w, c)
+	return h.remove(w, c, h.service.DeleteContent)
 }
 
 // writeResult answers a change with the state that it made.

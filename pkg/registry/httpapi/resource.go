@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 
@@ -147,11 +148,16 @@ func applyPatch(in *registry.MetaInput, name string, value json.RawMessage) erro
 
 // deleteResource deletes a resource, or a collection with all below it.
 func (h *handler) deleteResource(w http.ResponseWriter, c *call) error {
+	return h.remove(w, c, h.service.Delete)
+}
+
+// remove runs one of the deletes of the service.
+func (h *handler) remove(w http.ResponseWriter, c *call, remove func(context.Context, registry.Actor, registry.Path, registry.Precondition) (registry.Seq, error)) error {
 	p, condition, err := c.change()
 	if err != nil {
 		return err
 	}
-	seq, err := h.service.Delete(c.Context(), c.actor, p, condition)
+	seq, err := remove(c.Context(), c.actor, p, condition)
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func TestResource_Collection(t *testing.T) {
 	want(t, d.do(t, "PUT", "/api/v1/content/_system/config/a", "x"), 409, "is a collection; a resource cannot replace it")
 	want(t, d.do(t, "GET", "/api/v1/content/_system/config/a", ""), 409, "it has no content")
 	want(t, d.do(t, "GET", "/api/v1/children/_system/config/f", ""), 409, "is a resource")
-	want(t, d.do(t, "DELETE", "/api/v1/content/_system/config/a", ""), 409, "/api/v1/resource/_system/config/a")
+	want(t, d.do(t, "DELETE", "/api/v1/content/_system/config/a", ""), 409, "is a collection, not a resource with content")
 	want(t, d.do(t, "GET", url, ""), 200, `"description":"B"`)
 
 	want(t, d.do(t, "DELETE", "/api/v1/resource/_system/config/a", ""), 204, "")

@@ -201,6 +201,23 @@ func testSeen(t *testing.T, fresh func(testing.TB) Database) {
 	}
 }
 
+// testSeenAfterRefusal: a change was refused because of what another store wrote after the actor was seen; a read of the same request must show that.
+func testSeenAfterRefusal(t *testing.T, fresh func(testing.TB) Database) {
+	nodes := open(t, fresh, 2)
+	base := nodes[0].put(t, "/page", "base").Resource
+	seen := nodes[0].get(t, "/page").Seq
+	theirs := nodes[1].put(t, "/page", "theirs").Resource
+	late := registry.Actor{User: "late", Seen: seen}
+	_, err := nodes[0].svc.UpdateMeta(t.Context(), late, registry.MetaInput{
+		Path: "/page", Description: new("mine"), If: registry.Precondition{Match: []string{base.ETag()}},
+	})
+	wantCode(t, err, registry.CodePrecondition)
+	now, err := nodes[0].svc.Get(t.Context(), late, "/page", registry.Freshness{})
+	if err != nil || now.ETag() != theirs.ETag() {
+		t.Errorf("after the refusal the store shows %s, want %s: %v", now.ETag(), theirs.ETag(), err)
+	}
+}
+
 // testNoLostUpdate lets clients of three stores increment eight counters by If-Match: every success must be in the end result.
 func testNoLostUpdate(t *testing.T, fresh func(testing.TB) Database) {
 	nodes := open(t, fresh, 3)

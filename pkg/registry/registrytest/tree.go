@@ -100,6 +100,43 @@ func testDepth(t *testing.T, fresh func(testing.TB) Database) {
 	wantCode(t, err, registry.CodeNotFound)
 }
 
+// testMountPoints: what leads to a mount point is always a collection, whatever the store around it holds, and nothing can be put in its place.
+func testMountPoints(t *testing.T, fresh func(testing.TB) Database) {
+	outer, inner := open(t, fresh, 1)[0], open(t, fresh, 1)[0]
+	mounts, err := registry.NewMounts(
+		registry.Mount{Path: "/", Store: outer, Target: "/"},
+		registry.Mount{Path: "/_system/config", Store: inner, Target: "/conf"},
+		registry.Mount{Path: "/hidden/below", Store: inner, Target: "/absent", ReadOnly: true},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc := registry.NewService(registry.Config{Mounts: mounts, Authorizer: registry.SignedIn{}})
+	if err := svc.EnsureMounts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	outer.put(t, "/hidden", "a resource where a collection must be")
+	for _, p := range []registry.Path{"/", "/_system", "/_system/config", "/hidden"} {
+		_, err := svc.Put(t.Context(), actor, registry.PutInput{Path: p, Body: strings.NewReader("x")})
+		wantCode(t, err, registry.CodeConflict)
+		_, err = svc.Delete(t.Context(), actor, p, registry.Precondition{})
+		wantCode(t, err, registry.CodeConflict)
+		page, err := svc.List(t.Context(), actor, p, "", 0, registry.Freshness{})
+		if err != nil || page.Parent.Kind != registry.KindCollection {
+			t.Errorf("list %s: %+v, %v", p, page.Parent, err)
+		}
+	}
+	put, err := svc.Put(t.Context(), actor, registry.PutInput{Path: "/_system/config/a", Body: strings.NewReader("x")})
+	if err != nil || put.Resource.Path != "/_system/config/a" {
+		t.Fatalf("put below the mount: %+v, %v", put.Resource, err)
+	}
+	inner.get(t, "/conf/a")
+	page, err := svc.List(t.Context(), actor, "/", "", 0, registry.Freshness{})
+	if err != nil || len(page.Entries) != 2 || page.Entries[0].Path != "/_system" || page.Entries[1].Kind != registry.KindCollection {
+		t.Errorf("the root lists %+v: %v", page.Entries, err)
+	}
+}
+
 // testGap: between names that exist a long row of names is missing, and the names after it exist elsewhere. Nothing may be found, or made, there.
 func testGap(t *testing.T, fresh func(testing.TB) Database) {
 	nodes := open(t, fresh, 2)

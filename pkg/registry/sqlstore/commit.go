@@ -163,7 +163,7 @@ func (s *Store) commit(group []*job) (int, error) {
 			}
 			if done {
 				for _, j := range group[:n] {
-					s.committed.Store(max(s.committed.Load(), j.result.seq)) // 0 where a change was refused
+					s.witnessed.Store(max(s.witnessed.Load(), j.result.seq)) // 0 where a change was refused
 				}
 				return n, nil
 			}
@@ -210,6 +210,7 @@ func (s *Store) attempt(ctx context.Context, group []*job) (int, error) {
 	if err := t.one(ctx, "lock_head", lockHeadQuery+s.backend.dialect.forUpdate, nil, head.dest()...); err != nil {
 		return len(group), fmt.Errorf("lock the head: %w", err)
 	}
+	s.witnessed.Store(head.seq)
 	u := newUnit(ctx, s, t, head.snapshot())
 	n := 0
 	for n < len(group) && (n == 0 || u.size < maxUnit) {
@@ -233,7 +234,7 @@ func (s *Store) attempt(ctx context.Context, group []*job) (int, error) {
 	for _, g := range owned {
 		g.settle()
 	}
-	s.committed.Store(u.seq())
+	s.witnessed.Store(u.seq())
 	s.metrics.groups.Inc()
 	s.metrics.commits.Add(float64(len(u.ops)))
 	u.publish(steps)

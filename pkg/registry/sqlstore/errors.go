@@ -35,6 +35,7 @@ var passing = map[uint16]string{
 const (
 	sqliteBusy   = 5
 	sqliteLocked = 6
+	sqliteFull   = 13
 )
 
 // passingReason tells why a failed transaction may succeed when it is run again; "" when it would not.
@@ -64,6 +65,11 @@ func lostConnection(err error) bool {
 	return ok && !errors.Is(err, context.DeadlineExceeded)
 }
 
+func diskFull(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code()&0xff == sqliteFull || isMySQL(err, 1021) || isMySQL(err, 1114)
+}
+
 func isMySQL(err error, number uint16) bool {
 	e, ok := errors.AsType[*mysql.MySQLError](err)
 	return ok && e.Number == number
@@ -83,6 +89,8 @@ func (s *Store) fail(what string, err error) error {
 		return &registry.Error{Code: registry.CodeCanceled, Message: "the request was canceled", Err: err}
 	case errors.Is(err, context.DeadlineExceeded), passingReason(err) != "":
 		return &registry.Error{Code: registry.CodeUnavailable, Message: "the store " + s.name + " does not answer now; try again", Err: err}
+	case diskFull(err):
+		return &registry.Error{Code: registry.CodeUnavailable, Message: "the disk of the store " + s.name + " is full; nothing was stored", Err: err}
 	case isMySQL(err, 1146):
 		return &registry.Error{Code: registry.CodeUnavailable, Message: "the store " + s.name + " has no tables yet", Err: err}
 	}

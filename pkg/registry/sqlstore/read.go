@@ -41,8 +41,8 @@ func notFound(p registry.Path) error {
 // covers tells whether the cursor is as far as f asks for, so that memory may answer without a look at the head.
 func (s *Store) covers(f registry.Freshness) bool {
 	cursor, valid := s.mem.at()
-	// What this process has committed itself it must not miss, whatever f says.
-	return valid && cursor.seq >= s.committed.Load() && f.Covered(registry.Seq{Store: s.name, N: cursor.seq})
+	// What a transaction of this process has made, or has refused a change for, a later read must not miss, whatever f says.
+	return valid && cursor.seq >= s.witnessed.Load() && f.Covered(registry.Seq{Store: s.name, N: cursor.seq})
 }
 
 // Children implements [registry.Store].

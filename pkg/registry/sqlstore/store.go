@@ -30,7 +30,7 @@ type Store struct {
 
 	mem       *memory
 	head      headCheck
-	committed atomic.Int64 // the position of this process's last commit
+	witnessed atomic.Int64 // the position of the log that this process's last transaction saw or made
 	queue     chan *job
 	buffers   sync.Pool // *[]byte of chunk bytes
 
