@@ -83,6 +83,13 @@ func (d *Document) Where(key string) string {
 	return d.file
 }
 
+// IsSet tells whether the file or the environment sets the key.
+func (d *Document) IsSet(key string) bool {
+	_, inFile := d.lines[key]
+	_, inEnv := d.env[key]
+	return inFile || inEnv
+}
+
 // Fault is an error about a key: "file:line: key: …".
 func (d *Document) Fault(key, format string, args ...any) error {
 	return fmt.Errorf("%s: %s: %s", d.Where(key), key, fmt.Sprintf(format, args...))

@@ -208,29 +208,31 @@ func (c *Config) validate(d *daemon.Document) []error {
 
 func (c *Config) validatePorts(d *daemon.Document) []error {
 	var faults []error
+	_, admin, err := daemon.SplitAddr(c.Admin)
+	if err != nil {
+		faults = append(faults, d.Fault("admin", "%s", err))
+	}
 	for _, p := range []struct {
-		key    string
-		port   int
-		offset int
+		key   string
+		port  int
+		moves bool // by offset
 	}{
-		{"http_port", c.HTTPPort, c.Offset},
-		{"https_port", c.HTTPSPort, c.Offset},
-		{"http_proxy_port", c.HTTPProxyPort, 0},
-		{"https_proxy_port", c.HTTPSProxyPort, 0},
-		{"membership.local_member_port", c.Membership.LocalMemberPort, 0},
+		{"http_port", c.HTTPPort, true},
+		{"https_port", c.HTTPSPort, true},
+		{"admin", admin, true},
+		{"http_proxy_port", c.HTTPProxyPort, false},
+		{"https_proxy_port", c.HTTPSProxyPort, false},
+		{"membership.local_member_port", c.Membership.LocalMemberPort, false},
 	} {
-		if p.port != 0 {
-			p.port += p.offset
-		}
-		if p.port < 0 || p.port > 65535 {
-			faults = append(faults, d.Fault(p.key, "is port %d (offset included); ports are from 0 to 65535", p.port))
+		switch moved := c.moved(p.port); {
+		case p.port < 0 || p.port > 65535:
+			faults = append(faults, d.Fault(p.key, "is port %d; ports are from 0 to 65535", p.port))
+		case p.moves && (moved < 0 || moved > 65535):
+			return append(faults, d.Fault("offset", "%d puts %s at port %d; ports are from 0 to 65535", c.Offset, p.key, moved))
 		}
 	}
 	if c.HTTPPort == c.HTTPSPort && c.HTTPPort != 0 {
 		faults = append(faults, d.Fault("https_port", "is the same as http_port, %d; each needs a port of its own", c.HTTPPort))
-	}
-	if _, err := c.adminAddr(); err != nil {
-		faults = append(faults, d.Fault("admin", "%s", err))
 	}
 	return faults
 }
@@ -274,7 +276,7 @@ func (c *Config) validateStores(d *daemon.Document) []error {
 		}
 	}
 	if _, ok := c.Stores[c.UserStore]; !ok {
-		faults = append(faults, d.Fault("user_store", "no store is named %q", c.UserStore))
+		faults = append(faults, d.Fault("user_store", "no store is named %q; there are %s", c.UserStore, strings.Join(slices.Sorted(maps.Keys(c.Stores)), ", ")))
 	}
 	if len(c.Mounts) == 0 {
 		faults = append(faults, d.Fault("mounts", "at least one mount is needed"))
@@ -283,7 +285,7 @@ func (c *Config) validateStores(d *daemon.Document) []error {
 	for i, m := range c.Mounts {
 		key := fmt.Sprintf("mounts[%d]", i)
 		if _, ok := c.Stores[m.Store]; !ok {
-			faults = append(faults, d.Fault(key+".store", "no store is named %q", m.Store))
+			faults = append(faults, d.Fault(key+".store", "no store is named %q; there are %s", m.Store, strings.Join(slices.Sorted(maps.Keys(c.Stores)), ", ")))
 		}
 		for _, p := range []struct{ key, path string }{{".path", m.Path}, {".target_path", m.TargetPath}} {
 			if p.key == ".target_path" && p.path == m.Path {
@@ -331,28 +333,31 @@ func (c *Config) validateSQLiteHosts(d *daemon.Document) []error {
 	return faults
 }
 
-// The addresses to listen on, offset included; port 0 stays 0.
-
-func (c *Config) httpAddr() string  { return c.serviceAddr(c.HTTPPort) }
-func (c *Config) httpsAddr() string { return c.serviceAddr(c.HTTPSPort) }
-
-func (c *Config) serviceAddr(port int) string {
-	if port != 0 {
-		port += c.Offset
+// moved is a port with the offset; port 0, any free one, stays 0.
+func (c *Config) moved(port int) int {
+	if port == 0 {
+		return 0
 	}
-	return net.JoinHostPort(c.ListenHost, strconv.Itoa(port))
+	return port + c.Offset
 }
 
-func (c *Config) adminAddr() (string, error) {
+// The addresses to listen on.
+
+func (c *Config) httpAddr() string {
+	return net.JoinHostPort(c.ListenHost, strconv.Itoa(c.moved(c.HTTPPort)))
+}
+func (c *Config) httpsAddr() string {
+	return net.JoinHostPort(c.ListenHost, strconv.Itoa(c.moved(c.HTTPSPort)))
+}
+
+func (c *Config) adminAddr() string {
 	host, port, err := daemon.SplitAddr(c.Admin)
 	if err != nil {
-		return "", err
+		return c.Admin // validated before; listening there says what is wrong
 	}
-	if port != 0 {
-		port += c.Offset
-	}
-	if port < 0 || port > 65535 {
-		return "", fmt.Errorf("is port %d (offset included); ports are from 0 to 65535", port)
-	}
-	return net.JoinHostPort(host, strconv.Itoa(port)), nil
+	return net.JoinHostPort(host, strconv.Itoa(c.moved(port)))
+}
+
+func (c *Config) memberAddr() string {
+	return net.JoinHostPort(c.Membership.LocalMemberHost, strconv.Itoa(c.Membership.LocalMemberPort))
 }

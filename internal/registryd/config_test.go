@@ -40,9 +40,8 @@ func TestLoadConfig_OffsetMovesServiceAndAdminPorts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin, err := c.adminAddr()
-	if c.httpAddr() != "127.0.0.1:9765" || c.httpsAddr() != "127.0.0.1:9445" || admin != "127.0.0.1:9782" || err != nil {
-		t.Errorf("got %s, %s, %s, %v", c.httpAddr(), c.httpsAddr(), admin, err)
+	if c.httpAddr() != "127.0.0.1:9765" || c.httpsAddr() != "127.0.0.1:9445" || c.adminAddr() != "127.0.0.1:9782" {
+		t.Errorf("got %s, %s, %s", c.httpAddr(), c.httpsAddr(), c.adminAddr())
 	}
 }
 
@@ -55,7 +54,7 @@ func TestLoadConfig_EnvironmentSetsTheStore(t *testing.T) {
 
 func TestLoadConfig_FaultsNameLineKeyAndCure(t *testing.T) {
 	tests := []struct{ name, text, want string }{
-		{"port out of range", "http_port: 65535\noffset: 1\n", "registry.yaml:1: http_port: is port 65536 (offset included)"},
+		{"port out of range", "http_port: 65535\noffset: 1\n", "registry.yaml:2: offset: 1 puts http_port at port 65536"},
 		{"SQLite over hosts", "membership:\n  members: [\"10.0.0.9:4321\"]\n", "SQLite is a file of one host, but "},
 		{"SQLite over hosts names the member", "membership:\n  members: [\"10.0.0.9:4321\"]\n", "registry.yaml:2 names 10.0.0.9:4321"},
 		{"member without port", "membership:\n  members: [\"127.0.0.1\"]\n", "registry.yaml:2: membership.members[0]: \"127.0.0.1\" is not of the form host:port"},
@@ -69,7 +68,7 @@ func TestLoadConfig_FaultsNameLineKeyAndCure(t *testing.T) {
 		{"two dsns", "stores:\n  shared: {dsn: \"sqlite:a\", dsn_file: b}\n", "registry.yaml:2: stores.shared.dsn_file: dsn is set as well"},
 		{"malformed dsn", "stores:\n  shared: {dsn: \"mysql:bad\"}\n", "registry.yaml:2: stores.shared.dsn: the database address after"},
 		{"unknown dsn", "stores:\n  shared: {dsn: \"postgres:x\"}\n", "registry.yaml:2: stores.shared.dsn: the database address begins with \"postgres\""},
-		{"mount of no store", "mounts:\n  - {path: /a, store: nowhere}\n", "registry.yaml:2: mounts[0].store: no store is named \"nowhere\""},
+		{"mount of no store", "mounts:\n  - {path: /a, store: nowhere}\n", "registry.yaml:2: mounts[0].store: no store is named \"nowhere\"; there are local, shared"},
 		{"mount twice", "mounts:\n  - {path: /a, store: shared}\n  - {path: /a, store: local}\n", "registry.yaml:3: mounts[1].path: /a is mounted twice"},
 		{"bad mount path", "mounts:\n  - {path: /a/../b, store: shared}\n", "mounts[0].path: \"/a/../b\" is not a path of the registry: path has the name"},
 		{"certificate file missing", "tls: {cert_file: /nowhere.pem, key_file: /nowhere.key}\n", "registry.yaml:1: tls.cert_file: cannot read the file"},

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"net"
 	"net/http"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/regent-registry/regent/internal/daemon"
@@ -23,10 +25,6 @@ func (n *node) bind() error {
 	if err != nil {
 		return err
 	}
-	adminAddr, err := c.adminAddr()
-	if err != nil {
-		return n.doc.Fault("admin", "%s", err)
-	}
 	// The doors are made after the ports are known to be free, and before the listeners start.
 	service := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.doors.ServeHTTP(w, r) })
 	for _, l := range []struct {
@@ -36,18 +34,39 @@ func (n *node) bind() error {
 		handler   http.Handler
 		tls       *tls.Config
 	}{
-		{&n.admin, "admin", "admin", adminAddr, n.adminHandler(), nil},
+		{&n.admin, "admin", "admin", c.adminAddr(), n.adminHandler(), nil},
 		{&n.http, "http", "http_port", c.httpAddr(), service, nil},
 		{&n.https, "https", "https_port", c.httpsAddr(), service, secure.Server},
 	} {
 		s, err := daemon.Listen(l.name, l.key+" or offset", l.addr, l.handler, l.tls, daemon.Timeouts{Body: clientPatience, Write: clientPatience}, n.log)
 		if err != nil {
-			return n.doc.Fault(l.key, "%s", err)
+			key := l.key
+			if !n.doc.IsSet(key) && n.doc.IsSet("offset") {
+				key = "offset"
+			}
+			return n.doc.Fault(key, "%s", err)
 		}
 		*l.server = s
 		n.listeners = append(n.listeners, s)
 	}
-	return nil
+	return n.probeMemberPort()
+}
+
+// probeMemberPort finds out whether the gossip port is free before anything is made; the group binds it for good when the node can serve.
+func (n *node) probeMemberPort() error {
+	if n.config.Membership.LocalMemberPort == 0 {
+		return nil
+	}
+	const key = "membership.local_member_port"
+	addr := n.config.memberAddr()
+	probe, err := net.Listen("tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return n.doc.Fault(key, "%s is in use by another process; stop that one or change %s", addr, key)
+	case err != nil:
+		return n.doc.Fault(key, "cannot listen on %s: %s; change %s or membership.local_member_host", addr, err, key)
+	}
+	return probe.Close()
 }
 
 // release frees ports that were bound but never served.

@@ -13,19 +13,21 @@ func (c Precondition) Check(current *Resource) error {
 		if current == nil {
 			return Errorf(CodePrecondition, "If-Match: nothing is at this path")
 		}
-		if !matches(c.Match, current.ETag()) {
+		if !matches(c.Match, *current) {
 			return Errorf(CodePrecondition, "If-Match: the current entity tag is %s", current.ETag())
 		}
 	}
-	if len(c.NoneMatch) > 0 && current != nil && matches(c.NoneMatch, current.ETag()) {
+	if len(c.NoneMatch) > 0 && current != nil && matches(c.NoneMatch, *current) {
 		return Errorf(CodePrecondition, "If-None-Match: the current entity tag is %s", current.ETag())
 	}
 	return nil
 }
 
-func matches(tags []string, tag string) bool {
+// matches tells whether one of the tags is that of the current state. For a resource that of its current version says the same: it changes
+// with nothing else. (A collection changes with its children, too.)
+func matches(tags []string, current Resource) bool {
 	for _, t := range tags {
-		if t == "*" || t == tag {
+		if t == "*" || t == current.ETag() || current.Kind == KindResource && t == current.current().ETag() {
 			return true
 		}
 	}

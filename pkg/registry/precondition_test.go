@@ -9,7 +9,9 @@ import (
 )
 
 func TestPrecondition_FollowsRFC9110(t *testing.T) {
-	r := registry.Resource{ID: registry.ID{1}, Version: 3, Gen: 7}
+	r := registry.Resource{ID: registry.ID{1}, Kind: registry.KindResource, Version: 3, Gen: 3}
+	version := registry.Version{Resource: r.ID, Number: 3}.ETag()
+	collection := registry.Resource{ID: registry.ID{1}, Kind: registry.KindCollection, Version: 3, Gen: 7}
 	other := `"x"`
 	tests := []struct {
 		name    string
@@ -23,6 +25,9 @@ func TestPrecondition_FollowsRFC9110(t *testing.T) {
 		{"match another", registry.Precondition{Match: []string{other}}, &r, false},
 		{"match any", registry.Precondition{Match: []string{"*"}}, &r, true},
 		{"match any, nothing there", registry.Precondition{Match: []string{"*"}}, nil, false},
+		{"match the current version", registry.Precondition{Match: []string{version}}, &r, true},
+		{"match the version before", registry.Precondition{Match: []string{registry.Version{Resource: r.ID, Number: 2}.ETag()}}, &r, false},
+		{"match the version of a collection", registry.Precondition{Match: []string{version}}, &collection, false},
 		{"match a weak tag", registry.Precondition{Match: []string{"W/" + r.ETag()}}, &r, false},
 		{"none match any", registry.Precondition{NoneMatch: []string{"*"}}, &r, false},
 		{"none match any, nothing there", registry.Precondition{NoneMatch: []string{"*"}}, nil, true},

@@ -31,7 +31,7 @@ func (c *console) browse(w http.ResponseWriter, r *http.Request, a registry.Acto
 		return err
 	}
 	v := browseView{
-		head: c.headOf(page.Parent, "entries", page.Parent.Version), Entries: page.Entries, Cursor: cursor, Next: page.Next,
+		head: c.headOf(r, page.Parent, "entries", page.Parent.Version), Entries: page.Entries, Cursor: cursor, Next: page.Next,
 		Example: c.PublicHTTPS,
 	}
 	if v.Example == "" {

@@ -37,21 +37,27 @@ type Config struct {
 
 	// PublicHTTP and PublicHTTPS are the base URLs of the load balancer ("https://registry.example:8243"), for permalinks. "" shows none.
 	PublicHTTP, PublicHTTPS string
+	// SelfHTTPS is the base URL of this node alone ("https://127.0.0.1:9446"), past the load balancer; "" when there is none.
+	SelfHTTPS string
+	// Private are the mount points of stores that this node keeps for itself: other nodes have something else there. Pages about them say so, and
+	// offer no change to a browser that came by another address than SelfHTTPS, whose next request may reach another node.
+	Private []registry.Path
 
 	Now func() time.Time // time.Now when nil
 }
 
 type console struct {
 	Config
-	pages  map[string]*template.Template
-	assets *assets
+	selfHost string // of SelfHTTPS, as requests name it
+	pages    map[string]*template.Template
+	assets   *assets
 }
 
 // action is one page action, on behalf of a user who signed in. What it returns becomes an error page; it has written nothing then.
 type action func(w http.ResponseWriter, r *http.Request, a registry.Actor) error
 
 // New makes the console. It serves /console/ and redirects / and /carbon/ there. Safe for concurrent use.
-// It fails when a template does not parse or the configuration lacks the service or the authenticator.
+// It fails when a template does not parse, the configuration lacks the service or the authenticator, or SelfHTTPS is no https address.
 func New(cfg Config) (http.Handler, error) {
 	if cfg.Service == nil || cfg.Auth == nil {
 		return nil, errors.New("console: Config needs Service and Auth")
@@ -69,8 +75,12 @@ func New(cfg Config) (http.Handler, error) {
 		cfg.Server = func(context.Context) ServerInfo { return ServerInfo{Node: cfg.Node} }
 	}
 	cfg.PublicHTTP, cfg.PublicHTTPS = strings.TrimSuffix(cfg.PublicHTTP, "/"), strings.TrimSuffix(cfg.PublicHTTPS, "/")
+	cfg.SelfHTTPS = strings.TrimSuffix(cfg.SelfHTTPS, "/")
 	c := &console{Config: cfg}
 	var err error
+	if c.selfHost, err = hostOf(cfg.SelfHTTPS); err != nil {
+		return nil, err
+	}
 	if c.assets, err = newAssets(); err != nil {
 		return nil, err
 	}

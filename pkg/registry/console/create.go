@@ -31,7 +31,10 @@ func (c *console) collection(r *http.Request, a registry.Actor) (createView, err
 	if res.Kind != registry.KindCollection {
 		return createView{}, registry.Errorf(registry.CodeConflict, "%s is a resource; only a collection takes new entries", res.Path)
 	}
-	return createView{head: c.headOf(res, "entries", res.Version), Limit: c.Service.ContentLimit()}, nil
+	if err := c.mounted(res.Path); err != nil {
+		return createView{}, err
+	}
+	return createView{head: c.headOf(r, res, "entries", res.Version), Limit: c.Service.ContentLimit()}, nil
 }
 
 // child is the path of the new thing; its name may hold slashes, for collections in between.

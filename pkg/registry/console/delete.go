@@ -28,7 +28,7 @@ func (c *console) askDelete(w http.ResponseWriter, r *http.Request, a registry.A
 	if err != nil {
 		return err
 	}
-	v := deleteView{head: c.headOf(res, "", res.Version), ETag: res.ETag()}
+	v := deleteView{head: c.headOf(r, res, "", res.Version), ETag: res.ETag()}
 	if v.IsCollection() {
 		page, err := c.Service.List(r.Context(), a, res.Path, "", registry.MaxPageSize, registry.Freshness{})
 		if err != nil {

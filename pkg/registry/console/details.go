@@ -56,7 +56,7 @@ func (c *console) atVersion(r *http.Request, a registry.Actor, tab string) (head
 	if err != nil {
 		return head{}, registry.Version{}, err
 	}
-	return c.headOf(res, tab, at.Number), at, nil
+	return c.headOf(r, res, tab, at.Number), at, nil
 }
 
 // describeView is the form for description and media type.
@@ -74,7 +74,7 @@ func (c *console) describeForm(w http.ResponseWriter, r *http.Request, a registr
 		return err
 	}
 	v := describeView{
-		head: c.headOf(res, "details", res.Version), ETag: res.ETag(),
+		head: c.headOf(r, res, "details", res.Version), ETag: res.ETag(),
 		Description: res.Meta.Description, MediaType: res.Meta.MediaType,
 	}
 	return c.show(w, r, a, http.StatusOK, "describe", "Edit details of "+v.Name(), v.head, v)
@@ -90,7 +90,7 @@ func (c *console) describe(w http.ResponseWriter, r *http.Request, a registry.Ac
 		return err
 	}
 	v := describeView{
-		head: c.headOf(res, "details", res.Version), ETag: res.ETag(),
+		head: c.headOf(r, res, "details", res.Version), ETag: res.ETag(),
 		Description: fromTextarea(r.PostForm.Get("description"), newlinesLF), MediaType: strings.TrimSpace(r.PostForm.Get("media_type")),
 	}
 	in := registry.MetaInput{Path: res.Path, Description: &v.Description, If: ifMatch(r)}

@@ -31,7 +31,7 @@ func (c *console) editForm(w http.ResponseWriter, r *http.Request, a registry.Ac
 			"%s cannot be edited here: it is not a text, or has more than %s; download it, change it and upload it again", p, formatSize(maxEditable))
 	}
 	v := editView{
-		head: c.headOf(cur.resource, "content", cur.resource.Version), ETag: cur.resource.ETag(), Text: cur.text, Newlines: newlinesOf(cur.text),
+		head: c.headOf(r, cur.resource, "content", cur.resource.Version), ETag: cur.resource.ETag(), Text: cur.text, Newlines: newlinesOf(cur.text),
 	}
 	return c.show(w, r, a, http.StatusOK, "edit", "Edit "+v.Name(), v.head, v)
 }
@@ -82,7 +82,7 @@ func (c *console) edit(w http.ResponseWriter, r *http.Request, a registry.Actor)
 	if found != nil { // the text comes back even when the store is away
 		res = registry.Resource{Path: p, Kind: registry.KindResource}
 	}
-	v.head = c.headOf(res, "content", res.Version)
+	v.head = c.headOf(r, res, "content", res.Version)
 	return c.show(w, r, a, statusOf(err), "edit", "Edit "+v.Name(), v.head, v)
 }
 
@@ -103,13 +103,13 @@ func (c *console) conflict(w http.ResponseWriter, r *http.Request, a registry.Ac
 	switch registry.CodeOf(err) {
 	case "":
 		defer func() { err = errors.Join(err, content.Close()) }()
-		v.head, v.ETag = c.headOf(res, "content", res.Version), res.ETag()
+		v.head, v.ETag = c.headOf(r, res, "content", res.Version), res.ETag()
 		if v.Theirs, err = readPreview(content, at.Size); err != nil {
 			return err
 		}
 	case registry.CodeNotFound:
 		v.Deleted = true
-		v.head = c.headOf(registry.Resource{Path: p, Kind: registry.KindResource}, "content", 0)
+		v.head = c.headOf(r, registry.Resource{Path: p, Kind: registry.KindResource}, "content", 0)
 		v.Crumbs = crumbsOf(p.Parent())
 	default:
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/regent-registry/regent/pkg/registry"
 )
@@ -40,6 +41,7 @@ type errorView struct {
 	Message   string
 	RequestID string
 	Nearest   *registry.Path // the closest collection that exists, when a path led nowhere
+	Private   *privateView   // another node may have it
 	Retry     bool           // the same request may succeed later
 }
 
@@ -55,8 +57,8 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, a registry.Actor,
 		f = failures[registry.CodeInternal]
 	}
 	v := errorView{Status: f.status, Title: f.title, Message: capitalize(registry.MessageOf(err)) + ".", Retry: code == registry.CodeUnavailable}
-	if code == registry.CodeNotFound && r.Method == http.MethodGet {
-		v.Nearest = c.nearest(r, a)
+	if code == registry.CodeNotFound {
+		c.helpFind(r, a, &v)
 	}
 	if v.Retry {
 		w.Header().Set("Retry-After", "2")
@@ -91,16 +93,24 @@ func (c *console) errorPage(w http.ResponseWriter, r *http.Request, a registry.A
 // nearestSteps bounds how far up the error page looks for something that exists.
 const nearestSteps = 12
 
-// nearest finds the closest thing above the path that the request asked for.
-func (c *console) nearest(r *http.Request, a registry.Actor) *registry.Path {
+// helpFind says where to look for what the request asked for and did not find.
+func (c *console) helpFind(r *http.Request, a registry.Actor, v *errorView) {
 	text := r.PathValue("path")
 	if text == "" {
-		text = r.URL.Query().Get("to")
+		text, _, _ = strings.Cut(locationOf(r.URL.Query().Get("to")), ";")
 	}
 	p, err := registry.ParsePath(text)
 	if err != nil {
-		return nil
+		return
 	}
+	v.Private = c.private(r, p, link("browse", p))
+	if r.Method == http.MethodGet {
+		v.Nearest = c.nearest(r, a, p)
+	}
+}
+
+// nearest finds the closest thing above p that exists.
+func (c *console) nearest(r *http.Request, a registry.Actor, p registry.Path) *registry.Path {
 	for range nearestSteps {
 		p = p.Parent()
 		if _, err := c.Service.Get(r.Context(), a, p, registry.Freshness{}); err == nil || p.IsRoot() {

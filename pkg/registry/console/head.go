@@ -13,7 +13,10 @@ type head struct {
 	Tab      string // the tab that is open
 	Version  int64  // the older version looked at; 0 for the current state
 
-	Writable  bool // it lies on a mount that takes changes
+	Private *privateView // only this node has it, and the request may have come through the load balancer
+
+	Writable  bool // it lies on a mount that takes changes, and the next request can be sent to it
+	ReadOnly  bool // its mount takes no changes
 	Deletable bool
 	Editable  bool // its content is a text that the edit page takes, or seems to be where nobody looked into it
 }
@@ -29,6 +32,9 @@ func (h head) IsCollection() bool { return h.Resource.Kind == registry.KindColle
 // IsVirtual tells of a collection that exists only because a mount lies below it: it has no versions, properties or dates.
 func (h head) IsVirtual() bool { return h.Resource.ID.IsZero() }
 
+// Elsewhere tells of what is to be changed on this node's own console, not here.
+func (h head) Elsewhere() bool { return h.Private != nil && h.Private.Own != "" }
+
 // Name is the resource's name, for titles.
 func (h head) Name() string { return nameOf(h.Resource.Path) }
 
@@ -39,17 +45,26 @@ func nameOf(p registry.Path) string {
 	return p.Name()
 }
 
-// headOf describes r; n is the version that the page shows, 0 for the current one.
-func (c *console) headOf(r registry.Resource, tab string, n int64) head {
-	h := head{Resource: r, Tab: tab, Crumbs: crumbsOf(r.Path)}
-	if n != r.Version {
+// headOf describes res for the request r; n is the version that the page shows, 0 for the current one.
+func (c *console) headOf(r *http.Request, res registry.Resource, tab string, n int64) head {
+	h := head{Resource: res, Tab: tab, Crumbs: crumbsOf(res.Path), Private: c.private(r, res.Path, pageOf(res))}
+	if n != res.Version {
 		h.Version = n
 	}
-	m, _, covered := c.Service.Mounts().Resolve(r.Path)
-	h.Writable = covered && !m.ReadOnly && !h.IsVirtual()
-	h.Deletable = h.Writable && !r.Mount && !r.Path.IsRoot()
-	h.Editable = h.Writable && r.Kind == registry.KindResource && r.Size <= maxEditable && soundsLikeText(r.Meta.MediaType)
+	m, _, covered := c.Service.Mounts().Resolve(res.Path)
+	h.ReadOnly = covered && m.ReadOnly
+	h.Writable = covered && !m.ReadOnly && !h.IsVirtual() && !h.Elsewhere()
+	h.Deletable = h.Writable && !res.Mount && !res.Path.IsRoot()
+	h.Editable = h.Writable && res.Kind == registry.KindResource && res.Size <= maxEditable && soundsLikeText(res.Meta.MediaType)
 	return h
+}
+
+// mounted refuses a place for new entries that no store holds.
+func (c *console) mounted(p registry.Path) error {
+	if _, _, covered := c.Service.Mounts().Resolve(p); !covered {
+		return registry.Errorf(registry.CodeConflict, "no store is mounted at or above %s, so nothing can be created there; open a mount below it", p)
+	}
+	return nil
 }
 
 func crumbsOf(p registry.Path) []crumb {

@@ -56,7 +56,7 @@ func (c *console) propertyForm(w http.ResponseWriter, r *http.Request, a registr
 	if name != "" && !exists {
 		return registry.Errorf(registry.CodeNotFound, "%s has no property %q", res.Path, name)
 	}
-	v := propertyView{head: c.headOf(res, "properties", res.Version), ETag: res.ETag(), New: !exists, Property: name, Values: values}
+	v := propertyView{head: c.headOf(r, res, "properties", res.Version), ETag: res.ETag(), New: !exists, Property: name, Values: values}
 	return c.showProperty(w, r, a, http.StatusOK, v)
 }
 
@@ -79,7 +79,7 @@ func (c *console) property(w http.ResponseWriter, r *http.Request, a registry.Ac
 		return err
 	}
 	v := propertyView{
-		head: c.headOf(res, "properties", res.Version), ETag: res.ETag(), New: r.PostForm.Get("new") != "",
+		head: c.headOf(r, res, "properties", res.Version), ETag: res.ETag(), New: r.PostForm.Get("new") != "",
 		Property: strings.TrimSpace(r.PostForm.Get("name")), Values: valuesOf(r.PostForm["value"]),
 	}
 	if r.PostForm.Get("more") != "" { // the button that asks for more boxes, where no script adds them

@@ -35,6 +35,7 @@ type frame struct {
 type place struct {
 	Label, Href, Icon string
 	Path              registry.Path
+	Private           bool // every node has its own
 	Current           bool
 }
 
@@ -181,7 +182,9 @@ func (c *console) places() []place {
 		if m.Path.IsRoot() {
 			continue
 		}
-		places = append(places, place{Label: m.Path.Name(), Href: link("browse", m.Path), Icon: placeIcon(m.Path.Name()), Path: m.Path})
+		places = append(places, place{
+			Label: m.Path.Name(), Href: link("browse", m.Path), Icon: placeIcon(m.Path.Name()), Path: m.Path, Private: c.isPrivate(m.Path),
+		})
 	}
 	return places
 }

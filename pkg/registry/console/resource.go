@@ -39,7 +39,7 @@ func (c *console) resource(w http.ResponseWriter, r *http.Request, a registry.Ac
 	}
 	defer func() { err = errors.Join(err, content.Close()) }()
 
-	v := resourceView{head: c.headOf(res, "content", at.Number), At: at, AsText: r.URL.Query().Get("as") == "text"}
+	v := resourceView{head: c.headOf(r, res, "content", at.Number), At: at, AsText: r.URL.Query().Get("as") == "text"}
 	if v.Content, err = readPreview(content, at.Size); err != nil {
 		return err
 	}

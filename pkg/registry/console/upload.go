@@ -35,11 +35,11 @@ func (c *console) uploadView(r *http.Request, a registry.Actor) (createView, err
 	}
 	v := createView{Limit: c.Service.ContentLimit()}
 	if res.Kind == registry.KindResource {
-		v.head, v.ETag, v.MediaType = c.headOf(res, "content", res.Version), res.ETag(), res.Meta.MediaType
+		v.head, v.ETag, v.MediaType = c.headOf(r, res, "content", res.Version), res.ETag(), res.Meta.MediaType
 		return v, nil
 	}
-	v.head = c.headOf(res, "entries", res.Version)
-	return v, nil
+	v.head = c.headOf(r, res, "entries", res.Version)
+	return v, c.mounted(res.Path)
 }
 
 func (v createView) title() string {

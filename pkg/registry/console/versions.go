@@ -31,7 +31,7 @@ func (c *console) versions(w http.ResponseWriter, r *http.Request, a registry.Ac
 		return err
 	}
 	v := versionsView{
-		head: c.headOf(page.Resource, "versions", page.Resource.Version), Versions: page.Versions, Before: before, Next: page.Next,
+		head: c.headOf(r, page.Resource, "versions", page.Resource.Version), Versions: page.Versions, Before: before, Next: page.Next,
 	}
 	return c.show(w, r, a, http.StatusOK, "versions", "Versions of "+v.Name(), v.head, v)
 }

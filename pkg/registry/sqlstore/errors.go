@@ -101,8 +101,10 @@ func (s *Store) fail(what string, err error) error {
 func (s *Store) unreachable(err error) error {
 	cure := "check that the database runs and that host and port are right"
 	switch {
-	case isMySQL(err, 1045), isMySQL(err, 1044), isMySQL(err, 1698):
-		cure = "check the user name, the password and the user's rights on the database"
+	case isMySQL(err, 1045), isMySQL(err, 1698):
+		cure = "check the user name and the password"
+	case isMySQL(err, 1044):
+		cure = "create the database, or give the user rights on it"
 	case isMySQL(err, 1049):
 		cure = "create the database first"
 	case s.backend.dialect == sqliteDialect:

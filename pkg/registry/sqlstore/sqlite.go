@@ -19,7 +19,7 @@ func sqliteBackend(c Config, path string) (*backend, error) {
 		return nil, registry.Errorf(registry.CodeInvalid, "store %s: path of the database file: %v", c.Name, err)
 	}
 	if err := makePrivate(path); err != nil {
-		return nil, registry.Errorf(registry.CodeUnavailable, "store %s: database file: %v", c.Name, err)
+		return nil, registry.Errorf(registry.CodeUnavailable, "store %s: database file: %v; name a file that this user may make and write", c.Name, err)
 	}
 	return &backend{
 		dialect: sqliteDialect,

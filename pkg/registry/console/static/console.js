@@ -47,8 +47,10 @@ for (const form of document.querySelectorAll("form[data-guard]")) {
 for (const input of document.querySelectorAll("input[type=file][data-limit]")) {
   input.addEventListener("change", () => {
     const file = input.files[0];
-    const over = file && file.size > Number(input.dataset.limit);
-    input.setCustomValidity(over ? "This file is larger than the limit." : "");
+    const { limit, limitText } = input.dataset;
+    const bytes = (n) => `${Number(n).toLocaleString("en")} bytes`;
+    const over = file && file.size > Number(limit);
+    input.setCustomValidity(over ? `This file has ${bytes(file.size)}; the limit is ${limitText} (${bytes(limit)}). Choose a smaller one.` : "");
     input.reportValidity();
   });
 }
