@@ -143,6 +143,8 @@ func (x *Exchange) refuseFailure() refusal {
 		return refusal{status: statusClientGone, detail: "The client closed the connection."}
 	case r.Failure == FailureTimeout, r.Failure == FailureConnect && isTimeout(r.Err):
 		return refusal{status: http.StatusGatewayTimeout, detail: "The member that had this request did not answer in time."}
+	case r.Failure == FailureConnect && x.sent:
+		return refusal{status: http.StatusBadGateway, detail: "The member that had this request broke off its answer, and no other could be reached."}
 	case r.Failure == FailureConnect:
 		return refusal{status: http.StatusBadGateway, detail: "No member could be reached. Nothing of the request was carried out."}
 	}

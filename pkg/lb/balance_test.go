@@ -1,8 +1,10 @@
 package lb
 
 import (
+	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,7 +12,7 @@ import (
 
 // poolOf is a pool of n members, as Proxy would have prepared it.
 func poolOf(n int) *Pool {
-	p := &Pool{Domain: "d", balancer: &roundRobin{}, budget: newRetryBudget(time.Now())}
+	p := &Pool{Domain: "d", balancer: &roundRobin{}, budget: newRetryBudget(time.Now()), ejecting: &sync.Mutex{}}
 	for i := range n {
 		p.active = append(p.active, &Target{Member: Member{ID: strconv.Itoa(i)}, health: &health{}})
 	}
@@ -94,6 +96,28 @@ func TestPool_LastResorts(t *testing.T) {
 	}
 	if got := p.pickNow(p.draining[0]); got != p.active[0] {
 		t.Error("an ejected member is better than none")
+	}
+}
+
+// Two requests that fail on the last two members at the same moment must not each count on the other one.
+func TestPool_ConcurrentEjectionsLeaveOne(t *testing.T) {
+	for range 20_000 {
+		p := poolOf(2)
+		now := time.Now().UnixNano()
+		var ready atomic.Int32
+		var ejected [2]bool
+		var wg sync.WaitGroup
+		for i, target := range p.active {
+			wg.Go(func() {
+				for ready.Add(1); ready.Load() < 2; {
+					runtime.Gosched() // both start at the same moment, as near as can be
+				}
+				ejected[i] = p.eject(target, now, now)
+			})
+		}
+		if wg.Wait(); ejected[0] == ejected[1] {
+			t.Fatalf("ejected: %v, want one of two", ejected)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package lb
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/regent-registry/regent/pkg/membership"
 )
@@ -81,5 +82,50 @@ func TestDiscovery_HealthSurvivesANewTable(t *testing.T) {
 	b.members(bad, good, goodMember(t, "new"))
 	if !b.discovery.Members()[0].Ejected {
 		t.Error("a new member made the ELB forget that another one is out")
+	}
+}
+
+// A member that announces another address or port under its old id is asked there, and only there.
+func TestDiscovery_MemberThatMovesIsAskedAtItsNewAddress(t *testing.T) {
+	b := newBench(t, nil)
+	old, next := startDying(t, false, false), goodMember(t, "new")
+	b.members(old.addr, goodMember(t, "other"))
+	b.get("/warm")
+	b.get("/warm")
+	moved, _ := b.proxy.table.Load().Lookup("app.example")
+	now := time.Now().UnixNano()
+	if !moved.eject(moved.active[0], now, now) {
+		t.Fatal("not ejected")
+	}
+	b.members(next)
+	if b.discovery.Members()[0].Ejected {
+		t.Error("the new address pays for what happened at the old one")
+	}
+	if res, text := b.get("/act"); res.StatusCode != 200 || text != "new GET 0" || old.carried.Load() != 0 {
+		t.Errorf("got %d %q, want the answer of the new address", res.StatusCode, text)
+	}
+	waitFor(t, func() bool { return old.open.Load() == 0 })                                    // its connections are of no use any more
+	waitFor(t, func() bool { return value(t, b.metrics, "elb_upstream_requests_total") == 2 }) // it is the same member
+}
+
+func TestMember_SameEndpoints(t *testing.T) {
+	m := Member{ID: "a", Host: "h", HTTPPort: 1, HTTPSPort: 2, PortMappings: map[int]int{80: 3}}
+	for name, c := range map[string]struct {
+		change func(*Member)
+		same   bool
+	}{
+		"draining": {func(m *Member) { m.Draining = true }, true},
+		"since":    {func(m *Member) { m.Since = time.Now() }, true},
+		"equal":    {func(m *Member) { m.PortMappings = map[int]int{80: 3} }, true},
+		"host":     {func(m *Member) { m.Host = "other" }, false},
+		"http":     {func(m *Member) { m.HTTPPort = 0 }, false},
+		"https":    {func(m *Member) { m.HTTPSPort = 9 }, false},
+		"mapping":  {func(m *Member) { m.PortMappings = map[int]int{80: 4} }, false},
+		"mappings": {func(m *Member) { m.PortMappings = nil }, false},
+	} {
+		other := m
+		if c.change(&other); m.sameEndpoints(&other) != c.same {
+			t.Errorf("%s: same is %t", name, !c.same)
+		}
 	}
 }

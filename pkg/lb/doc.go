@@ -20,7 +20,8 @@
 //   - A client cannot add to, fake or remove what the proxy says about it (X-Forwarded-*, Forwarded),
 //     unless its address is a trusted proxy. It may name its request (X-Request-Id), in harmless characters.
 //   - A request is sent a second time only if nothing of it was sent, or if its method is idempotent and
-//     its body is still there; and never to the same member while another one is eligible.
+//     its body is still there; and never to the same member while another one is eligible. No header makes an
+//     exception, and nothing below the Forwarder repeats a request of which something was sent.
 //   - An answer that breaks off after its head went to the client is never ended cleanly.
 //   - Label values of metrics come from the configuration and the member table alone.
 //

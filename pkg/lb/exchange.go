@@ -32,7 +32,8 @@ type Exchange struct {
 	// What the log says in the end.
 	target   *Target
 	attempts int
-	result   Result
+	result   Result // of the last attempt
+	sent     bool   // by a failed attempt, not necessarily the last
 	stopped  string // why there was no further attempt
 }
 

@@ -5,17 +5,19 @@ import "net/http"
 // Engine makes the forwarders. It is the seam behind which the way of speaking HTTP to members can change
 // without the rest of the path noticing.
 type Engine interface {
-	// Forwarder is called once for every member that enters the table, never by a request.
+	// Forwarder is called once for every member that enters the table or changes its address or ports, never
+	// by a request.
 	Forwarder(m Member) Forwarder
 }
 
 // Forwarder carries requests to one member. Its methods may be called by many goroutines at once.
 type Forwarder interface {
-	// Forward sends x.Request to the member once and streams the answer to w, both ways at the same time.
+	// Forward sends x.Request to the member once, whatever its headers say, and streams the answer to w, both ways at the same time.
 	// It sets the headers by x.SetRequestHeader and x.SetResponseHeader. Unless the result says Answered,
 	// nothing but interim (1xx) answers went to w, and the caller may try again or answer by itself.
 	Forward(w http.ResponseWriter, x *Exchange) Result
-	// CloseIdle closes the connections that no request uses: the member is draining or gone.
+	// CloseIdle closes the connections that no request uses: the member is draining,
+	// gone, or moved.
 	CloseIdle()
 }
 
@@ -25,8 +27,12 @@ type Result struct {
 	Failure  Failure // FailureNone if the whole answer reached the client
 	Answered bool    // the answer's head went to the client: no other attempt is possible
 	Unsent   bool    // with a Failure: no byte of the request reached the member
+	Kept     bool    // with FailureReset: the connection had carried other requests, and may just have been too old
 	Err      error   // with a Failure: the cause, for the log
 }
+
+// sent reports, for a Failure, whether a part of the request, if not all of it, went to the member.
+func (r Result) sent() bool { return r.Failure != FailureConnect && !r.Unsent }
 
 // Failure is the kind of a failed attempt. Its words are label values of metrics.
 type Failure uint8

@@ -105,6 +105,8 @@ type attempt struct {
 	held      *[holdAnswer]byte
 	conn      *memberConn
 	writtenAt int64 // conn.written when the request got the connection
+	reused    bool  // conn had carried other requests before
+	replay    bool  // http.Transport was about to send the request again
 }
 
 type attemptKey struct{}
@@ -124,6 +126,7 @@ func (f *httpForwarder) Forward(rw http.ResponseWriter, x *Exchange) (result Res
 	defer cancel()
 	a := &attempt{x: x, w: w, cancel: cancel}
 	ctx = httptrace.WithClientTrace(context.WithValue(ctx, attemptKey{}, a), &httptrace.ClientTrace{
+		GetConn:              a.getConn,
 		GotConn:              a.gotConn,
 		GotFirstResponseByte: func() { a.begun.Store(true) },
 	})
@@ -137,7 +140,9 @@ func (f *httpForwarder) Forward(rw http.ResponseWriter, x *Exchange) (result Res
 		if a.held != nil {
 			f.engine.answers.Put(a.held)
 		}
-		result = a.result()
+		if result = a.result(); result.Kept {
+			f.kept.CloseIdleConnections() // they are as old: a member that restarted knows none of them
+		}
 	}()
 	out := x.Request.WithContext(ctx)
 	out.Body, out.ContentLength = x.Body.Open(), x.Body.Length()
@@ -171,6 +176,7 @@ func (f *httpForwarder) RoundTrip(r *http.Request) (*http.Response, error) {
 var (
 	errUnaskedUpgrade = errors.New("the member switched protocols unasked")
 	errShortAnswer    = errors.New("the member's answer ended early")
+	errSentAndBroken  = errors.New("the kept connection broke after the request was sent")
 )
 
 // modify looks at the member's answer before any of it goes to the client.
@@ -209,9 +215,30 @@ func (f *httpForwarder) failed(_ http.ResponseWriter, r *http.Request, err error
 	attemptOf(r.Context()).err = err
 }
 
+// sent reports whether any byte of the request went to the member.
+func (a *attempt) sent() bool { return a.conn != nil && a.conn.written.Load() != a.writtenAt }
+
+// getConn is called when http.Transport looks for a connection. It does so again if a kept connection broke,
+// to repeat the request by rules of its own: a POST is repeated if the client gave it an Idempotency-Key, and
+// nobody counts how often. Whether a request is sent twice is for stopReason to say, so it ends here
+// unless nothing was sent.
+func (a *attempt) getConn(string) {
+	if a.sent() {
+		a.replay = true
+		a.cancel()
+	}
+}
+
+// gotConn is called when a connection was found, in some cases also for a request that was cancelled, which
+// would still be written. A closed connection takes nothing.
 func (a *attempt) gotConn(info httptrace.GotConnInfo) {
-	if c, ok := info.Conn.(*memberConn); ok {
-		a.conn, a.writtenAt = c, c.written.Load()
+	c, ok := info.Conn.(*memberConn)
+	switch {
+	case !ok:
+	case a.replay:
+		_ = c.Close()
+	default:
+		a.conn, a.writtenAt, a.reused = c, c.written.Load(), info.Reused
 	}
 }
 
@@ -228,7 +255,11 @@ func (a *attempt) result() Result {
 		return r
 	}
 	r.Failure = a.failure(r.Err)
-	r.Unsent = a.conn != nil && a.conn.written.Load() == a.writtenAt
+	r.Unsent = a.conn != nil && !a.sent()
+	r.Kept = r.Failure == FailureReset && a.reused
+	if a.replay {
+		r.Err = errSentAndBroken // the cause stayed in http.Transport
+	}
 	return r
 }
 
@@ -238,6 +269,8 @@ func (a *attempt) failure(err error) Failure {
 	switch {
 	case a.x.Request.Context().Err() != nil, a.w.failed != nil, a.x.Body.Err() != nil:
 		return FailureClient
+	case a.replay:
+		return FailureReset
 	case errors.As(err, &connect):
 		return FailureConnect
 	case isTimeout(err), a.body != nil && a.body.stalled.Load():

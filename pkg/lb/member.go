@@ -2,6 +2,7 @@ package lb
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"strconv"
@@ -48,6 +49,12 @@ func (m *Member) endpoint(scheme string, listenPort int) (toScheme, addr string,
 		return "", "", false
 	}
 	return toScheme, net.JoinHostPort(m.Host, strconv.Itoa(port)), true
+}
+
+// sameEndpoints reports whether endpoint gives the same for both members, whatever it is asked.
+func (m *Member) sameEndpoints(other *Member) bool {
+	return m.Host == other.Host && m.HTTPPort == other.HTTPPort && m.HTTPSPort == other.HTTPSPort &&
+		maps.Equal(m.PortMappings, other.PortMappings)
 }
 
 const (

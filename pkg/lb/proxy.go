@@ -44,6 +44,7 @@ type poolState struct {
 	balancer Balancer
 	budget   *retryBudget
 	metrics  *poolMetrics
+	ejecting *sync.Mutex
 }
 
 // Config is what a Proxy needs. Routes is required.
@@ -90,8 +91,9 @@ func New(c Config) (*Proxy, error) {
 }
 
 // Use puts a table in use. Members and pools that were in the last one keep what was learnt about them;
-// connections to members that are draining or gone are closed as soon as they are idle, and the metrics
-// of those that are gone are removed. Requests that are running finish with the table they began with.
+// connections to members that are draining, gone, or at another address are closed as soon as they are
+// idle, and the metrics of those that are gone are removed. Requests that are running finish with the table
+// they began with.
 func (p *Proxy) Use(t *Table) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -111,8 +113,11 @@ func (p *Proxy) Use(t *Table) {
 		}
 	}
 	for key, target := range p.targets {
-		if current[key] == nil {
+		next := current[key]
+		if next == nil || next.health != target.health { // gone, or moved
 			target.forwarder.CloseIdle()
+		}
+		if next == nil {
 			p.metrics.forget(target.Member)
 		}
 	}
@@ -122,20 +127,26 @@ func (p *Proxy) Use(t *Table) {
 func (p *Proxy) attachPool(pool *Pool) {
 	state, known := p.pools[pool.key()]
 	if !known {
-		state = poolState{balancer: &roundRobin{}, budget: newRetryBudget(time.Now()), metrics: p.metrics.pool(pool.Domain, pool.SubDomain)}
+		state = poolState{balancer: &roundRobin{}, budget: newRetryBudget(time.Now()), metrics: p.metrics.pool(pool.Domain, pool.SubDomain), ejecting: &sync.Mutex{}}
 		p.pools[pool.key()] = state
 	}
-	pool.balancer, pool.budget, pool.metrics = state.balancer, state.budget, state.metrics
+	pool.balancer, pool.budget, pool.metrics, pool.ejecting = state.balancer, state.budget, state.metrics, state.ejecting
 }
 
-// attach gives a target what its predecessor in the last table, if any, has learnt.
+// attach gives a target what its predecessor in the last table, if any, has learnt. What was learnt of
+// other addresses does not count.
 func (p *Proxy) attach(target, old *Target) {
-	if old != nil {
-		target.health, target.forwarder, target.metrics = old.health, old.forwarder, old.metrics
-		return
-	}
 	m := target.Member
-	target.health, target.forwarder, target.metrics = &health{}, p.engine.Forwarder(m), p.metrics.member(m)
+	if old != nil {
+		target.metrics = old.metrics
+	} else {
+		target.metrics = p.metrics.member(m)
+	}
+	if old != nil && m.sameEndpoints(&old.Member) {
+		target.health, target.forwarder = old.health, old.forwarder
+	} else {
+		target.health, target.forwarder = &health{}, p.engine.Forwarder(m)
+	}
 }
 
 // ServeHTTP is the whole way of a request: screen, route, pick, forward, retry, observe.
@@ -192,6 +203,9 @@ func (p *Proxy) forward(w *answerWriter, x *Exchange) {
 	choice := Selection{now: x.started.UnixNano()}
 	for {
 		target := x.pool.pick(&choice)
+		if target == nil && x.result.Kept {
+			target = x.target // nobody else is left, and what failed was perhaps only an old connection
+		}
 		if target == nil && x.attempts == 0 {
 			x.pool.metrics.noMember.Inc()
 			no := refusal{status: http.StatusServiceUnavailable, retryAfter: 5, detail: "No member of " + x.pool.Domain + " is there to answer. Try again in a few seconds."}
@@ -211,6 +225,7 @@ func (p *Proxy) forward(w *answerWriter, x *Exchange) {
 		if x.result.Failure == FailureNone {
 			return
 		}
+		x.sent = x.sent || x.result.sent()
 		if x.stopped = x.stopReason(x.result); x.stopped != stopNone {
 			break
 		}

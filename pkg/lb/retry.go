@@ -29,7 +29,7 @@ const (
 // repeated only if that does no harm: the method is idempotent, and no condition would now turn the
 // client's own success into a refusal (a PUT with If-Match that was carried out fails when it is repeated).
 func (x *Exchange) stopReason(r Result) string {
-	sent := r.Failure != FailureConnect && !r.Unsent
+	sent := r.sent()
 	switch {
 	case r.Answered:
 		return stopAnswered

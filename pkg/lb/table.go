@@ -3,6 +3,7 @@ package lb
 import (
 	"cmp"
 	"slices"
+	"sync"
 )
 
 // Table is everything a request needs to find its members: routes and the members known now. It is
@@ -65,6 +66,7 @@ type Pool struct {
 	balancer Balancer
 	budget   *retryBudget
 	metrics  *poolMetrics
+	ejecting *sync.Mutex // held while a member is ejected; shared by all tables, as health is
 }
 
 type poolKey struct{ domain, subDomain string }
@@ -112,8 +114,11 @@ func (p *Pool) pick(s *Selection) *Target {
 }
 
 // eject takes a member out of use for a while, unless that would leave the pool without one that is in
-// use. It reports whether it did.
+// use. It reports whether it did. One goes after the other, so that two cannot each count on the other's
+// member.
 func (p *Pool) eject(t *Target, now, started int64) bool {
+	p.ejecting.Lock()
+	defer p.ejecting.Unlock()
 	for _, other := range p.active {
 		if other.Member.ID != t.Member.ID && other.health.usable(now) {
 			return t.health.eject(now, started)

@@ -59,6 +59,10 @@ func TestProxy_ExpectContinue(t *testing.T) {
 		}
 		_, _ = io.WriteString(conn, strings.Repeat("x", size))
 		res, err := http.ReadResponse(in, nil)
+		if err == nil && res.StatusCode == http.StatusContinue { // the member's own, a moment after the server's
+			_ = res.Body.Close()
+			res, err = http.ReadResponse(in, nil)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
