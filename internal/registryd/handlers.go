@@ -13,6 +13,7 @@ import (
 
 	"github.com/regent-registry/regent/internal/daemon"
 	"github.com/regent-registry/regent/pkg/membership"
+	"github.com/regent-registry/regent/pkg/registry"
 	"github.com/regent-registry/regent/pkg/registry/console"
 	"github.com/regent-registry/regent/pkg/registry/httpapi"
 )
@@ -28,6 +29,7 @@ func (n *node) handler() (http.Handler, error) {
 		Service: n.service, Auth: n.auth, Logger: n.log, Node: n.config.NodeName, Members: n.consoleMembers, Server: n.serverInfo,
 		PublicHTTP:  publicURL("http", n.config.HostName, n.config.HTTPProxyPort, n.config.HTTPPort+n.config.Offset, 80),
 		PublicHTTPS: publicURL("https", n.config.HostName, n.config.HTTPSProxyPort, n.config.HTTPSPort+n.config.Offset, 443),
+		SelfHTTPS:   "https://" + net.JoinHostPort(n.config.Membership.LocalMemberHost, strconv.Itoa(n.https.Port())), Private: n.privateMounts(),
 	})
 	if err != nil {
 		return nil, err
@@ -44,6 +46,17 @@ func (n *node) handler() (http.Handler, error) {
 		return nil, err
 	}
 	return forwarding{trusted: trusted, next: doors}, nil
+}
+
+// privateMounts are the mount points of what this node keeps for itself.
+func (n *node) privateMounts() []registry.Path {
+	var private []registry.Path
+	for _, m := range n.service.Mounts().All() {
+		if m.Path == localMount {
+			private = append(private, m.Path)
+		}
+	}
+	return private
 }
 
 // doors picks the door by the path as it came: a ServeMux would clean it and redirect, which is not its business with resource paths.

@@ -67,7 +67,7 @@ func checkName(name string) error {
 		case unicode.IsControl(r):
 			return Errorf(CodeInvalid, "name %q in the path has the control character %U, which is not allowed", name, r)
 		case strings.ContainsRune(forbiddenInName, r):
-			return Errorf(CodeInvalid, "name %q in the path has the character %q; a name must have none of %s",
+			return Errorf(CodeInvalid, "name %q in the path has the character %q; none of %s may be in a name",
 				name, r, strings.Join(strings.Split(forbiddenInName, ""), " "))
 		}
 	}

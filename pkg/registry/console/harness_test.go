@@ -32,6 +32,8 @@ const (
 	contentLimit  = 4 << 20
 	publicHTTPS   = "https://governance.localhost:8243"
 	publicHTTP    = "http://governance.localhost:8280"
+	selfHost      = "127.0.0.1:9444"
+	selfHTTPS     = "https://" + selfHost
 )
 
 // clock is a time that only tests move.
@@ -102,6 +104,7 @@ func newSite(t *testing.T) *site {
 
 	s.handler, err = console.New(console.Config{
 		Service: s.service, Auth: s.auth, Node: "node-1", Now: s.clock.Now, PublicHTTP: publicHTTP, PublicHTTPS: publicHTTPS + "/",
+		SelfHTTPS: selfHTTPS, Private: []registry.Path{"/_system/local"},
 		Members: func() []console.Member { return s.members },
 		Server: func(ctx context.Context) console.ServerInfo {
 			return console.ServerInfo{
@@ -119,6 +122,9 @@ func newSite(t *testing.T) *site {
 		r.URL.Scheme = "http"
 		if r.Header.Get("X-Test-Scheme") != "" {
 			r.URL.Scheme = r.Header.Get("X-Test-Scheme")
+		}
+		if r.Header.Get("X-Test-Host") != "" {
+			r.Host = r.Header.Get("X-Test-Host")
 		}
 		r.Header.Set("X-Request-Id", testRequestID)
 		s.handler.ServeHTTP(w, r)

@@ -3,7 +3,6 @@ package console_test
 import (
 	"flag"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -44,6 +43,7 @@ func everyPage(t *testing.T, s *site) []page {
 	s.put(apis+"/client.jar", "", "PK\x03\x04\x00\xff")
 	s.put(apis+"/empty.txt", "", "")
 	s.put(apis+"/long.txt", "", lines(12_000))
+	s.put("/_system/local/note.txt", "", "of this node\n")
 	_, err = s.service.CreateCollection(t.Context(), s.admin, registry.CollectionInput{Path: "/_system/config/empty"})
 	must(t, err)
 	s.members = []console.Member{
@@ -62,6 +62,10 @@ func everyPage(t *testing.T, s *site) []page {
 		{"browse", 200, b.get("/console/browse" + apis)},
 		{"browse-empty", 200, b.get("/console/browse/_system/config/empty?note=created")},
 		{"browse-read-only", 200, b.get("/console/browse/_system/archive")},
+		{"browse-system", 200, b.get("/console/browse/_system")},
+		{"browse-private", 200, b.get("/console/browse/_system/local")},
+		{"resource-private", 200, b.get("/console/resource/_system/local/note.txt")},
+		{"delete-private", 200, b.get("/console/delete/_system/local/note.txt")},
 		{"resource", 200, b.get("/console/resource" + yaml)},
 		{"resource-old", 200, b.get("/console/resource" + yaml + "?version=1")},
 		{"resource-image", 200, b.get("/console/resource" + apis + "/logo.svg")},
@@ -95,6 +99,8 @@ func everyPage(t *testing.T, s *site) []page {
 		{"cluster", 200, b.get("/console/cluster")},
 		{"server", 200, b.get("/console/server")},
 		{"error-not-found", 404, b.get("/console/browse" + apis + "/no/such")},
+		{"error-not-found-private", 404, b.get("/console/resource/_system/local/no-such.txt")},
+		{"error-no-store", 409, b.get("/console/upload/")},
 		{"error-no-page", 404, b.get("/console/nonsense")},
 		{"error-method", 405, b.get("/console/sign-out")},
 		{"error-path", 400, b.get("/console/browse/a/../b")},
@@ -298,6 +304,8 @@ func (c *linkChecker) check(t *testing.T, r reply) {
 			switch {
 			case address == "", c.seen[key+address], strings.HasPrefix(address, publicHTTP+"/registry/resource/"), strings.HasPrefix(address, publicHTTPS+"/registry/resource/"):
 				continue
+			case strings.HasPrefix(address, selfHTTPS+"/console/"):
+				address = strings.TrimPrefix(address, selfHTTPS) // the same console, by the node's own name
 			case strings.HasPrefix(address, "#"):
 				if !strings.Contains(r.body, `id="`+address[1:]+`"`) {
 					t.Errorf("%s is not on the page", address)
@@ -351,55 +359,5 @@ func checkGolden(t *testing.T, name, got string) {
 	must(t, err)
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Errorf("%s differs (-want +got); run the test with -update if that is right:\n%s", file, diff)
-	}
-}
-
-func TestAssets_CachedByHash(t *testing.T) {
-	s := newSite(t)
-	b := s.visitor()
-	body := b.get("/console/sign-in").body
-	for _, name := range []string{"console.css", "console.js", "icons.svg", "favicon.svg"} {
-		address := regexp.MustCompile(`/console/static/[0-9a-f]{16}/` + name).FindString(body)
-		if address == "" {
-			t.Errorf("the page does not use %s", name)
-			continue
-		}
-		r := b.get(address).wantStatus(http.StatusOK)
-		if got := r.Header.Get("Cache-Control"); got != "public, max-age=31536000, immutable" {
-			t.Errorf("%s: Cache-Control %q", name, got)
-		}
-		if r.body == "" || r.Header.Get("Content-Type") == "" {
-			t.Errorf("%s: %d bytes of %q", name, len(r.body), r.Header.Get("Content-Type"))
-		}
-		if strings.Contains(r.body, "http://") && !strings.Contains(r.body, "http://www.w3.org/2000/svg") || strings.Contains(r.body, "https://") {
-			t.Errorf("%s names another site", name)
-		}
-	}
-	// A node of another version still gives its own file, but not for keeps.
-	r := b.get("/console/static/0000000000000000/console.css").wantStatus(http.StatusOK)
-	if got := r.Header.Get("Cache-Control"); got != "no-store" {
-		t.Errorf("wrong hash: Cache-Control %q", got)
-	}
-	b.get("/console/static/0000000000000000/nothing.css").wantStatus(http.StatusNotFound)
-}
-
-// TestPages_UseIconsThatExist checks the fragments of every <use>.
-func TestPages_UseIconsThatExist(t *testing.T) {
-	sprite, err := os.ReadFile("static/icons.svg")
-	must(t, err)
-	used := map[string]bool{}
-	for _, p := range everyPage(t, newSite(t)) {
-		for n := range p.reply.doc().Descendants() {
-			if n.Data == "use" {
-				u, err := url.Parse(attr(n, "href"))
-				must(t, err)
-				used[u.Fragment] = true
-			}
-		}
-	}
-	for name := range used {
-		if !strings.Contains(string(sprite), `<symbol id="`+name+`"`) {
-			t.Errorf("no icon %q", name)
-		}
 	}
 }
