@@ -306,6 +306,17 @@ func (c *Config) validateStores(d *daemon.Document) []error {
 // localMount is where a node keeps what is its own; a store mounted nowhere else needs no sharing.
 const localMount = "/_system/local"
 
+// sharedStores are the names of the stores that all nodes must have in common.
+func (c *Config) sharedStores() map[string]bool {
+	shared := map[string]bool{c.UserStore: true}
+	for _, m := range c.Mounts {
+		if m.Path != localMount {
+			shared[m.Store] = true
+		}
+	}
+	return shared
+}
+
 // validateSQLiteHosts refuses a SQLite file as the shared store of a cluster that spans hosts: each host would have a registry of its own.
 func (c *Config) validateSQLiteHosts(d *daemon.Document) []error {
 	remote := ""
@@ -318,12 +329,7 @@ func (c *Config) validateSQLiteHosts(d *daemon.Document) []error {
 	if remote == "" {
 		return nil
 	}
-	shared := map[string]bool{c.UserStore: true}
-	for _, m := range c.Mounts {
-		if m.Path != localMount {
-			shared[m.Store] = true
-		}
-	}
+	shared := c.sharedStores()
 	var faults []error
 	for _, name := range slices.Sorted(maps.Keys(shared)) {
 		if strings.HasPrefix(c.Stores[name].DSN.Reveal(), "sqlite:") {

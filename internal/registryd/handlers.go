@@ -51,8 +51,9 @@ func (n *node) handler() (http.Handler, error) {
 // privateMounts are the mount points of what this node keeps for itself.
 func (n *node) privateMounts() []registry.Path {
 	var private []registry.Path
+	shared := n.config.sharedStores()
 	for _, m := range n.service.Mounts().All() {
-		if m.Path == localMount {
+		if !shared[m.Store.Name()] {
 			private = append(private, m.Path)
 		}
 	}
