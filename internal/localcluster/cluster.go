@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
+	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/regent-registry/regent/internal/child"
 	"github.com/regent-registry/regent/internal/elbd"
 	"github.com/regent-registry/regent/internal/mariadb"
 )
@@ -23,143 +22,202 @@ const (
 	// stopTimeout is how long a process may take to finish what it is doing; it is longer than the drain timeout of the nodes.
 	stopTimeout = 40 * time.Second
 
+	balancer = "elb"
+	mariaDB  = "mariadb"
 	database = "regent_governance" // in the private MariaDB
+
+	storeDSN  = "REGISTRY_STORE_DSN"         // what the user sets
+	sharedDSN = "REGISTRY_STORES_SHARED_DSN" // what the nodes read
 )
 
 var nodes = []string{"node1", "node2", "node3"}
 
-// cluster is the processes of one run. One goroutine calls run, then stop.
+// cluster is the programs of one run. One goroutine calls run, then stop.
 type cluster struct {
 	options
-	out       *console
-	processes []*process // in order of their start
-	database  *mariadb.Server
-	died      chan *process // has room for all of them
-}
-
-// process is a member of the cluster that was started.
-type process struct {
-	*child.Process
-	name string
+	out   *console
+	parts []*part    // in order of their start
+	ended chan *part // has room for all of them: each is in it at most once
 }
 
 func newCluster(o options, stdout io.Writer) *cluster {
-	return &cluster{options: o, out: newConsole(stdout, append([]string{"elb"}, nodes...)), died: make(chan *process, 1+len(nodes))}
+	return &cluster{options: o, out: newConsole(stdout, append([]string{balancer}, nodes...)), ended: make(chan *part, 2+len(nodes))}
 }
 
-// run starts everything, says where it is, and returns when ctx ends or a process does.
+// run starts everything, says where it is, and keeps it up until ctx ends. Before it is up, a program that ends is an error.
 func (c *cluster) run(ctx context.Context) error {
-	elb, _, err := elbd.LoadConfig(filepath.Join(c.configs, "elb.yaml"), c.environ)
+	elb, _, err := elbd.LoadConfig(filepath.Join(c.configs, balancer+".yaml"), c.environ)
 	if err != nil {
+		return err
+	}
+	if err := unused(elb.Admin); err != nil {
 		return err
 	}
 	environ, err := c.nodeEnvironment(ctx)
 	if err != nil {
 		return err
 	}
-	if err := c.start("elb", "elb", "elb.yaml", c.environ); err != nil {
+	if err := c.start(ctx, balancer, c.newService(balancer, "elb", c.environ)); err != nil {
 		return err
 	}
 	for _, name := range nodes {
-		own := environ
-		if c.mysql {
-			own = append(own[:len(own):len(own)], "REGISTRY_STATE_DIR="+filepath.Join(c.state, "mysql", name))
-		}
-		if err := c.start(name, "registry", name+".yaml", own); err != nil {
+		if err := c.start(ctx, name, c.newService(name, "registry", c.environmentOf(name, environ))); err != nil {
 			return err
 		}
 	}
-	if err := c.awaitMembers(ctx, elb.Admin); err != nil {
+	members, err := c.awaitMembers(ctx, elb.Admin)
+	if err != nil {
 		return err
 	}
-	c.greet(elb)
-	return c.wait(ctx)
+	c.greet(elb, c.whereThePasswordIs(ctx, members))
+	return c.keepUp(ctx)
+}
+
+// unused tells of another process at the load balancer's admin address: its members would be taken for ours.
+func unused(addr string) error {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("%w: perhaps a cluster runs in another folder; stop it first", err)
+	}
+	return l.Close()
 }
 
 // nodeEnvironment is the environment of the nodes; with -mysql it names the shared store, which is made ready here.
 func (c *cluster) nodeEnvironment(ctx context.Context) ([]string, error) {
-	if !c.mysql {
+	switch {
+	case !c.mysql && c.storeDSN != "":
+		c.out.say(storeDSN + " is set, and not used: only `make run-mysql` uses it")
 		return c.environ, nil
+	case !c.mysql:
+		return c.environ, nil
+	case c.storeDSN != "":
+		c.out.say(storeDSN + " is given to the nodes as " + sharedDSN)
+		return with(c.environ, sharedDSN+"=mysql:"+strings.TrimPrefix(c.storeDSN, "mysql:")), nil
 	}
-	dsn := strings.TrimPrefix(c.storeDSN, "mysql:")
-	if dsn == "" {
-		c.out.say("starting a private MariaDB in " + filepath.Join(c.state, "mariadb"))
-		// Here, other than in tests, a commit survives a power loss.
-		server, err := mariadb.Start(ctx, filepath.Join(c.state, "mariadb"), "--innodb-flush-log-at-trx-commit=1")
-		if err != nil {
-			return nil, err
-		}
-		c.database = server
-		if err := server.EnsureDatabase(ctx, database); err != nil {
-			return nil, err
-		}
-		dsn = server.DSN(database)
+	c.out.say("starting a private MariaDB in " + filepath.Join(c.state, "mariadb"))
+	// Here, other than in tests, a commit survives a power loss.
+	server, err := mariadb.Start(ctx, filepath.Join(c.state, "mariadb"), "--innodb-flush-log-at-trx-commit=1")
+	if err != nil {
+		return nil, err
 	}
-	return append(c.environ[:len(c.environ):len(c.environ)], "REGISTRY_STORES_SHARED_DSN=mysql:"+dsn), nil
+	c.watch(c.add(mariaDB, server))
+	if err := server.EnsureDatabase(ctx, database); err != nil {
+		return nil, err
+	}
+	return with(c.environ, sharedDSN+"=mysql:"+server.DSN(database)), nil
 }
 
-func (c *cluster) start(name, program, config string, environ []string) error {
-	//nolint:gosec,noctx // the programs are those that make built; stop ends them in order, which a context could not
-	cmd := exec.Command(filepath.Join(c.bin, program), "-config", filepath.Join(c.configs, config))
-	log := c.out.writer(name)
-	cmd.Env, cmd.Stdout, cmd.Stderr = environ, log, log
-	started, err := child.Start(cmd)
-	if err != nil {
-		return fmt.Errorf("%s: %w; `make build` makes the programs", name, err)
+// environmentOf is the environment of one node: with -mysql it keeps its state apart from that of `make run`, which is of another store.
+func (c *cluster) environmentOf(node string, environ []string) []string {
+	if !c.mysql {
+		return environ
 	}
-	p := &process{started, name}
-	c.processes = append(c.processes, p)
-	go func() { // ends with the process, which stop waits for
-		<-p.Done()
-		c.died <- p
-	}()
+	state := c.nodeState(node)
+	return with(environ, "REGISTRY_STATE_DIR="+state, "REGISTRY_STORES_LOCAL_DSN=sqlite:"+filepath.Join(state, "local.db"))
+}
+
+// nodeState is the folder of a node's state.
+func (c *cluster) nodeState(node string) string {
+	if c.mysql {
+		return filepath.Join(c.state, "mysql", node)
+	}
+	return filepath.Join(c.state, node)
+}
+
+func (c *cluster) start(ctx context.Context, name string, program program) error {
+	if err := program.Restart(ctx); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	c.watch(c.add(name, program))
 	return nil
 }
 
-// wait returns when somebody asks to stop, or with an error when a process ends by itself.
-func (c *cluster) wait(ctx context.Context) error {
-	select {
-	case p := <-c.died:
-		return deathOf(p)
-	case <-ctx.Done():
-		return ctx.Err()
+// add takes a program that has just been started.
+func (c *cluster) add(name string, program program) *part {
+	p := &part{program: program, name: name, began: time.Now()}
+	c.parts = append(c.parts, p)
+	return p
+}
+
+// watch reports the end of a part's last start.
+func (c *cluster) watch(p *part) {
+	done := p.Done()
+	go func() { // ends with the program, which stop waits for
+		<-done
+		c.ended <- p
+	}()
+}
+
+// keepUp starts again what ends, until somebody asks to stop.
+func (c *cluster) keepUp(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case p := <-c.ended:
+			c.rest(p, deathOf(p))
+		case <-timer.C:
+			c.startDue(ctx)
+		}
+		if next, ok := c.nextDue(); ok {
+			timer.Reset(time.Until(next))
+		}
 	}
 }
 
-func deathOf(p *process) error {
-	if err := p.Err(); err != nil {
-		return fmt.Errorf("%s ended: %w", p.name, err)
+// rest says what happened to a part and when it is started again.
+func (c *cluster) rest(p *part, why error) {
+	p.rest()
+	c.out.say(fmt.Sprintf("%v; starting it again in %v", why, p.pause))
+}
+
+func (c *cluster) startDue(ctx context.Context) {
+	for _, p := range c.parts {
+		if p.due.IsZero() || time.Now().Before(p.due) {
+			continue
+		}
+		p.began = time.Now()
+		if err := p.Restart(ctx); err != nil {
+			if ctx.Err() == nil { // else it is the end of everything that kept it from starting
+				c.rest(p, fmt.Errorf("%s: %w", p.name, err))
+			}
+			continue
+		}
+		p.due = time.Time{}
+		c.watch(p)
+		c.out.say(p.name + " started again")
 	}
-	return fmt.Errorf("%s ended by itself", p.name)
+}
+
+// nextDue is when the next start is due, if one is.
+func (c *cluster) nextDue() (next time.Time, ok bool) {
+	for _, p := range c.parts {
+		if !p.due.IsZero() && (!ok || p.due.Before(next)) {
+			next, ok = p.due, true
+		}
+	}
+	return next, ok
 }
 
 // stop ends the nodes at once, then the load balancer, which served for them to the last, then the database.
 func (c *cluster) stop() error {
-	c.out.say("stopping; Ctrl-C again ends everything at once")
-	var balancers, rest []*process
-	for _, p := range c.processes {
-		if p.name == "elb" {
-			balancers = append(balancers, p)
-		} else {
-			rest = append(rest, p)
-		}
+	if len(c.parts) > 0 {
+		c.out.say("stopping; Ctrl-C again ends everything at once")
 	}
-	err := errors.Join(stopAll(rest), stopAll(balancers))
-	if c.database != nil {
-		err = errors.Join(err, c.database.Stop())
-	}
-	return err
+	return errors.Join(c.stopAll(nodes...), c.stopAll(balancer), c.stopAll(mariaDB))
 }
 
-func stopAll(list []*process) error {
-	faults := make([]error, len(list))
+func (c *cluster) stopAll(names ...string) error {
+	faults := make([]error, len(c.parts))
 	var all sync.WaitGroup
-	for i, p := range list {
-		if !p.Running() {
-			continue // it has been reported
+	for i, p := range c.parts {
+		if !slices.Contains(names, p.name) || !p.running() {
+			continue // the end of one that does not run has been reported
 		}
 		all.Go(func() {
-			if err := p.Stop(stopTimeout); err != nil {
+			if err := p.Stop(); err != nil {
 				faults[i] = fmt.Errorf("%s: %w", p.name, err)
 			}
 		})
@@ -169,51 +227,16 @@ func stopAll(list []*process) error {
 }
 
 // greet tells where the cluster is.
-func (c *cluster) greet(elb elbd.Config) {
+func (c *cluster) greet(elb elbd.Config, password string) {
 	c.out.say(
 		"",
 		"The cluster is up: three active members behind the load balancer.",
 		fmt.Sprintf("  console   https://governance.localhost:%d/console/  or  http://governance.localhost:%d/console/", elb.HTTPSPort, elb.HTTPPort),
 		"  user      "+c.adminUser,
-		"  password  "+c.whereThePasswordIs(),
+		"  password  "+password,
 		"  members   http://"+elb.Admin+"/members",
 		"  CA        "+elb.TLS.DevCADir+"/ca.pem signs the certificate: trust it, or accept the browser's warning",
 		"Ctrl-C stops it; the state stays in "+c.state+"/ and `make clean` removes it.",
 		"",
 	)
-}
-
-func (c *cluster) whereThePasswordIs() string {
-	state := c.state
-	if c.mysql {
-		state = filepath.Join(state, "mysql")
-	}
-	files, _ := filepath.Glob(filepath.Join(state, "*", "admin-password")) // the pattern is well-formed
-	switch {
-	case len(files) > 0:
-		return "in " + strings.Join(files, " or ")
-	case lookup(c.environ, "REGISTRY_ADMIN_PASSWORD") != "":
-		return "the REGISTRY_ADMIN_PASSWORD of this store's first start"
-	}
-	return "the one from this store's first start"
-}
-
-// lookup reads a variable of an environment, "" when it is not set.
-func lookup(environ []string, name string) string {
-	for _, e := range environ {
-		if value, ok := strings.CutPrefix(e, name+"="); ok {
-			return value
-		}
-	}
-	return ""
-}
-
-// isTerminal tells whether output goes to a person's screen.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == ""
 }

@@ -3,10 +3,11 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -27,7 +28,7 @@ func TestConsole_PrefixesWholeLines(t *testing.T) {
 
 func TestConsole_BoundsALineThatDoesNotEnd(t *testing.T) {
 	var out bytes.Buffer
-	w := newConsole(&out, []string{"elb"}).writer("elb").(*lineWriter)
+	w := newConsole(&out, []string{"elb"}).writer("elb")
 	for range 40 {
 		fmt.Fprint(w, strings.Repeat("x", 4096))
 	}
@@ -44,40 +45,12 @@ func TestActiveMembers_CountsOnlyActiveOnes(t *testing.T) {
 		if r.URL.Path != "/members" || r.Header.Get("Accept") != "application/json" {
 			t.Errorf("asked for %s, %s", r.URL, r.Header)
 		}
-		fmt.Fprint(w, `{"members":[{"state":"active"},{"state":"joining"},{"state":"active"},{"state":"draining"}]}`)
+		fmt.Fprint(w, `{"members":[{"state":"active","host":"127.0.0.1","http_port":9764},{"state":"joining"},{"state":"active"},{"state":"draining"}]}`)
 	}))
 	defer server.Close()
-	n, err := activeMembers(t.Context(), server.Client(), strings.TrimPrefix(server.URL, "http://"))
-	if err != nil || n != 2 {
-		t.Errorf("%d, %v; want 2", n, err)
-	}
-}
-
-func TestCluster_SaysWhereThePasswordIs(t *testing.T) {
-	state := t.TempDir()
-	c := newCluster(options{state: state}, &bytes.Buffer{})
-	if got := c.whereThePasswordIs(); !strings.Contains(got, "first start") {
-		t.Errorf("without a file: %q", got)
-	}
-	c.environ = []string{"REGISTRY_ADMIN_PASSWORD=x"}
-	if got := c.whereThePasswordIs(); !strings.Contains(got, "REGISTRY_ADMIN_PASSWORD") {
-		t.Errorf("with the variable: %q", got)
-	}
-	file := filepath.Join(state, "node2", "admin-password")
-	for _, f := range []string{file, filepath.Join(state, "mysql", "node1", "admin-password")} {
-		if err := os.MkdirAll(filepath.Dir(f), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(f, []byte("secret\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := c.whereThePasswordIs(); got != "in "+file {
-		t.Errorf("with a file: %q", got)
-	}
-	c.mysql = true
-	if got := c.whereThePasswordIs(); got != "in "+filepath.Join(state, "mysql", "node1", "admin-password") {
-		t.Errorf("with a file of the other database: %q", got)
+	found, err := activeMembers(t.Context(), server.Client(), strings.TrimPrefix(server.URL, "http://"))
+	if err != nil || len(found) != 2 || found[0].addr() != "127.0.0.1:9764" {
+		t.Errorf("%v, %v; want two", found, err)
 	}
 }
 
@@ -90,8 +63,68 @@ func TestRun_UnknownFlagIsStatus2(t *testing.T) {
 
 func TestRun_MissingProgramsNameTheCure(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	status := run([]string{"-bin", t.TempDir(), "-configs", "../../configs/local", "-state", t.TempDir()}, nil, &stdout, &stderr)
+	args := []string{"-bin", t.TempDir(), "-configs", "../../configs/local", "-state", t.TempDir()}
+	status := run(args, []string{"ELB_ADMIN=127.0.0.1:0"}, &stdout, &stderr) // a cluster may run on this machine
 	if status != 1 || !strings.Contains(stderr.String(), "make build") {
 		t.Errorf("status %d, said %q", status, &stderr)
+	}
+}
+
+func TestRun_OneClusterInAFolder(t *testing.T) {
+	state := t.TempDir()
+	lock, err := lockState(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"-bin", t.TempDir(), "-configs", "../../configs/local", "-state", state}
+	var stdout, stderr bytes.Buffer
+	status := run(args, nil, &stdout, &stderr)
+	if want := fmt.Sprintf("already (pid %d); stop it first", os.Getpid()); status != 1 || !strings.Contains(stderr.String(), want) || stdout.Len() > 0 {
+		t.Errorf("status %d, said %q and %q; want %q alone", status, &stdout, &stderr, want)
+	}
+	lock.Close()
+	again, err := lockState(state)
+	if err != nil {
+		t.Fatalf("the lock outlives its holder: %v", err)
+	}
+	again.Close()
+}
+
+func TestUnused_TellsOfAnotherCluster(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	if err := unused(addr); err == nil || !strings.Contains(err.Error(), "stop it first") {
+		t.Errorf("an address in use: %v", err)
+	}
+	l.Close()
+	if err := unused(addr); err != nil {
+		t.Errorf("a free address: %v", err)
+	}
+}
+
+func TestCluster_NodesGetTheStoreAndFoldersOfTheirOwn(t *testing.T) {
+	var out bytes.Buffer
+	c := newCluster(options{mysql: true, state: "run", storeDSN: "mysql:u:secret@tcp(h:1)/db", environ: []string{"A=1"}}, &out)
+	shared, err := c.nodeEnvironment(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	environ := c.environmentOf("node2", shared)
+	for name, want := range map[string]string{
+		"A": "1", "REGISTRY_STORES_SHARED_DSN": "mysql:u:secret@tcp(h:1)/db",
+		"REGISTRY_STATE_DIR": "run/mysql/node2", "REGISTRY_STORES_LOCAL_DSN": "sqlite:run/mysql/node2/local.db",
+	} {
+		if got := lookup(environ, name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if want := "REGISTRY_STORE_DSN is given to the nodes as REGISTRY_STORES_SHARED_DSN\n"; out.String() != want {
+		t.Errorf("said %q, want %q", &out, want)
+	}
+	if got := without([]string{"REGISTRY_STORE_DSN=x", "REGISTRY_STORE_DSN_FILE=y"}, storeDSN); !slices.Equal(got, []string{"REGISTRY_STORE_DSN_FILE=y"}) {
+		t.Errorf("without the variable: %q", got)
 	}
 }

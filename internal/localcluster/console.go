@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 )
 
@@ -37,7 +38,7 @@ func (c *console) say(lines ...string) {
 }
 
 // writer gives the writer for the log of a process.
-func (c *console) writer(name string) io.Writer {
+func (c *console) writer(name string) *lineWriter {
 	prefix := fmt.Sprintf("%-*s | ", c.width, name)
 	if c.color {
 		prefix = fmt.Sprintf("\x1b[%dm%s\x1b[0m", c.colorOf(name), prefix)
@@ -61,6 +62,7 @@ type lineWriter struct {
 	console *console
 	prefix  string
 	rest    []byte // an unfinished line
+	last    string // the last whole line that is not empty
 }
 
 func (w *lineWriter) Write(p []byte) (int, error) {
@@ -73,7 +75,21 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 		if end < 0 {
 			end = len(w.rest)
 		}
-		w.console.say(w.prefix + string(w.rest[:end]))
+		line := string(w.rest[:end])
+		w.console.say(w.prefix + line)
+		if line != "" {
+			w.last = line
+		}
 		w.rest = w.rest[min(end+1, len(w.rest)):]
 	}
+}
+
+// isTerminal tells whether output goes to a person's screen.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == ""
 }

@@ -1,9 +1,11 @@
 // Command localcluster runs the local cluster in the foreground: one load balancer and three registry nodes, from the files in configs/local,
 // with their logs prefixed by the process's name. `make run` and `make run-mysql` call it in the root of the source tree.
 //
-// It is done starting when the load balancer knows three active members; then it prints where the console is. Ctrl-C or SIGTERM stops the
-// nodes, the load balancer and the database, in this order, each with a bound; a second Ctrl-C ends everything at once. A process that
-// ends by itself is named and takes the rest with it, and the exit status is 1.
+// It is done starting when the load balancer knows three active members; then it prints where the console is. From then on a program that ends is
+// named and started again after a pause, and the others go on. Before that, it takes the rest with it, and the exit status is 1. Ctrl-C or SIGTERM
+// stops the nodes, the load balancer and the database, in this order, each with a bound; a second Ctrl-C ends everything at once.
+//
+// A lock on the folder of the state sees to it that one cluster at a time runs in it.
 package main
 
 import (
@@ -33,7 +35,8 @@ type options struct {
 }
 
 func run(args, environ []string, stdout, stderr io.Writer) int {
-	o := options{environ: environ, storeDSN: lookup(environ, "REGISTRY_STORE_DSN"), adminUser: "admin"}
+	// The programs know no key of that name, and would warn about it.
+	o := options{environ: without(environ, storeDSN), storeDSN: lookup(environ, storeDSN), adminUser: "admin"}
 	flags := flag.NewFlagSet("localcluster", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.BoolVar(&o.mysql, "mysql", false, "keep the shared store in MySQL: at REGISTRY_STORE_DSN, or in a private MariaDB")
@@ -51,8 +54,14 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 	defer release()
 	context.AfterFunc(ctx, release) // the next Ctrl-C is not caught: this process ends, and the kernel ends its children
 
+	lock, err := lockState(o.state)
+	if err != nil {
+		fmt.Fprintln(stderr, "localcluster:", err)
+		return 1
+	}
+	defer lock.Close()
 	c := newCluster(o, stdout)
-	err := c.run(ctx)
+	err = c.run(ctx)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		err = nil // somebody stopped it, which is how it should end
 	}

@@ -30,7 +30,8 @@ const (
 	stopTimeout  = 30 * time.Second
 )
 
-// Server is a running MariaDB. Its methods are safe for concurrent use but for Stop, Kill and Restart, which one goroutine calls at a time.
+// Server is a running MariaDB. Its methods are safe for concurrent use but for Stop, Kill, Restart, Done and Err, which one goroutine calls at a
+// time.
 type Server struct {
 	dir      string
 	port     int
@@ -126,6 +127,12 @@ func (s *Server) Stop() error {
 // Kill ends the server at once, as a crash would.
 func (s *Server) Kill() { s.process.Kill() }
 
+// Done is closed when the server that the last start made has ended, by whatever cause.
+func (s *Server) Done() <-chan struct{} { return s.process.Done() }
+
+// Err tells how the server of the last start ended; nil while it runs.
+func (s *Server) Err() error { return s.process.Err() }
+
 // Restart stops the server, if it runs, and starts it again on the same port with the same accounts and data.
 func (s *Server) Restart(ctx context.Context) error {
 	if s.process.Running() {
@@ -161,9 +168,11 @@ func (s *Server) launch(ctx context.Context) error {
 	cmd.Dir = s.dataDir()
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = s.owner.attributes()
-	if s.process, err = child.Start(cmd); err != nil {
+	started, err := child.Start(cmd)
+	if err != nil {
 		return err
 	}
+	s.process = started
 	if err := s.awaitAnswer(ctx); err != nil {
 		s.process.Kill()
 		return fmt.Errorf("%w; its log %s ends:\n%s", err, s.logFile(), tail(s.logFile(), mark))

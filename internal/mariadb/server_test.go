@@ -60,8 +60,21 @@ func TestServer_KeepsDataOverStopRestartAndKill(t *testing.T) {
 	mustExec(t, open(t, s.DSN(name)), "INSERT INTO fruit VALUES ('pear')")
 
 	s.Kill()
+	select {
+	case <-s.Done():
+	default:
+		t.Error("Done is open after Kill")
+	}
+	if s.Err() == nil {
+		t.Error("Err does not tell of the kill")
+	}
 	if err := s.Restart(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	select {
+	case <-s.Done():
+		t.Error("Done is closed after Restart")
+	default:
 	}
 	if got := count(t, open(t, s.DSN(name))); got != 2 {
 		t.Errorf("%d rows after kill and restart, want 2", got)
