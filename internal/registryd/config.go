@@ -352,6 +352,7 @@ func (c *Config) moved(port int) int {
 func (c *Config) httpAddr() string {
 	return net.JoinHostPort(c.ListenHost, strconv.Itoa(c.moved(c.HTTPPort)))
 }
+
 func (c *Config) httpsAddr() string {
 	return net.JoinHostPort(c.ListenHost, strconv.Itoa(c.moved(c.HTTPSPort)))
 }
