@@ -64,12 +64,12 @@ var refusals = []refusal{
 	},
 	{
 		name: "unreachable database", program: "registry",
-		yaml: "state_dir: {dir}\nstores:\n  shared:\n    dsn: mysql:user:secret-word@tcp(127.0.0.1:{free})/x\n", line: 4,
+		yaml: "state_dir: {dir}\nstores:\n  shared:\n    dsn: mysql:user:secret-word@tcp(127.0.0.1:{free})/x\n" + anyPorts, line: 4,
 		words: []string{"stores.shared.dsn", "127.0.0.1:{free}"},
 	},
 	{
 		name: "schema newer than the program", program: "registry", prepare: newerSchema,
-		yaml: "state_dir: {dir}\nstores:\n  shared: {dsn: \"sqlite:{dir}/newer.db\"}\n", line: 3,
+		yaml: "state_dir: {dir}\nstores:\n  shared: {dsn: \"sqlite:{dir}/newer.db\"}\n" + anyPorts, line: 3,
 		words: []string{"stores.shared.dsn", "newer"},
 	},
 	{
@@ -98,6 +98,9 @@ var refusals = []refusal{
 		yaml: "state_dir: {dir}\n", env: []string{"REGISTRY_OFFSET=many"}, words: []string{"REGISTRY_OFFSET", "offset", `"many"`, "whole number"},
 	},
 }
+
+// anyPorts keeps a node that gets as far as its ports from those of a cluster that runs on this machine.
+const anyPorts = "http_port: 0\nhttps_port: 0\nadmin: 127.0.0.1:0\nmembership: {local_member_port: 0}\n"
 
 const oneService = "services:\n  app:\n    hosts: [app.localhost]\n    domains: {app.domain: {members: [\"http://127.0.0.1:9001\"]}}\n"
 
