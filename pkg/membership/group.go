@@ -203,12 +203,6 @@ func (g *Group) Addr() string { return g.addr.String() }
 // Isolated tells whether this process has seeds other than itself and sees no other member: it may be on the wrong side of a partition.
 func (g *Group) Isolated() bool { return g.view.others.Load() == 0 && g.rejoin.hasSeeds() }
 
-// Joined tells whether the group has been found since the start: a seed answered, another member was seen, or there is nobody to ask.
-// Isolated tells the present.
-func (g *Group) Joined() bool {
-	return g.rejoin.joined() || g.view.others.Load() > 0 || !g.rejoin.hasSeeds()
-}
-
 // SetState announces a new state. This process's own snapshot has it at once; the call then waits until peers were told, at most 2 seconds.
 // An error means that they were not told in that time, or that the group was left; gossip goes on announcing the state in the first case.
 func (g *Group) SetState(s State) error {

@@ -85,7 +85,6 @@ func ofThisMachine(a netip.Addr) bool {
 }
 
 func (r *rejoiner) hasSeeds() bool { return r.others.Load() }
-func (r *rejoiner) joined() bool   { return r.found.Load() }
 
 // note keeps the list of lost addresses: whoever is seen at an address again, under whatever name, takes it off.
 func (r *rejoiner) note(c change) {
@@ -130,7 +129,7 @@ func (r *rejoiner) run(ctx context.Context) {
 		}
 		pause := r.interval + time.Duration(rand.Int64N(int64(r.interval)/5+1))
 		switch {
-		case !r.joined() && len(early) > 0:
+		case !r.found.Load() && len(early) > 0:
 			pause, early = min(pause, early[0]), early[1:]
 			if len(early) == 0 && r.hasSeeds() {
 				r.log.WarnContext(ctx, "no seed answers", "domain", r.view.domain, "seeds", r.seedList(), "retry_interval", r.interval.String(),
