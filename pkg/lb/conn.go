@@ -82,8 +82,11 @@ func (c *memberConn) Write(p []byte) (int, error) {
 	err := c.SetWriteDeadline(time.Now().Add(c.stall))
 	n := 0
 	if err == nil {
+		// Counted before: a quick member may have read, acted and answered before Write returns, and "nothing was sent" must never be
+		// said of such a request.
+		c.written.Add(int64(len(p)))
 		n, err = c.Conn.Write(p)
-		c.written.Add(int64(n))
+		c.written.Add(int64(n - len(p)))
 	}
 	if err != nil && !isTimeout(err) {
 		select {
