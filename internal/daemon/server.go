@@ -31,12 +31,9 @@ type Timeouts struct {
 
 // Listen binds addr for the handler, with TLS when tlsConfig is not nil. key names the configuration key in the error for a port in use.
 func Listen(name, key, addr string, h http.Handler, tlsConfig *tls.Config, t Timeouts, log *slog.Logger) (*Server, error) {
-	listener, err := net.Listen("tcp", addr)
+	listener, err := Bind(key, addr)
 	if err != nil {
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, fmt.Errorf("%s is in use by another process; stop that one or change %s", addr, key)
-		}
-		return nil, fmt.Errorf("cannot listen on %s: %w; change %s", addr, err, key)
+		return nil, err
 	}
 	if t.ReadHeader == 0 {
 		t.ReadHeader = 10 * time.Second
@@ -61,6 +58,18 @@ func Listen(name, key, addr string, h http.Handler, tlsConfig *tls.Config, t Tim
 			ErrorLog:          slog.NewLogLogger(log.With("listener", name).Handler(), slog.LevelDebug),
 		},
 	}, nil
+}
+
+// Bind binds a TCP port. key names the configuration key in the error for a port in use.
+func Bind(key, addr string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is in use by another process; stop that one or change %s", addr, key)
+	case err != nil:
+		return nil, fmt.Errorf("cannot listen on %s: %w; change %s", addr, err, key)
+	}
+	return listener, nil
 }
 
 // Addr is the bound address.

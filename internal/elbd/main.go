@@ -30,7 +30,7 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 				if err != nil {
 					return err
 				}
-				return Run(ctx, c, doc, log)
+				return Run(ctx, c, doc, log, in.Stdout)
 			},
 			"check": func(_ context.Context, in daemon.Invocation) error {
 				_, _, _, err := load(in)

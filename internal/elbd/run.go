@@ -2,11 +2,12 @@ package elbd
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"slices"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/regent-registry/regent/internal/daemon"
 	"github.com/regent-registry/regent/pkg/lb"
+	"github.com/regent-registry/regent/pkg/lb/accesslog"
 	"github.com/regent-registry/regent/pkg/membership"
 )
 
@@ -33,38 +35,42 @@ type balancer struct {
 	proxy     *lb.Proxy
 	discovery *lb.Discovery
 
+	access  *accesslog.Log
+
 	admin   *daemon.Server
-	clients []*daemon.Server // http and https, as far as they are on
-	bound   []*daemon.Server // all of them, for an early end
+	clients []*clientPort // http and https, as far as they are on
 	groups  []*group
 	follow  sync.WaitGroup
 
 	state atomic.Pointer[string] // why it should get no requests; nil when it should
 }
 
-// Run runs an ELB until ctx ends (then it stops gracefully, and returns nil) or something fails for good.
-func Run(ctx context.Context, c Config, doc *daemon.Document, log *slog.Logger) error {
+// Run runs an ELB until ctx ends (then it stops gracefully, and returns nil) or something fails for good. The access log goes to out, where
+// log should go too.
+func Run(ctx context.Context, c Config, doc *daemon.Document, log *slog.Logger, out io.Writer) error {
 	b := &balancer{config: c, doc: doc, log: log, metrics: daemon.NewMetrics("elb"), started: time.Now()}
 	b.notReady("starting")
 	if err := os.MkdirAll(c.StateDir, 0o700); err != nil {
 		return doc.Fault("state_dir", "%s", err)
 	}
-	tls, err := daemon.LoadTLS(c.TLS, c.certificateHosts(), log)
+	secrets, err := daemon.LoadTLS(c.TLS, c.certificateHosts(), log)
 	if err != nil {
 		return err
 	}
-	if err := b.bind(tls); err != nil {
+	if err := b.bind(secrets); err != nil {
 		return errors.Join(err, b.release())
 	}
-	if err := b.buildProxy(tls); err != nil {
+	if err := b.buildProxy(secrets, out); err != nil {
 		return errors.Join(err, b.release())
 	}
 	if err := b.join(ctx); err != nil {
 		return errors.Join(err, b.leave(), b.release())
 	}
-	failed := make(chan error, len(b.bound))
-	for _, s := range b.bound {
-		s.Start(func(err error) { failed <- err })
+	failed := make(chan error, 1+len(b.clients))
+	fail := func(err error) { failed <- err }
+	b.admin.Start(fail)
+	for _, p := range b.clients {
+		p.start(b.proxy, c.Timeouts, log, fail)
 	}
 	b.settle(ctx)
 	b.state.Store(nil)
@@ -103,50 +109,34 @@ func (c *Config) certificateHosts() []string {
 }
 
 // bind takes all ports for HTTP, so that one in use is known before anything else starts.
-func (b *balancer) bind(tls *daemon.TLS) error {
+func (b *balancer) bind(secrets *daemon.TLS) error {
 	c := b.config
-	timeouts := daemon.Timeouts{ReadHeader: c.Timeouts.ReadHeader, Idle: c.Timeouts.Idle}
-	listen := func(name, key, addr string, h http.Handler, secure bool) (*daemon.Server, error) {
-		t := tls.Server
-		if !secure {
-			t = nil
-		}
-		s, err := daemon.Listen(name, key, addr, h, t, timeouts, b.log)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %s: %w", b.doc.Where(key), key, err)
-		}
-		b.bound = append(b.bound, s)
-		return s, nil
-	}
 	var err error
-	if b.admin, err = listen("admin", "admin", c.Admin, b.adminHandler(), false); err != nil {
+	if b.admin, err = daemon.Listen("admin", "admin", c.Admin, b.adminHandler(), nil, daemon.Timeouts{}, b.log); err != nil {
+		return fmt.Errorf("%s: admin: %w", b.doc.Where("admin"), err)
+	}
+	if b.config.HTTPPort, err = b.bindClients("http", "http_port", c.HTTPPort, nil); err != nil {
 		return err
 	}
-	for _, l := range []struct {
-		name, key string
-		port      int
-		secure    bool
-	}{{"http", "http_port", c.HTTPPort, false}, {"https", "https_port", c.HTTPSPort, true}} {
-		if l.port < 0 {
-			continue
-		}
-		// The proxy is made after the ports are known, and before the listeners start.
-		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.proxy.ServeHTTP(w, r) })
-		s, err := listen(l.name, l.key, net.JoinHostPort(c.ListenHost, strconv.Itoa(l.port)), h, l.secure)
-		if err != nil {
-			return err
-		}
-		b.clients = append(b.clients, s)
-		if l.secure {
-			b.config.HTTPSPort = s.Port()
-		} else {
-			b.config.HTTPPort = s.Port()
-		}
-	}
-	return nil
+	b.config.HTTPSPort, err = b.bindClients("https", "https_port", c.HTTPSPort, secrets.Server)
+	return err
 }
 
-func (b *balancer) buildProxy(tls *daemon.TLS) error {
+// bindClients takes a port for clients, unless it is switched off, and gives the one that it got.
+func (b *balancer) bindClients(name, key string, port int, secure *tls.Config) (int, error) {
+	if port < 0 {
+		return port, nil
+	}
+	listener, err := daemon.Bind(key, net.JoinHostPort(b.config.ListenHost, strconv.Itoa(port)))
+	if err != nil {
+		return 0, fmt.Errorf("%s: %s: %w", b.doc.Where(key), key, err)
+	}
+	p := &clientPort{name: name, listener: listener, tls: secure}
+	b.clients = append(b.clients, p)
+	return p.port(), nil
+}
+
+func (b *balancer) buildProxy(secrets *daemon.TLS, out io.Writer) error {
 	c := b.config
 	specs, faults := c.pools(b.doc)
 	if len(faults) > 0 {
@@ -164,6 +154,15 @@ func (b *balancer) buildProxy(tls *daemon.TLS) error {
 		}
 		trusted = append(trusted, p)
 	}
+	if c.AccessLog {
+		format := accesslog.Text
+		if c.Log.Format == "json" {
+			format = accesslog.JSON
+		}
+		if b.access, err = accesslog.New(out, format, accesslog.Options{Logger: b.log, Registerer: b.metrics}); err != nil {
+			return err
+		}
+	}
 	t := c.Timeouts
 	b.proxy, err = lb.New(lb.Config{
 		Routes: routes,
@@ -171,11 +170,11 @@ func (b *balancer) buildProxy(tls *daemon.TLS) error {
 			Connect: t.Connect, ResponseHeader: t.ResponseHeader, MemberIdle: t.MemberIdle, Body: t.Body,
 			Stream: t.Stream, Write: t.Write, UpgradeIdle: t.UpgradeIdle,
 		},
-		Roots:          tls.Roots,
+		Roots:          secrets.Roots,
 		TrustedProxies: trusted,
 		HTTPPort:       max(c.HTTPPort, 0),
 		HTTPSPort:      max(c.HTTPSPort, 0),
-		AccessLog:      c.AccessLog,
+		AccessLog:      b.access,
 		Logger:         b.log,
 		Registerer:     b.metrics,
 	})
@@ -203,9 +202,9 @@ func (b *balancer) stop() {
 	defer cancel()
 	var running sync.WaitGroup
 	for _, s := range b.clients {
-		s.StopKeepAlives()
+		s.server.StopKeepAlives()
 		running.Go(func() {
-			if err := s.Shutdown(ctx); err != nil {
+			if err := s.server.Shutdown(ctx); err != nil {
 				b.log.Warn("requests were cut off at the end of drain_timeout", "error", err)
 			}
 		})
@@ -220,16 +219,35 @@ func (b *balancer) stop() {
 	if late := b.admin.Shutdown(adminCtx); late != nil {
 		b.log.Warn("an admin request was cut off", "error", late)
 	}
+	if err := b.closeProxy(); err != nil {
+		b.log.Warn("the access log could not be written to its end", "error", err)
+	}
 	b.log.Info("stopped")
 }
 
-// release frees ports that were bound but never served.
+// release frees what was taken and never used.
 func (b *balancer) release() error {
 	var err error
-	for _, s := range b.bound {
-		err = errors.Join(err, s.Close())
+	if b.admin != nil {
+		err = b.admin.Close()
 	}
-	return err
+	for _, p := range b.clients {
+		err = errors.Join(err, p.listener.Close())
+	}
+	return errors.Join(err, b.closeProxy())
+}
+
+// closeProxy ends what requests leave behind, when there are no more.
+func (b *balancer) closeProxy() error {
+	if b.proxy != nil {
+		b.proxy.Close()
+	}
+	if b.access == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	return b.access.Close(ctx)
 }
 
 // domainPorts are the domains that have a gossip group, with their ports, in order.

@@ -112,7 +112,7 @@ func (e *running) start() {
 	ctx, e.cancel = context.WithCancel(e.t.Context())
 	e.done = make(chan error, 1)
 	logger := slog.New(slog.NewJSONHandler(e.log, nil))
-	go func() { e.done <- Run(ctx, c, doc, logger) }()
+	go func() { e.done <- Run(ctx, c, doc, logger, io.Discard) }()
 	e.await("listening", func() bool {
 		e.http, e.tls, e.admin = e.log.addr("http"), e.log.addr("https"), e.log.addr("admin")
 		return e.http != "" && e.tls != "" && e.admin != ""
@@ -374,7 +374,7 @@ func TestRun_PortInUse(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Second, errors.New("it does not notice"))
 			defer cancel()
-			err = Run(ctx, c, doc, slog.New(slog.DiscardHandler))
+			err = Run(ctx, c, doc, slog.New(slog.DiscardHandler), io.Discard)
 			if err == nil || !strings.Contains(err.Error(), e.file+":"+line+": "+key+": ") || !strings.Contains(err.Error(), port) || !strings.Contains(err.Error(), "in use") {
 				t.Errorf("got %v", err)
 			}

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/regent-registry/regent/pkg/lb/h1"
 )
 
 // refusal is an answer that the ELB gives by itself.
@@ -37,26 +39,47 @@ type problem struct {
 	RequestID string   `json:"request_id" xml:"request_id"`
 }
 
-// write sends the refusal in the form that the client likes best.
-func (p refusal) write(w http.ResponseWriter, x *Exchange) {
-	h := w.Header()
-	h.Set(headerRequestID, x.ID)
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	if p.retryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(p.retryAfter))
+// refuse answers a request by ourselves, in the form that the client likes best.
+func (p *Proxy) refuse(x *exchange, no *refusal) {
+	if no.status == statusClientGone {
+		x.front.abort() // nobody is there to get it
+		return
 	}
-	if p.allow != "" {
-		h.Set("Allow", p.allow)
+	memory := p.buffers.takeBig()
+	defer memory.free()
+	kind := preferred(x.values(h1.Accept))
+	body := no.body(kind, string(x.id))
+	head := fmt.Appendf(memory.mem[:0], "HTTP/1.1 %d %s\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Type: %s\r\n", no.status, no.title(), kind)
+	if no.retryAfter > 0 {
+		head = appendField(head, "Retry-After", strconv.Itoa(no.retryAfter))
 	}
-	kind := preferred(x.Request.Header["Accept"])
-	body := p.body(kind, x.ID)
-	h.Set("Content-Type", kind)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(p.status)
-	if x.Request.Method != http.MethodHead {
-		_, _ = w.Write(body) // the client left: nobody to tell
+	if no.allow != "" {
+		head = appendField(head, "Allow", no.allow)
 	}
+	head = append(head, "\r\n"...)
+	x.res.Reset()
+	if _, err := x.res.Parse(head); err != nil {
+		p.log.Error("own answer is malformed", "error", err) // a bug: TestRefusals_AreWellFormed sees all of them
+		x.front.abort()
+		return
+	}
+	a := answer{head: &x.res, x: x, length: int64(len(body)), whole: true, empty: x.method == http.MethodHead}
+	if !a.empty {
+		a.first = piece{memory.mem, headRoom, headRoom + copy(memory.mem[headRoom:], body)}
+	}
+	x.status = no.status
+	x.out = int64(a.first.len())
+	if err := x.front.begin(&a); err != nil && x.result.Err == nil {
+		x.result = Result{Failure: FailureClient, Err: err}
+	}
+}
+
+// sentence makes a short text about a fault a sentence.
+func sentence(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:] + "."
 }
 
 // The forms of an answer, by media type.
@@ -127,26 +150,22 @@ func quality(params string) float64 {
 }
 
 // refuseFailure is the answer after the last attempt failed.
-func (x *Exchange) refuseFailure() refusal {
+func (x *exchange) refuseFailure() *refusal {
 	r := x.result
-	// The server calls a client gone when a read from it fails, so the body's own error is looked at first.
-	broken := r.Err
-	if x.Body != nil {
-		broken = x.Body.Err()
-	}
+	broken := x.body.err()
 	switch {
 	case r.Failure == FailureClient && isTimeout(broken):
-		return refusal{status: http.StatusRequestTimeout, detail: "The request's body did not arrive in time."}
+		return &refusal{status: http.StatusRequestTimeout, detail: "The request's body did not arrive in time."}
 	case r.Failure == FailureClient && broken != nil:
-		return refusal{status: http.StatusBadRequest, detail: "The request's body could not be read to its end."}
+		return &refusal{status: http.StatusBadRequest, detail: "The request's body could not be read to its end."}
 	case r.Failure == FailureClient:
-		return refusal{status: statusClientGone, detail: "The client closed the connection."}
+		return &refusal{status: statusClientGone, detail: "The client closed the connection."}
 	case r.Failure == FailureTimeout, r.Failure == FailureConnect && isTimeout(r.Err):
-		return refusal{status: http.StatusGatewayTimeout, detail: "The member that had this request did not answer in time."}
+		return &refusal{status: http.StatusGatewayTimeout, detail: "The member that had this request did not answer in time."}
 	case r.Failure == FailureConnect && x.sent:
-		return refusal{status: http.StatusBadGateway, detail: "The member that had this request broke off its answer, and no other could be reached."}
+		return &refusal{status: http.StatusBadGateway, detail: "The member that had this request broke off its answer, and no other could be reached."}
 	case r.Failure == FailureConnect:
-		return refusal{status: http.StatusBadGateway, detail: "No member could be reached. Nothing of the request was carried out."}
+		return &refusal{status: http.StatusBadGateway, detail: "No member could be reached. Nothing of the request was carried out."}
 	}
-	return refusal{status: http.StatusBadGateway, detail: "The member that had this request broke off its answer; not sent again, since " + x.stopped + "."}
+	return &refusal{status: http.StatusBadGateway, detail: "The member that had this request broke off its answer; not sent again, since " + x.stopped + "."}
 }

@@ -1,97 +1,161 @@
 package lb
 
 import (
-	"log/slog"
-	"net"
-	"net/http"
 	"net/netip"
 	"time"
+
+	"github.com/regent-registry/regent/pkg/lb/h1"
+	"github.com/regent-registry/regent/pkg/lb/wire"
 )
 
-// Exchange is one client request on its way, and what was decided about it. An engine reads it and must
-// not change it.
-type Exchange struct {
-	// Request is the client's request as it came. Engines send its method, URL, Host, and Body; the header
-	// goes through SetRequestHeader.
-	Request *http.Request
-	// ID names the request in logs, in the header X-Request-Id to the member, and in the answer.
-	ID   string
-	Body *Body
-	// Scheme ("http" or "https") and Port are those of the listener that the request came to.
-	Scheme string
-	Port   int
+// front is the client's side of an exchange: an HTTP/1 connection, or a stream of HTTP/2. The request path
+// knows no more of the client than this. Errors of its methods are the client's.
+type front interface {
+	// takeBody fills the exchange's body: whole if it is short or here already.
+	takeBody() error
+	// read gives some of the content of the request's body; io.EOF ends it. It may run in another goroutine
+	// than the other methods, which answer meanwhile.
+	read(p []byte) (int, error)
+	// trailers are the fields after the body, once read has met its end.
+	trailers() *h1.Fields
+	// stopReading makes a read that waits, and all later ones, fail at once.
+	stopReading()
+	// source is the connection that the rest of a body of known length can be spliced from; nil if there is none.
+	source() *wire.Conn
+	// carryOn tells a client that waits for permission to send its body.
+	carryOn() error
+	// interim passes an answer of the 1xx class on, if the client can take it.
+	interim(res *h1.Response) error
+	// begin sends the head of the final answer and the first of its content.
+	begin(a *answer) error
+	// write sends more content; end ends content of unknown length.
+	write(p piece) error
+	end(trailers *h1.Fields) error
+	// sink is the connection that the rest of an answer can be spliced to; nil if there is none.
+	sink() *wire.Conn
+	// tunnel sends the head of a switch to another protocol, and hands the connection over with what was read
+	// from it beyond the request.
+	tunnel(res *h1.Response) (conn *wire.Conn, ahead []byte, err error)
+	// gone tells why nobody waits for an answer any more, as far as that is known; nil if somebody may.
+	gone() error
+	// abort ends an answer in a way that nobody takes for its end.
+	abort()
+}
 
-	peer    netip.Addr // who is connected; invalid if unknown
-	client  netip.Addr // whom the request is from: the peer, unless that one is trusted and says otherwise
-	trusted bool       // the peer's own forwarding headers count
-	started time.Time
+// answer is a final answer on its way to the client.
+type answer struct {
+	head   *h1.Response
+	length int64 // of the content, -1 if unknown; what a HEAD or 304 declares; -1 there too if nothing is declared
+	empty  bool  // there is no content, whatever length says
+	first  piece
+	whole  bool // first is all of the content
+	tail   *h1.Fields
+	urgent bool // whoever takes it should not wait for more
+	last   bool // the client's connection cannot be used for another request
+	x      *exchange
+}
+
+// exchange is one client request on its way, and what was decided about it.
+type exchange struct {
+	front front
+	from  *client
+	req   h1.Request
+	body  body
+	res   h1.Response // the member's answer head, later our own
+	tail  h1.Chunks   // decodes the answer
+
+	method  string // an interned name for the usual methods
+	host    string // as the client wrote it
+	id      []byte // names the request in logs, in X-Request-Id to the member and in the answer
+	idText  [idLength]byte
+	asked   netip.Addr // whom the request is from: the peer, unless that one is a trusted proxy and says otherwise
 	table   *Table
 	pool    *Pool
-	public  publicPorts
+	started time.Time
 
 	// What the log says in the end.
-	target   *Target
-	attempts int
-	result   Result // of the last attempt
-	sent     bool   // by a failed attempt, not necessarily the last
-	stopped  string // why there was no further attempt
+	target    *Target
+	attempts  int
+	result    Result // of the last attempt
+	sent      bool   // by a failed attempt, not necessarily the last
+	stopped   string // why there was no further attempt
+	status    int    // of the final answer as sent; 0 = none
+	out, in   int64  // bytes of content, to and from the client
+	waited    time.Duration
+	connected time.Duration
+	firstByte time.Duration
+	tried     []*Target
 }
 
-// publicPorts are the ELB's ports as clients know them; 0 = unknown.
-type publicPorts struct{ http, https int }
-
-func (p publicPorts) of(scheme string) int {
-	if scheme == schemeHTTPS {
-		return p.https
-	}
-	return p.http
-}
-
-func (p *Proxy) newExchange(r *http.Request) *Exchange {
-	x := &Exchange{Request: r, Scheme: schemeHTTP, started: time.Now(), table: p.table.Load(), public: p.public}
-	if r.TLS != nil {
-		x.Scheme = schemeHTTPS
-	}
-	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
-		x.Port = addr.Port
-	}
-	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		x.peer = peer.Addr().Unmap().WithZone("")
-	}
-	x.trusted = p.trusted.has(x.peer)
-	x.client = x.peer
-	if x.trusted {
-		x.client = p.trusted.origin(r.Header["X-Forwarded-For"], x.peer)
-	}
-	x.ID = requestID(r.Header["X-Request-Id"])
-	return x
+// reset makes the exchange ready for another request and drops all that points into the last one.
+func (x *exchange) reset() {
+	x.front, x.from = nil, nil
+	x.req.Reset()
+	x.res.Reset()
+	x.tail.Reset()
+	x.body = body{}
+	x.method, x.host, x.id = "", "", nil
+	x.asked = netip.Addr{}
+	x.table, x.pool, x.target = nil, nil, nil
+	x.attempts, x.result, x.sent, x.stopped, x.status = 0, Result{}, false, "", 0
+	x.out, x.in, x.waited, x.connected, x.firstByte = 0, 0, 0, 0, 0
+	clear(x.tried)
+	x.tried = x.tried[:0]
 }
 
 // upgrade reports whether the request asks for a websocket, the only protocol that is switched to.
-func (x *Exchange) upgrade() bool { return isWebsocket(x.Request) }
+func (x *exchange) upgrade() bool { return x.from.major == 1 && x.req.Websocket() }
 
-// record is the request as the access log tells it. The query is left out: it may hold secrets.
-func (x *Exchange) record(status int, bytes int64, took time.Duration) []slog.Attr {
-	attrs := make([]slog.Attr, 0, 16)
-	attrs = append(attrs,
-		slog.String("request_id", x.ID),
-		slog.String("client", x.client.String()),
-		slog.String("method", x.Request.Method),
-		slog.String("host", x.Request.Host),
-		slog.String("path", x.Request.URL.EscapedPath()),
-		slog.String("proto", x.Request.Proto),
-		slog.Int("status", status),
-		slog.Int64("bytes", bytes),
-		slog.Duration("duration", took),
-	)
-	if x.pool != nil {
-		attrs = append(attrs, slog.String("domain", x.pool.Domain), slog.String("sub_domain", x.pool.SubDomain), slog.Int("attempts", x.attempts))
+// path is the request's path without the query, which may hold secrets.
+func (x *exchange) path() []byte {
+	p := x.req.Path()
+	for i, c := range p {
+		if c == '?' {
+			return p[:i]
+		}
 	}
-	if x.target != nil {
-		attrs = append(attrs, slog.String("member", x.target.Member.Name))
+	return p
+}
+
+// client is what is the same for all requests of one connection.
+type client struct {
+	scheme  string // "http" or "https", of the listener
+	port    int    // of the listener
+	major   int    // of the HTTP version
+	peer    netip.Addr
+	trusted bool // the peer's own forwarding headers count
+	tls     string // the version, as the log says it
+	public  publicPorts
+
+	// The last request's host and what follows from it. Most clients ask for one host all the time.
+	host  string
+	table *Table
+	pool  *Pool
+	known bool   // the host is one at all
+	block []byte // the forwarding fields, as long as nothing but connection and host decides about them
+}
+
+// lookup finds the pool for a Host header, through the last answer.
+func (c *client) lookup(t *Table, host []byte) (name string, pool *Pool, ok bool) {
+	same := c.table != nil && string(host) == c.host
+	if !same {
+		c.host = string(host)
+		c.block = c.block[:0]
 	}
-	if x.result.Failure != FailureNone {
-		attrs = append(attrs, slog.String("failure", x.result.Failure.String()), slog.String("no_retry", x.stopped), slog.Any("error", x.result.Err))
+	if !same || c.table != t {
+		c.table = t
+		c.pool, c.known = t.Lookup(c.host)
 	}
-	return attrs
+	return c.host, c.pool, c.known
+}
+
+// proto is the protocol as the log says it. minor counts for HTTP/1 alone.
+func (c *client) proto(minor int) string {
+	switch {
+	case c.major == 2:
+		return "HTTP/2.0"
+	case minor == 0:
+		return "HTTP/1.0"
+	}
+	return "HTTP/1.1"
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/regent-registry/regent/pkg/lb/accesslog"
 	"github.com/regent-registry/regent/pkg/membership"
 )
 
@@ -31,7 +33,7 @@ type bench struct {
 	routes    *Routes
 	metrics   *prometheus.Registry
 	log       *logBuffer
-	front     *httptest.Server
+	front     *testServer
 	client    *http.Client
 }
 
@@ -57,20 +59,24 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 	t.Helper()
 	b := &bench{t: t, metrics: prometheus.NewRegistry(), log: &logBuffer{}}
 	b.routes = testRoutes(t, map[string][]string{testDomain: {"app.example", "127.0.0.1"}, "empty.domain": {"empty.example"}})
+	access, err := accesslog.New(b.log, accesslog.Text, accesslog.Options{FlushEvery: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = access.Close(context.Background()) })
 	c := Config{
-		Routes: b.routes, Registerer: b.metrics, AccessLog: true,
+		Routes: b.routes, Registerer: b.metrics, AccessLog: access,
 		Logger: slog.New(slog.NewTextHandler(b.log, nil)),
 	}
 	if change != nil {
 		change(&c)
 	}
-	var err error
 	if b.proxy, err = New(c); err != nil {
 		t.Fatal(err)
 	}
 	b.discovery = NewDiscovery(b.proxy, b.routes, c.Logger)
-	b.front = httptest.NewServer(b.proxy)
-	t.Cleanup(b.front.Close)
+	t.Cleanup(b.proxy.Close)
+	b.front = serveProxy(t, b.proxy, ServerConfig{})
 	transport := &http.Transport{DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	b.client = &http.Client{
@@ -78,6 +84,35 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return b
+}
+
+// testServer is a Server on a free port.
+type testServer struct {
+	*Server
+	URL  string
+	addr string
+}
+
+func serveProxy(t *testing.T, p *Proxy, c ServerConfig) *testServer {
+	t.Helper()
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &testServer{Server: NewServer(p, c), addr: l.Addr().String()}
+	s.URL = s.scheme + "://" + s.addr
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(l) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = s.Shutdown(ctx) // tests leave requests running
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("Serve ended with %v", err)
+		}
+	})
+	return s
 }
 
 // members puts active members at these addresses into the table, with ids "m0", "m1", …

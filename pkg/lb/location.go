@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"bytes"
 	"net"
 	"net/url"
 	"strconv"
@@ -10,10 +11,16 @@ import (
 // publicLocation changes a Location that names a member into one that a client can follow. Members behind
 // us may not know that they are, or know only the ports of our listeners (their proxy ports). Anything
 // relative, foreign, or unreadable stays as it is.
-func (x *Exchange) publicLocation(location string) string {
-	if !strings.HasPrefix(location, "http://") && !strings.HasPrefix(location, "https://") {
-		return location
+func (x *exchange) publicLocation(raw []byte) (location string, changed bool) {
+	if !bytes.HasPrefix(raw, []byte("http://")) && !bytes.HasPrefix(raw, []byte("https://")) || x.pool == nil {
+		return "", false
 	}
+	location = string(raw)
+	public := x.rewrite(location)
+	return public, public != location
+}
+
+func (x *exchange) rewrite(location string) string {
 	u, err := url.Parse(location)
 	if err != nil || u.User != nil {
 		return location
@@ -23,10 +30,10 @@ func (x *Exchange) publicLocation(location string) string {
 	if !ok {
 		return location
 	}
-	asked, _ := NormalizeHost(x.Request.Host)
+	asked, _ := NormalizeHost(x.host)
 	switch m := x.memberAt(host, asked, port, u.Scheme); {
 	case m:
-	case host != asked && x.isMemberHost(host) && port == x.public.of(u.Scheme) && port != 0:
+	case host != asked && x.isMemberHost(host) && port == x.from.public.of(u.Scheme) && port != 0:
 		// The member's own name with our port: its proxy pair without its proxy name.
 	default:
 		return location
@@ -45,7 +52,7 @@ func (x *Exchange) publicLocation(location string) string {
 
 // memberAt reports whether scheme, host and port are where a member of the pool listens, by its own
 // address or by the name that the client used.
-func (x *Exchange) memberAt(host, asked string, port int, scheme string) bool {
+func (x *exchange) memberAt(host, asked string, port int, scheme string) bool {
 	for _, targets := range [][]*Target{x.pool.active, x.pool.draining} {
 		for _, t := range targets {
 			own := t.Member.HTTPPort
@@ -55,7 +62,7 @@ func (x *Exchange) memberAt(host, asked string, port int, scheme string) bool {
 			if own == 0 || own != port {
 				continue
 			}
-			if strings.EqualFold(host, t.Member.Host) || host == asked && port != x.public.of(scheme) {
+			if strings.EqualFold(host, t.Member.Host) || host == asked && port != x.from.public.of(scheme) {
 				return true
 			}
 		}
@@ -63,7 +70,7 @@ func (x *Exchange) memberAt(host, asked string, port int, scheme string) bool {
 	return false
 }
 
-func (x *Exchange) isMemberHost(host string) bool {
+func (x *exchange) isMemberHost(host string) bool {
 	for _, targets := range [][]*Target{x.pool.active, x.pool.draining} {
 		for _, t := range targets {
 			if strings.EqualFold(host, t.Member.Host) {
@@ -75,11 +82,11 @@ func (x *Exchange) isMemberHost(host string) bool {
 }
 
 // publicAuthority is our "host:port" for scheme, as this client knows it; "" if it cannot be told.
-func (x *Exchange) publicAuthority(asked, scheme string) string {
-	if scheme == x.Scheme {
-		return x.Request.Host
+func (x *exchange) publicAuthority(asked, scheme string) string {
+	if scheme == x.from.scheme {
+		return x.host
 	}
-	port := x.public.of(scheme)
+	port := x.from.public.of(scheme)
 	switch {
 	case port == 0:
 		return ""

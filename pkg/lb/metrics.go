@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,8 +11,8 @@ import (
 )
 
 // metrics are the ELB's numbers. Label values come from the configuration and the member table alone: an
-// unknown host counts as domain "_other", an unknown method as "OTHER". Handles are resolved when a table
-// is taken into use; requests look nothing up by name except the pair of code and method.
+// unknown host counts as domain "_other", an unknown method as "OTHER". Series are found once, when a table is
+// taken into use or when a method and code occur for the first time; after that requests look nothing up by name.
 type metrics struct {
 	requests    *prometheus.CounterVec
 	duration    *prometheus.HistogramVec
@@ -66,35 +65,103 @@ func (m *metrics) forget(gone Member) {
 	m.upstream.DeletePartialMatch(prometheus.Labels{"domain": gone.Domain, "member": gone.ID})
 }
 
-// poolMetrics are the numbers of one pool.
-type poolMetrics struct {
-	all               *metrics
-	domain, subDomain string
-	requests          sync.Map        // requestKey -> prometheus.Counter
-	methods           map[string]bool // those that are label values
-	noMember          prometheus.Counter
-	budgetEmpty       prometheus.Counter
-}
+// methodIndex is a method as metrics count it: a place in methodLabels.
+type methodIndex uint8
 
-type requestKey struct {
-	method string
-	status int
-}
+// The methods that have a label value of their own.
+const (
+	methodGet methodIndex = iota
+	methodHead
+	methodPost
+	methodPut
+	methodPatch
+	methodDelete
+	methodOptions
+	methodPropfind
+	methodProppatch
+	methodMkcol
+	methodCopy
+	methodMove
+	methodLock
+	methodUnlock
+	methodOther // any other
+	methodCount
+)
 
 const otherMethod = "OTHER"
 
-func methodLabels() []string {
-	return []string{
+func methodLabels() [methodCount]string {
+	return [methodCount]string{
 		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
 		"PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", otherMethod,
 	}
 }
 
-func (m *metrics) pool(domain, subDomain string) *poolMetrics {
-	p := &poolMetrics{all: m, domain: domain, subDomain: subDomain, methods: map[string]bool{}}
-	for _, method := range methodLabels() {
-		p.methods[method] = true
+// methodOf finds a method, which is compared byte by byte (RFC 9110 section 9.1: methods are case-sensitive).
+func methodOf[T ~string | ~[]byte](method T) methodIndex {
+	if len(method) > len("PROPPATCH") { // the longest; so the conversion below never needs memory
+		return methodOther
 	}
+	switch string(method) {
+	case http.MethodGet:
+		return methodGet
+	case http.MethodHead:
+		return methodHead
+	case http.MethodPost:
+		return methodPost
+	case http.MethodPut:
+		return methodPut
+	case http.MethodPatch:
+		return methodPatch
+	case http.MethodDelete:
+		return methodDelete
+	case http.MethodOptions:
+		return methodOptions
+	case "PROPFIND":
+		return methodPropfind
+	case "PROPPATCH":
+		return methodProppatch
+	case "MKCOL":
+		return methodMkcol
+	case "COPY":
+		return methodCopy
+	case "MOVE":
+		return methodMove
+	case "LOCK":
+		return methodLock
+	case "UNLOCK":
+		return methodUnlock
+	}
+	return methodOther
+}
+
+// poolMetrics are the numbers of one pool. A series is looked up by its labels when it first counts, and then kept: methods of
+// which no request comes have none.
+type poolMetrics struct {
+	all               *metrics
+	domain, subDomain string
+	methods           [methodCount]atomic.Pointer[methodMetrics]
+	noMember          prometheus.Counter
+	budgetEmpty       prometheus.Counter
+}
+
+// methodMetrics are the series of one method in a pool.
+type methodMetrics struct {
+	took  prometheus.Observer
+	codes [lastCode - firstCode + 1]atomic.Pointer[codeMetrics]
+}
+
+// The codes that HTTP defines (RFC 9110 section 15). Others are counted as well, only slower.
+const (
+	firstCode = 100
+	lastCode  = 599
+)
+
+// codeMetrics is the series of one method and code.
+type codeMetrics struct{ prometheus.Counter }
+
+func (m *metrics) pool(domain, subDomain string) *poolMetrics {
+	p := &poolMetrics{all: m, domain: domain, subDomain: subDomain}
 	if domain != otherDomain {
 		p.noMember = m.noMember.WithLabelValues(domain)
 		p.budgetEmpty = m.budgetEmpty.WithLabelValues(domain)
@@ -104,27 +171,39 @@ func (m *metrics) pool(domain, subDomain string) *poolMetrics {
 
 // request counts one finished request.
 func (p *poolMetrics) request(method string, status int, took time.Duration) {
-	if !p.methods[method] {
-		method = otherMethod
-	}
-	key := requestKey{method, status}
-	r, ok := p.requests.Load(key)
-	if !ok {
-		r, _ = p.requests.LoadOrStore(key, &requestMetrics{
-			count: p.all.requests.WithLabelValues(p.domain, p.subDomain, strconv.Itoa(status), method),
-			took:  p.all.duration.WithLabelValues(p.domain, p.subDomain, method),
-		})
-	}
-	if r, ok := r.(*requestMetrics); ok {
-		r.count.Inc()
-		r.took.Observe(took.Seconds())
-	}
+	p.finished(methodOf(method), status, took)
 }
 
-// requestMetrics are the resolved series of one code and method.
-type requestMetrics struct {
-	count prometheus.Counter
-	took  prometheus.Observer
+// finished counts one finished request. It takes no lock and no memory, but for the first of a method and code.
+func (p *poolMetrics) finished(method methodIndex, status int, took time.Duration) {
+	of := p.methods[method].Load()
+	if of == nil {
+		of = p.resolveMethod(method)
+	}
+	of.took.Observe(took.Seconds())
+	if status < firstCode || status > lastCode {
+		p.code(method, status).Inc()
+		return
+	}
+	code := of.codes[status-firstCode].Load()
+	if code == nil {
+		code = &codeMetrics{p.code(method, status)}
+		of.codes[status-firstCode].Store(code) // two that come here at once store the same series
+	}
+	code.Inc()
+}
+
+// resolveMethod finds the series of a method. The first of two that come here at once wins, so that no resolved code is lost.
+func (p *poolMetrics) resolveMethod(method methodIndex) *methodMetrics {
+	of := &methodMetrics{took: p.all.duration.WithLabelValues(p.domain, p.subDomain, methodLabels()[method])}
+	if p.methods[method].CompareAndSwap(nil, of) {
+		return of
+	}
+	return p.methods[method].Load()
+}
+
+func (p *poolMetrics) code(method methodIndex, status int) prometheus.Counter {
+	return p.all.requests.WithLabelValues(p.domain, p.subDomain, strconv.Itoa(status), methodLabels()[method])
 }
 
 func (p *poolMetrics) retry(why Failure) {
@@ -135,31 +214,66 @@ func (p *poolMetrics) ejected(why Failure) {
 	p.all.ejections.WithLabelValues(p.domain, why.String()).Inc()
 }
 
+// outcome is what became of an attempt, as metrics count it: a place in outcomeLabels.
+type outcome uint8
+
+const (
+	outcomeOK outcome = iota
+	outcome4xx
+	outcome5xx
+	outcomeConnect
+	outcomeReset
+	outcomeTimeout
+	outcomeBroken
+	outcomeClient
+	outcomeCount
+)
+
+func outcomeLabels() [outcomeCount]string {
+	return [outcomeCount]string{
+		"ok", "4xx", "5xx",
+		FailureConnect.String(), FailureReset.String(), FailureTimeout.String(), FailureBroken.String(), FailureClient.String(),
+	}
+}
+
+func outcomeOf(r Result) outcome {
+	switch r.Failure {
+	case FailureConnect:
+		return outcomeConnect
+	case FailureReset:
+		return outcomeReset
+	case FailureTimeout:
+		return outcomeTimeout
+	case FailureBroken:
+		return outcomeBroken
+	case FailureClient:
+		return outcomeClient
+	case FailureNone:
+	}
+	switch {
+	case r.Status >= 500:
+		return outcome5xx
+	case r.Status >= 400:
+		return outcome4xx
+	}
+	return outcomeOK
+}
+
 // memberMetrics are the numbers of one member, resolved once.
-type memberMetrics struct{ outcomes map[string]prometheus.Counter }
+type memberMetrics struct {
+	outcomes [outcomeCount]prometheus.Counter
+}
 
 func (m *metrics) member(of Member) *memberMetrics {
-	outcomes := map[string]prometheus.Counter{}
-	for _, o := range []string{"ok", "4xx", "5xx", "connect", "reset", "timeout", "broken", "client"} {
-		outcomes[o] = m.upstream.WithLabelValues(of.Domain, of.ID, o)
+	series := &memberMetrics{}
+	for i, label := range outcomeLabels() {
+		series.outcomes[i] = m.upstream.WithLabelValues(of.Domain, of.ID, label)
 	}
-	return &memberMetrics{outcomes}
+	return series
 }
 
-func (m *memberMetrics) count(r Result) {
-	outcome := "ok"
-	switch {
-	case r.Failure != FailureNone:
-		outcome = r.Failure.String()
-	case r.Status >= 500:
-		outcome = "5xx"
-	case r.Status >= 400:
-		outcome = "4xx"
-	}
-	if c := m.outcomes[outcome]; c != nil {
-		c.Inc()
-	}
-}
+// count counts one attempt.
+func (m *memberMetrics) count(r Result) { m.outcomes[outcomeOf(r)].Inc() }
 
 // memberCollector counts members when it is asked, so that there is nothing to keep in step.
 type memberCollector struct {

@@ -2,8 +2,12 @@ package lb
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -102,6 +106,7 @@ func TestMetrics_DoNotGrow(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.members()
+	waitFor(t, func() bool { return value(t, b.metrics, "elb_requests_total") == 10 }) // a request is counted after its answer
 	before := seriesCount(t, b.metrics)
 	for i := range 50 {
 		b.members(good, good, good)
@@ -113,10 +118,165 @@ func TestMetrics_DoNotGrow(t *testing.T) {
 		}
 		b.members()
 	}
+	waitFor(t, func() bool { return value(t, b.metrics, "elb_requests_total") == 110 })
 	if after := seriesCount(t, b.metrics); after != before {
 		t.Errorf("%d series, before %d", after, before)
 	}
 	if n, err := testutil.GatherAndCount(b.metrics, "elb_upstream_requests_total"); err != nil || n != 0 {
 		t.Errorf("%d series of members that are gone, %v", n, err)
 	}
+}
+
+// A method is counted as itself or as OTHER, whether it comes as text or as bytes.
+func TestMethodOf(t *testing.T) {
+	labels := methodLabels()
+	for i, label := range labels {
+		if got := methodOf(label); got != methodIndex(i) {
+			t.Errorf("%s is counted as %s", label, labels[got])
+		}
+		if got := methodOf([]byte(label)); got != methodIndex(i) {
+			t.Errorf("%s, as bytes, is counted as %s", label, labels[got])
+		}
+	}
+	for _, method := range []string{"", "get", "GETS", "GE", "BREW", "PROPPATCHES", "CONNECT", strings.Repeat("X", 5000)} {
+		if got := methodOf([]byte(method)); got != methodOther {
+			t.Errorf("%.20s is counted as %s", method, labels[got])
+		}
+	}
+}
+
+func testMetrics(tb testing.TB) (*metrics, *prometheus.Registry) {
+	tb.Helper()
+	r := prometheus.NewRegistry()
+	m, err := newMetrics(r, &atomic.Pointer[Table]{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return m, r
+}
+
+// All methods and codes, each counted first by many goroutines at once, land in their own series, those outside of HTTP's range as well.
+func TestPoolMetrics_Finished(t *testing.T) {
+	const goroutines = 4
+	m, r := testMetrics(t)
+	p := m.pool("d", "s")
+	codes := []int{0, 99, 100, 101, 200, 304, 404, 499, 599, 600, 999}
+	var group sync.WaitGroup
+	for range goroutines {
+		group.Go(func() {
+			for method := range methodCount {
+				for _, code := range codes {
+					p.finished(method, code, 3*time.Millisecond)
+				}
+			}
+			p.request("GET", 200, 3*time.Millisecond)
+		})
+	}
+	group.Wait()
+	for _, method := range methodLabels() {
+		for _, code := range codes {
+			want := float64(goroutines)
+			if method == "GET" && code == 200 {
+				want = 2 * goroutines
+			}
+			if got := testutil.ToFloat64(m.requests.WithLabelValues("d", "s", strconv.Itoa(code), method)); got != want {
+				t.Errorf("%s %d: %v, want %v", method, code, got, want)
+			}
+		}
+	}
+	durations := 0
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != "elb_request_duration_seconds" {
+			continue
+		}
+		for _, series := range f.GetMetric() {
+			method, want := series.GetLabel()[1].GetValue(), uint64(goroutines*len(codes)) // labels are sorted by name
+			if method == "GET" {
+				want += goroutines
+			}
+			durations++
+			if h := series.GetHistogram(); h.GetSampleCount() != want || h.GetBucket()[1].GetCumulativeCount() != 0 || h.GetBucket()[2].GetCumulativeCount() != want {
+				t.Errorf("%s took %v, want %d samples of 3 ms", method, h, want)
+			}
+		}
+	}
+	if durations != int(methodCount) {
+		t.Errorf("%d histograms", durations)
+	}
+	if n, err := testutil.GatherAndCount(r, "elb_requests_total"); err != nil || n != int(methodCount)*len(codes) {
+		t.Errorf("%d series, %v", n, err)
+	}
+}
+
+func TestMemberMetrics_Count(t *testing.T) {
+	m, _ := testMetrics(t)
+	series := m.member(Member{Domain: "d", ID: "a"})
+	for _, c := range []struct {
+		r    Result
+		want string
+	}{
+		{Result{Status: 200}, "ok"},
+		{Result{Status: 304}, "ok"},
+		{Result{Status: 400}, "4xx"},
+		{Result{Status: 499}, "4xx"},
+		{Result{Status: 500}, "5xx"},
+		{Result{Status: 999}, "5xx"},
+		{Result{Failure: FailureConnect}, "connect"},
+		{Result{Failure: FailureReset, Status: 200}, "reset"},
+		{Result{Failure: FailureTimeout}, "timeout"},
+		{Result{Failure: FailureBroken, Status: 500}, "broken"},
+		{Result{Failure: FailureClient}, "client"},
+	} {
+		counter := m.upstream.WithLabelValues("d", "a", c.want)
+		before := testutil.ToFloat64(counter)
+		if series.count(c.r); testutil.ToFloat64(counter) != before+1 {
+			t.Errorf("%+v does not count as %s", c.r, c.want)
+		}
+	}
+	if n := testutil.CollectAndCount(m.upstream); n != int(outcomeCount) {
+		t.Errorf("%d series", n)
+	}
+}
+
+func TestMetrics_DoNotAllocate(t *testing.T) {
+	m, _ := testMetrics(t)
+	p, member := m.pool("d", ""), m.member(Member{Domain: "d", ID: "a"})
+	for _, method := range [][]byte{[]byte("GET"), []byte("PROPPATCH"), []byte("BREW"), []byte(strings.Repeat("X", 100))} {
+		if n := testing.AllocsPerRun(100, func() {
+			p.finished(methodOf(method), 200, time.Millisecond)
+			member.count(Result{Status: 200})
+		}); n != 0 {
+			t.Errorf("%.20s: %v allocations", method, n)
+		}
+	}
+}
+
+func BenchmarkMetrics(b *testing.B) {
+	m, _ := testMetrics(b)
+	p, member := m.pool("d", ""), m.member(Member{Domain: "d", ID: "a"})
+	method := []byte("PROPFIND")
+	b.Run("request", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			p.finished(methodOf(method), 200, 3*time.Millisecond)
+		}
+	})
+	b.Run("request/parallel", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				p.finished(methodOf(method), 200, 3*time.Millisecond)
+			}
+		})
+	})
+	b.Run("attempt", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			member.count(Result{Status: 200})
+		}
+	})
 }

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/regent-registry/regent/pkg/lb/wire"
 )
 
 // dyingMember answers requests for /warm and keeps the connection. It takes any other request whole, as if it
@@ -171,23 +173,27 @@ func keepConnections(t *testing.T, b *bench, addr string, n int) {
 	t.Helper()
 	b.members(addr)
 	pool, _ := b.proxy.table.Load().Lookup("app.example")
-	forwarder, ok := pool.active[0].forwarder.(*httpForwarder)
-	if !ok {
-		t.Fatal("the engine is not that of net/http")
+	up := pool.active[0].upstream
+	to := up.endpoint(schemeHTTP, portIn(t, b.front.URL))
+	var conns []*wire.Conn
+	for range n {
+		c, err := up.dial(to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, c)
+		if _, err := io.WriteString(c, "GET /warm HTTP/1.1\r\nHost: app.example\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, res.Body)
+		_ = res.Body.Close()
 	}
-	for range n { // no answer is read before all are there, so that each takes a connection of its own
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+"/warm", http.NoBody)
-		if err != nil {
-			t.Fatal(err)
-		}
-		res, err := forwarder.kept.RoundTrip(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() {
-			_, _ = io.Copy(io.Discard, res.Body)
-			_ = res.Body.Close()
-		}()
+	for _, c := range conns {
+		up.keep(to, c)
 	}
 }
 

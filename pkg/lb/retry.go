@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/regent-registry/regent/pkg/lb/h1"
 )
 
 // maxAttempts bounds how often one request is sent.
@@ -28,20 +30,20 @@ const (
 // A request of which nothing was sent may go anywhere. One that was sent may have been carried out, so it is
 // repeated only if that does no harm: the method is idempotent, and no condition would now turn the
 // client's own success into a refusal (a PUT with If-Match that was carried out fails when it is repeated).
-func (x *Exchange) stopReason(r Result) string {
+func (x *exchange) stopReason(r Result) string {
 	sent := r.sent()
 	switch {
 	case r.Answered:
 		return stopAnswered
-	case r.Failure == FailureClient || x.Request.Context().Err() != nil:
+	case r.Failure == FailureClient || x.front.gone() != nil:
 		return stopClient
 	case r.Failure == FailureTimeout && sent:
 		return stopTimeout
-	case sent && !isIdempotent(x.Request.Method):
+	case sent && !isIdempotent(x.method):
 		return stopMethod
-	case sent && !isSafe(x.Request.Method) && isConditional(x.Request.Header):
+	case sent && !isSafe(x.method) && x.conditional():
 		return stopCondition
-	case !x.Body.Replayable():
+	case !x.body.replayable():
 		return stopBody
 	case x.attempts >= maxAttempts:
 		return stopAttempts
@@ -59,8 +61,9 @@ func isIdempotent(method string) bool {
 	return isSafe(method) || method == http.MethodPut || method == http.MethodDelete
 }
 
-func isConditional(h http.Header) bool {
-	return h["If-Match"] != nil || h["If-None-Match"] != nil || h["If-Unmodified-Since"] != nil
+// conditional reports whether the request is to be carried out only in a certain state of its resource.
+func (x *exchange) conditional() bool {
+	return x.req.Count(h1.IfMatch)+x.req.Count(h1.IfNoneMatch)+x.req.Count(h1.IfUnmodifiedSince) > 0
 }
 
 // retryBudget keeps retries from multiplying the load when a whole pool is in trouble: a fifth of the

@@ -91,7 +91,7 @@ func byID(a, b *Target) int { return cmp.Compare(a.Member.ID, b.Member.ID) }
 type Target struct {
 	Member    Member
 	health    *health
-	forwarder Forwarder
+	upstream *upstream
 	metrics   *memberMetrics
 }
 

@@ -46,3 +46,9 @@ func DefaultTimeouts() Timeouts {
 		UpgradeIdle:    time.Hour,
 	}
 }
+
+// tick is how often deadlines are looked at: often enough for the shortest of them.
+func (t Timeouts) tick() time.Duration {
+	shortest := min(t.Connect, t.ResponseHeader, t.MemberIdle, t.Body, t.Stream, t.Write, t.UpgradeIdle)
+	return max(min(shortest/8, 250*time.Millisecond), 2*time.Millisecond)
+}

@@ -47,8 +47,8 @@ func TestProxy_ExpectContinue(t *testing.T) {
 		}
 		_, _ = fmt.Fprint(w, n)
 	}))
-	for _, size := range []int{10, keepBody * 2} {
-		conn := dial(t, b.front.Listener.Addr().String())
+	for _, size := range []int{10, keepMost * 2} {
+		conn := dial(t, b.front.addr)
 		in := bufio.NewReader(conn)
 		_, _ = fmt.Fprintf(conn, "PUT /yes HTTP/1.1\r\nHost: app.example\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", size)
 		if line, err := in.ReadString('\n'); err != nil || line != "HTTP/1.1 100 Continue\r\n" {
@@ -71,8 +71,8 @@ func TestProxy_ExpectContinue(t *testing.T) {
 			t.Errorf("%d bytes: %d %q %v", size, res.StatusCode, body, err)
 		}
 	}
-	conn := dial(t, b.front.Listener.Addr().String())
-	_, _ = fmt.Fprintf(conn, "PUT /no HTTP/1.1\r\nHost: app.example\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", keepBody*2)
+	conn := dial(t, b.front.addr)
+	_, _ = fmt.Fprintf(conn, "PUT /no HTTP/1.1\r\nHost: app.example\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", keepMost*2)
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil || res.StatusCode != 401 {
 		t.Fatalf("%v, %v: the member refused, so the body should not have been asked for", res, err)
@@ -89,7 +89,7 @@ func TestProxy_BigDownloadAndUploadArriveWhole(t *testing.T) {
 		}
 		_, _ = w.Write(body)
 	}))
-	for _, size := range []int{0, 1, keepBody - 1, keepBody, keepBody + 1, 5 << 20} {
+	for _, size := range []int{0, 1, keepMost - 1, keepMost, keepMost + 1, 5 << 20} {
 		sent := strings.Repeat("0123456789abcdef", size/16+1)[:size]
 		res, got, err := b.do("POST", "/", strings.NewReader(sent))
 		if err != nil || res.StatusCode != 200 || got != sent {

@@ -1,27 +1,6 @@
 package lb
 
-import "net/http"
-
-// Engine makes the forwarders. It is the seam behind which the way of speaking HTTP to members can change
-// without the rest of the path noticing.
-type Engine interface {
-	// Forwarder is called once for every member that enters the table or changes its address or ports, never
-	// by a request.
-	Forwarder(m Member) Forwarder
-}
-
-// Forwarder carries requests to one member. Its methods may be called by many goroutines at once.
-type Forwarder interface {
-	// Forward sends x.Request to the member once, whatever its headers say, and streams the answer to w, both ways at the same time.
-	// It sets the headers by x.SetRequestHeader and x.SetResponseHeader. Unless the result says Answered,
-	// nothing but interim (1xx) answers went to w, and the caller may try again or answer by itself.
-	Forward(w http.ResponseWriter, x *Exchange) Result
-	// CloseIdle closes the connections that no request uses: the member is draining,
-	// gone, or moved.
-	CloseIdle()
-}
-
-// Result is what became of one attempt.
+// Result is what became of one attempt to have a member answer.
 type Result struct {
 	Status   int     // of the member's answer; 0 if there was none
 	Failure  Failure // FailureNone if the whole answer reached the client

@@ -1,0 +1,280 @@
+package lb
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/regent-registry/regent/pkg/lb/h1"
+	"github.com/regent-registry/regent/pkg/lb/wire"
+)
+
+// attempt is one try to have a member answer a request.
+type attempt struct {
+	x    *exchange
+	p    *Proxy
+	up   *upstream
+	to   *endpoint
+	link *wire.Conn
+
+	reused bool
+	mark   int64 // link.Written before the request
+	in     *buffer
+	r, w   int  // in.mem[r:w] was read and not used
+	heard  bool // a byte of the answer came
+	upload *upload
+	clean  bool // the link can carry another request
+	over   bool // the link is a tunnel's
+}
+
+// Causes of failures that no call reports.
+var (
+	errUnaskedUpgrade = errors.New("the member switched protocols unasked")
+	errShortAnswer    = errors.New("the member's answer ended early")
+	errTooManyInterim = errors.New("the member sent too many interim answers")
+	errHeadFull       = errors.New("the head of the member's answer is too large")
+)
+
+// interimMost bounds the 1xx answers to one request.
+const interimMost = 16
+
+// forward sends the request to the member once, whatever its headers say, and passes the answer on. Unless the result says Answered,
+// nothing but interim answers went to the client, and the caller may try again or answer by itself.
+func (u *upstream) forward(x *exchange) (result Result) {
+	a := attempt{x: x, p: u.proxy, up: u, to: u.endpoint(x.from.scheme, x.from.port)}
+	if !x.body.streamed {
+		a.link = a.to.take()
+		a.reused = a.link != nil
+	}
+	if a.link == nil {
+		started := time.Now()
+		var err error
+		a.link, err = u.dial(a.to)
+		x.connected = time.Since(started)
+		if err != nil {
+			return Result{Failure: FailureConnect, Err: err}
+		}
+	}
+	a.mark = a.link.Written()
+	result = a.run()
+	a.finish()
+	if result.Kept {
+		a.to.drop() // they are as old: a member that restarted knows none of them
+	}
+	return result
+}
+
+// finish gives back what the attempt holds.
+func (a *attempt) finish() {
+	if a.over {
+		return
+	}
+	if a.upload != nil {
+		a.clean = a.upload.stop(a) && a.clean
+	}
+	if a.clean && a.r == a.w {
+		a.link.ReadBy(0)
+		a.up.keep(a.to, a.link)
+	} else {
+		_ = a.link.Close() // what mattered about it is in the result
+	}
+	if a.in != nil {
+		a.in.free()
+		a.in = nil
+	}
+}
+
+// run sends, waits for the answer's head, and passes the answer on.
+func (a *attempt) run() Result {
+	sendErr := a.send()
+	a.link.ReadBy(a.p.timeouts.ResponseHeader)
+	if sendErr != nil {
+		// A member that refuses a request may answer and hang up while it is still on its way. The answer is there then.
+		a.link.ReadBy(lastWords)
+	}
+	if err := a.head(); err != nil {
+		var failure *clientError
+		if errors.As(err, &failure) {
+			return Result{Failure: FailureClient, Err: failure.error}
+		}
+		return a.failed(err, sendErr)
+	}
+	return a.relay()
+}
+
+// lastWords is how long an answer may take to be read after writing failed.
+const lastWords = 200 * time.Millisecond
+
+// failed is the result of an attempt that brought no answer's head.
+func (a *attempt) failed(err, sendErr error) Result {
+	r := Result{Err: err}
+	if sendErr != nil {
+		r.Err = sendErr
+	}
+	switch uploadErr := a.x.body.err(); {
+	case uploadErr != nil:
+		r.Failure, r.Err = FailureClient, uploadErr
+	case a.x.front.gone() != nil:
+		r.Failure, r.Err = FailureClient, a.x.front.gone()
+	case a.heard && !errors.Is(err, os.ErrDeadlineExceeded):
+		r.Failure, r.Err = FailureBroken, err
+	case errors.Is(r.Err, os.ErrDeadlineExceeded):
+		r.Failure = FailureTimeout
+	default:
+		r.Failure = FailureReset
+		r.Kept = a.reused
+	}
+	r.Unsent = !a.heard && (a.link.Written() == a.mark || a.link.Unheard(a.mark))
+	return r
+}
+
+// clientError marks an error as the client's.
+type clientError struct{ error }
+
+// send writes the request's head, and with it a body that is kept. A streamed body is another goroutine's.
+func (a *attempt) send() error {
+	x := a.x
+	out := a.p.buffers.takeSmall()
+	defer out.free()
+	head := x.appendRequestHead(out.mem[:0])
+	if x.body.streamed {
+		if err := a.write(head); err != nil {
+			return err
+		}
+		a.upload = startUpload(a)
+		return nil
+	}
+	content := x.body.kept
+	switch {
+	case content.len() == 0:
+		return a.write(head)
+	case content.len() <= cap(head)-len(head):
+		return a.write(append(head, content.bytes()...))
+	case x.body.memory != nil && len(head) <= content.from:
+		from := content.from - len(head)
+		copy(content.mem[from:], head)
+		return a.write(content.mem[from:content.to])
+	}
+	if err := a.write(head); err != nil {
+		return err
+	}
+	return a.write(content.bytes())
+}
+
+func (a *attempt) write(p []byte) error {
+	a.link.WriteBy(a.p.timeouts.Body)
+	_, err := a.link.Write(p)
+	a.link.WriteBy(0)
+	return err
+}
+
+// Lend implements wire.Lender.
+func (a *attempt) Lend() []byte {
+	a.in = a.p.buffers.takeSmall()
+	return a.in.mem
+}
+
+// Return implements wire.Lender.
+func (a *attempt) Return() {
+	a.in.free()
+	a.in = nil
+}
+
+// head reads the head of the final answer, and passes interim ones on. No buffer is held while the member thinks.
+func (a *attempt) head() error {
+	res := &a.x.res
+	res.Reset()
+	for interims := 0; ; {
+		if a.r < a.w {
+			n, err := res.Parse(a.in.mem[a.r:a.w])
+			switch {
+			case err != nil:
+				return err
+			case n > 0 && res.Status() >= 200, n > 0 && res.Status() == http.StatusSwitchingProtocols:
+				a.r += n
+				return nil
+			case n > 0:
+				if interims++; interims > interimMost {
+					return errTooManyInterim
+				}
+				if err := a.interim(res); err != nil {
+					return err
+				}
+				a.r += n
+				res.Reset()
+				continue
+			}
+		}
+		if err := a.receive(); err != nil {
+			return err
+		}
+	}
+}
+
+// receive reads more of the answer's head.
+func (a *attempt) receive() error {
+	var n int
+	var err error
+	switch {
+	case a.in == nil:
+		n, err = a.link.ReadLazy(a)
+	case a.r == a.w:
+		a.r, a.w = 0, 0
+		n, err = a.link.Read(a.in.mem)
+	default:
+		if err := a.room(); err != nil {
+			return err
+		}
+		n, err = a.link.Read(a.in.mem[a.w:])
+	}
+	if n > 0 {
+		a.w += n
+		if !a.heard {
+			a.heard = true
+			a.x.firstByte = time.Since(a.x.started)
+		}
+		return nil
+	}
+	if errors.Is(err, io.EOF) && a.heard {
+		err = errShortAnswer
+	}
+	return err
+}
+
+// room makes space behind the bytes of a head that is not complete.
+func (a *attempt) room() error {
+	switch {
+	case a.w < len(a.in.mem):
+	case a.r > 0:
+		a.w = copy(a.in.mem, a.in.mem[a.r:a.w])
+		a.r = 0
+	case len(a.in.mem) >= bigSize:
+		return errHeadFull
+	default:
+		big := a.p.buffers.takeBig()
+		a.w = copy(big.mem, a.in.mem[:a.w])
+		a.in.free()
+		a.in = big
+	}
+	return nil
+}
+
+// interim passes an interim answer on. "100 Continue" releases the body, and means something to a client only that waits for it.
+func (a *attempt) interim(res *h1.Response) error {
+	var err error
+	switch {
+	case res.Status() == http.StatusContinue && a.upload != nil:
+		a.upload.release()
+	case res.Status() == http.StatusContinue:
+	case a.upload != nil:
+		err = a.upload.interim(res)
+	default:
+		err = a.x.front.interim(res)
+	}
+	if err != nil {
+		return &clientError{err}
+	}
+	return nil
+}

@@ -1,0 +1,296 @@
+package lb
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/regent-registry/regent/pkg/lb/h1"
+	"github.com/regent-registry/regent/pkg/lb/wire"
+)
+
+// http2Server makes net/http's server for the connections that agreed on HTTP/2.
+func (s *Server) http2Server() *http.Server {
+	return &http.Server{
+		Handler:           http.HandlerFunc(s.serveStream),
+		ReadHeaderTimeout: s.timeouts.ReadHeader,
+		IdleTimeout:       s.timeouts.Idle,
+		MaxHeaderBytes:    h1.MaxHead,
+		ErrorLog:          log.New(io.Discard, "", 0), // what a client does wrong is its own affair
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 250},
+	}
+}
+
+// connQueue is a listener that gives connections which were accepted elsewhere.
+type connQueue struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newConnQueue() *connQueue {
+	return &connQueue{conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+func (q *connQueue) hand(c net.Conn) {
+	select {
+	case q.conns <- c:
+	case <-q.done:
+		_ = c.Close() // the server stops
+	}
+}
+
+func (q *connQueue) close() { q.once.Do(func() { close(q.done) }) }
+
+// Accept implements net.Listener.
+func (q *connQueue) Accept() (net.Conn, error) {
+	select {
+	case c := <-q.conns:
+		return c, nil
+	case <-q.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (q *connQueue) Close() error {
+	q.close()
+	return nil
+}
+
+// Addr implements net.Listener.
+func (q *connQueue) Addr() net.Addr { return &net.TCPAddr{} }
+
+// stream is one request over HTTP/2. Its head is written as an HTTP/1 head and goes through the same parser,
+// so nothing that HTTP/1 could not say gets to a member.
+type stream struct {
+	server *Server
+	proxy  *Proxy
+	from   client
+	w      http.ResponseWriter
+	r      *http.Request
+	x      *exchange
+	memory *buffer
+	tail   h1.Chunks // checks the trailers
+}
+
+var errStreamGone = errors.New("the client gave the request up")
+
+// serveStream is called by net/http for every HTTP/2 request.
+func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
+	st := &stream{server: s, proxy: s.proxy, w: w, r: r}
+	st.from = client{scheme: s.scheme, port: s.port, major: 2, public: s.proxy.public}
+	if r.TLS != nil {
+		st.from.tls = tls.VersionName(r.TLS.Version)
+	}
+	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		st.from.peer = peer.Addr().Unmap().WithZone("")
+	}
+	st.from.trusted = s.proxy.trusted.has(st.from.peer)
+	x := s.proxy.takeExchange()
+	x.front, x.from = st, &st.from
+	st.x = x
+	st.memory = s.proxy.buffers.takeSmall()
+	defer func() {
+		s.proxy.freeExchange(x)
+		st.memory.free()
+	}()
+	head := st.appendHead(st.memory.mem[:0])
+	if _, err := x.req.Parse(head); err != nil {
+		s.proxy.serveBroken(x, err)
+		return
+	}
+	s.proxy.serve(x)
+}
+
+// appendHead writes the request's head in the words of HTTP/1.
+func (st *stream) appendHead(dst []byte) []byte {
+	r := st.r
+	dst = append(dst, r.Method...)
+	dst = append(dst, ' ')
+	dst = append(dst, r.RequestURI...)
+	dst = append(dst, " HTTP/1.1\r\n"...)
+	dst = appendField(dst, "Host", r.Host)
+	for name, values := range r.Header {
+		if name == "Content-Length" {
+			continue
+		}
+		for _, value := range values {
+			dst = appendField(dst, name, value)
+		}
+	}
+	switch {
+	case r.ContentLength > 0:
+		dst = append(dst, "Content-Length: "...)
+		dst = strconv.AppendInt(dst, r.ContentLength, 10)
+		dst = append(dst, "\r\n"...)
+	case r.ContentLength < 0:
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	case r.Header["Content-Length"] != nil:
+		dst = append(dst, "Content-Length: 0\r\n"...)
+	}
+	return append(dst, "\r\n"...)
+}
+
+// takeBody implements front.
+func (st *stream) takeBody() error {
+	b := &st.x.body
+	n := st.x.req.Length()
+	switch {
+	case n == 0:
+		return nil
+	case n < 0 || n > keepMost || st.x.req.Continue():
+		b.streamed, b.length, b.waiting = true, n, st.x.req.Continue()
+		return nil
+	}
+	b.memory = st.proxy.buffers.takeBig()
+	b.kept = piece{b.memory.mem, headRoom, headRoom}
+	for b.kept.len() < int(n) {
+		got, err := st.read(b.memory.mem[b.kept.to : headRoom+int(n)])
+		b.kept.to += got
+		if err != nil && b.kept.len() < int(n) {
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			b.note(err)
+			return err
+		}
+	}
+	return nil
+}
+
+// read implements front.
+func (st *stream) read(p []byte) (int, error) {
+	control := http.NewResponseController(st.w)
+	_ = control.SetReadDeadline(time.Now().Add(st.proxy.timeouts.Body)) // net/http's own streams support it
+	return st.r.Body.Read(p)
+}
+
+// trailers implements front.
+func (st *stream) trailers() *h1.Fields {
+	if len(st.r.Trailer) == 0 {
+		return nil
+	}
+	// In the words of HTTP/1, so that the same rules hold for them.
+	text := []byte("0\r\n")
+	for name, values := range st.r.Trailer {
+		for _, value := range values {
+			text = appendField(text, name, value)
+		}
+	}
+	if _, _, done, err := st.tail.Decode(append(text, "\r\n"...)); err != nil || !done {
+		return nil // what is malformed is no trailer
+	}
+	return st.tail.Trailers()
+}
+
+// stopReading implements front.
+func (st *stream) stopReading() {
+	_ = http.NewResponseController(st.w).SetReadDeadline(time.Unix(1, 0)) // net/http's own streams support it
+}
+
+// source implements front.
+func (st *stream) source() *wire.Conn { return nil }
+
+// carryOn implements front. net/http says it by itself when the body is read.
+func (st *stream) carryOn() error { return nil }
+
+// interim implements front.
+func (st *stream) interim(res *h1.Response) error {
+	h := st.w.Header()
+	copyFields(h, res)
+	st.w.WriteHeader(res.Status())
+	clear(h)
+	return nil
+}
+
+func copyFields(h http.Header, res *h1.Response) {
+	for i := range res.Len() {
+		switch res.ID(i) {
+		case h1.Connection, h1.ContentLength, h1.TransferEncoding, h1.Upgrade, h1.Trailer, h1.RequestID:
+		default:
+			if !res.Hop(i) {
+				h.Add(string(res.Name(i)), string(res.Value(i)))
+			}
+		}
+	}
+}
+
+// begin implements front.
+func (st *stream) begin(a *answer) error {
+	h := st.w.Header()
+	copyFields(h, a.head)
+	if location, changed := st.x.publicLocation(a.head.First(h1.Location)); changed {
+		h.Set("Location", location)
+	}
+	h["X-Request-Id"] = []string{string(st.x.id)}
+	if a.length >= 0 {
+		h["Content-Length"] = []string{strconv.FormatInt(a.length, 10)}
+	}
+	st.w.WriteHeader(a.head.Status())
+	if a.empty {
+		return nil
+	}
+	if a.whole {
+		if a.first.len() > 0 {
+			if err := st.put(a.first.bytes()); err != nil {
+				return err
+			}
+		}
+		return st.end(a.tail)
+	}
+	return st.write(a.first)
+}
+
+func (st *stream) put(p []byte) error {
+	_, err := st.w.Write(p)
+	return err
+}
+
+// write implements front. What comes in pieces is passed on at once.
+func (st *stream) write(p piece) error {
+	if p.len() > 0 {
+		if err := st.put(p.bytes()); err != nil {
+			return err
+		}
+	}
+	return http.NewResponseController(st.w).Flush()
+}
+
+// end implements front.
+func (st *stream) end(trailers *h1.Fields) error {
+	if trailers == nil {
+		return nil
+	}
+	h := st.w.Header()
+	for i := range trailers.Len() {
+		h.Add(http.TrailerPrefix+string(trailers.Name(i)), string(trailers.Value(i)))
+	}
+	return nil
+}
+
+// sink implements front.
+func (st *stream) sink() *wire.Conn { return nil }
+
+var errNoTunnel = errors.New("HTTP/2 streams are no tunnels")
+
+// tunnel implements front. It is not called: an HTTP/2 request asks for no upgrade.
+func (st *stream) tunnel(*h1.Response) (*wire.Conn, []byte, error) { return nil, nil, errNoTunnel }
+
+// gone implements front.
+func (st *stream) gone() error {
+	if st.r.Context().Err() != nil {
+		return errStreamGone
+	}
+	return nil
+}
+
+// abort implements front. The panic is net/http's way to reset a stream.
+func (st *stream) abort() { panic(http.ErrAbortHandler) }

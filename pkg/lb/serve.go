@@ -1,0 +1,248 @@
+package lb
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/regent-registry/regent/pkg/lb/accesslog"
+	"github.com/regent-registry/regent/pkg/lb/h1"
+)
+
+func (p *Proxy) takeExchange() *exchange {
+	x, _ := p.exchanges.Get().(*exchange)
+	x.started = time.Now()
+	x.table = p.table.Load()
+	return x
+}
+
+func (p *Proxy) freeExchange(x *exchange) {
+	x.body.release()
+	x.reset()
+	p.exchanges.Put(x)
+}
+
+// serve is the whole way of a request: screen, route, pick, forward, retry, observe. HTTP/1 and HTTP/2 meet here.
+func (p *Proxy) serve(x *exchange) {
+	p.metrics.inFlight.Inc()
+	p.answer(x)
+	p.metrics.inFlight.Dec()
+	p.observe(x)
+}
+
+func (p *Proxy) answer(x *exchange) {
+	x.started = time.Now()
+	x.method = methodName(x.req.Method())
+	p.identify(x)
+	if no := p.screen(x); no != nil {
+		p.refuse(x, no)
+		return
+	}
+	if err := x.front.takeBody(); err != nil {
+		x.result = Result{Failure: FailureClient, Err: err}
+		p.refuse(x, x.refuseFailure())
+		return
+	}
+	x.pool.budget.earn()
+	p.forward(x)
+}
+
+// serveBroken answers a request that could not be read.
+func (p *Proxy) serveBroken(x *exchange, err error) {
+	p.identify(x)
+	no := &refusal{status: http.StatusBadRequest, detail: "The request is malformed."}
+	var malformed *h1.Error
+	if errors.As(err, &malformed) {
+		no.status, no.detail = malformed.Status, sentence(malformed.Text)
+	}
+	x.result = Result{Failure: FailureClient, Err: err}
+	p.refuse(x, no)
+	p.observe(x)
+}
+
+// identify finds out whom the request is from, and gives it a name.
+func (p *Proxy) identify(x *exchange) {
+	x.asked = x.from.peer
+	if x.from.trusted {
+		x.asked = p.trusted.origin(x.values(h1.XForwardedFor), x.from.peer)
+	}
+	x.nameRequest()
+}
+
+// screen finds the pool, or the reason to refuse.
+func (p *Proxy) screen(x *exchange) *refusal {
+	if x.method == http.MethodConnect || x.method == http.MethodTrace {
+		return &refusal{
+			status: http.StatusMethodNotAllowed, allow: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+			detail: "The method " + x.method + " is not passed on.",
+		}
+	}
+	if scheme := x.req.Scheme(); scheme != nil && string(scheme) != x.from.scheme {
+		return &refusal{status: http.StatusMisdirectedRequest, detail: "The address in the request line is not served on this listener."}
+	}
+	host, pool, ok := x.from.lookup(x.table, x.req.Host())
+	x.host = host
+	switch {
+	case !ok:
+		return &refusal{status: http.StatusBadRequest, detail: "The Host header is missing or is no host name."}
+	case pool == nil:
+		return &refusal{status: http.StatusNotFound, detail: "No service is configured for the host " + host + "."}
+	}
+	x.pool = pool
+	return nil
+}
+
+// forward sends the request to members, one after the other, until one answers or no further attempt is
+// allowed; then the answer is ours.
+func (p *Proxy) forward(x *exchange) {
+	choice := Selection{now: x.started.UnixNano(), tried: x.tried}
+	started := x.started
+	if x.body.size() > 0 {
+		started = time.Now()
+	}
+	for {
+		target := x.pool.pick(&choice)
+		if target == nil && x.result.Kept {
+			target = x.target // nobody else is left, and what failed was perhaps only an old connection
+		}
+		if target == nil && x.attempts == 0 {
+			x.pool.metrics.noMember.Inc()
+			p.refuse(x, &refusal{
+				status: http.StatusServiceUnavailable, retryAfter: 5,
+				detail: "No member of " + x.pool.Domain + " is there to answer. Try again in a few seconds.",
+			})
+			return
+		}
+		if target == nil {
+			x.stopped = stopNobodyLeft
+			break
+		}
+		x.attempts++
+		x.target = target
+		x.waited = started.Sub(x.started)
+		x.result = target.upstream.forward(x)
+		p.judge(x, started)
+		if x.result.Failure == FailureNone {
+			return
+		}
+		x.sent = x.sent || x.result.sent()
+		if x.stopped = x.stopReason(x.result); x.stopped != stopNone {
+			break
+		}
+		x.pool.metrics.retry(x.result.Failure)
+		choice.tried = append(choice.tried, target)
+		x.tried = choice.tried
+		started = time.Now()
+		choice.now = started.UnixNano()
+	}
+	switch {
+	case x.result.Answered:
+		x.front.abort() // the head is out: only a connection that breaks tells the client that the rest is missing
+		return
+	case x.stopped == stopBudget:
+		x.pool.metrics.budgetEmpty.Inc()
+	}
+	p.refuse(x, x.refuseFailure())
+}
+
+// judge draws the conclusions about the member from one attempt.
+func (p *Proxy) judge(x *exchange, started time.Time) {
+	t := x.target
+	t.metrics.count(x.result)
+	if x.result.Failure == FailureNone {
+		t.health.good(started.UnixNano())
+		return
+	}
+	now := time.Now()
+	eject := false
+	switch x.result.Failure {
+	case FailureConnect:
+		eject = !isShortage(x.result.Err)
+	case FailureReset, FailureBroken:
+		eject = t.health.brokeOff()
+	case FailureNone, FailureTimeout, FailureClient:
+	}
+	if eject && x.pool.eject(t, now.UnixNano(), started.UnixNano()) {
+		x.pool.metrics.ejected(x.result.Failure)
+		p.log.Warn("member ejected", "id", t.Member.ID, "name", t.Member.Name, "domain", t.Member.Domain,
+			"for", time.Duration(t.health.until.Load()-now.UnixNano()).Round(time.Millisecond), "reason", x.result.Failure.String(), "error", x.result.Err)
+	}
+}
+
+// observe counts and logs the request when all is over.
+func (p *Proxy) observe(x *exchange) {
+	status := x.status
+	if status == 0 {
+		status = statusClientGone
+	}
+	took := time.Since(x.started)
+	m := p.metrics.other
+	if x.pool != nil {
+		m = x.pool.metrics
+	}
+	m.finished(methodOf(x.method), status, took)
+	failed := x.result.Failure != FailureNone && x.result.Failure != FailureClient
+	if p.access == nil && !failed {
+		return
+	}
+	r := accesslog.Record{
+		Time: x.started, RequestID: x.id, Client: x.asked, Method: x.req.Method(), Host: x.req.Host(), Path: x.path(),
+		Proto: x.from.proto(x.req.Minor()), TLS: x.from.tls, Status: status, Bytes: x.out, BytesIn: x.body.size() + x.in,
+		Attempts: x.attempts, Wait: x.waited, Connect: x.connected, FirstByte: x.firstByte, Total: took,
+		NoRetry: x.stopped, Error: x.result.Err,
+	}
+	if x.pool != nil {
+		r.Service, r.Domain, r.SubDomain = x.pool.Service, x.pool.Domain, x.pool.SubDomain
+	}
+	if x.target != nil {
+		r.Member = x.target.Member.Name
+	}
+	if x.result.Failure != FailureNone {
+		r.Failure = x.result.Failure.String()
+	}
+	if p.access != nil {
+		p.access.Add(&r)
+		return
+	}
+	p.log.LogAttrs(context.Background(), slog.LevelWarn, "request failed",
+		slog.String("request_id", string(r.RequestID)), slog.String("client", r.Client.String()), slog.String("method", x.method),
+		slog.String("host", x.host), slog.String("path", string(r.Path)), slog.Int("status", status), slog.Duration("duration", took),
+		slog.String("domain", r.Domain), slog.String("sub_domain", r.SubDomain), slog.String("member", r.Member), slog.Int("attempts", x.attempts),
+		slog.String("failure", r.Failure), slog.String("no_retry", x.stopped), slog.Any("error", x.result.Err))
+}
+
+// isShortage reports whether a connection failed for want of something on our own side, which says nothing
+// about the member.
+func isShortage(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.ENOBUFS)
+}
+
+// isTimeout reports whether err says that something took too long.
+func isTimeout(err error) bool {
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// methodName gives a method as a string, without a copy for the usual ones.
+func methodName(m []byte) string {
+	switch string(m) {
+	case http.MethodGet:
+		return http.MethodGet
+	case http.MethodHead:
+		return http.MethodHead
+	case http.MethodPost:
+		return http.MethodPost
+	case http.MethodPut:
+		return http.MethodPut
+	case http.MethodDelete:
+		return http.MethodDelete
+	case http.MethodPatch:
+		return http.MethodPatch
+	case http.MethodOptions:
+		return http.MethodOptions
+	}
+	return string(m)
+}

@@ -1,0 +1,164 @@
+package lb
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/regent-registry/regent/pkg/lb/wire"
+)
+
+// upstream is one member as requests reach it: its addresses, and the connections to them that no request
+// uses. A member that moves is another upstream, so a restarted member never meets connections of its past.
+type upstream struct {
+	proxy    *Proxy
+	member   Member
+	sessions tls.ClientSessionCache
+	retired  atomic.Bool // no connection is kept any more: the member drains, is gone, or moved
+
+	mu        sync.Mutex // guards additions to endpoints
+	endpoints atomic.Pointer[[]*endpoint]
+}
+
+func newUpstream(p *Proxy, m Member) *upstream {
+	u := &upstream{proxy: p, member: m, sessions: tls.NewLRUClientSessionCache(8)}
+	u.endpoints.Store(&[]*endpoint{})
+	return u
+}
+
+// endpoint is the address for requests that come to one of our ports by one scheme.
+type endpoint struct {
+	scheme string // the client's
+	port   int    // ours
+	secure bool
+	addr   string
+
+	mu   sync.Mutex
+	idle []*wire.Conn // newest last
+}
+
+// idleMost bounds the unused connections of an endpoint; the oldest go first.
+const idleMost = 1024
+
+// endpoint finds the address for a request.
+func (u *upstream) endpoint(scheme string, port int) *endpoint {
+	for _, e := range *u.endpoints.Load() {
+		if e.port == port && e.scheme == scheme {
+			return e
+		}
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	known := *u.endpoints.Load()
+	for _, e := range known {
+		if e.port == port && e.scheme == scheme {
+			return e
+		}
+	}
+	to, addr, _ := u.member.endpoint(scheme, port) // a member without ports is in no table
+	e := &endpoint{scheme: scheme, port: port, secure: to == schemeHTTPS, addr: addr}
+	grown := append(known[:len(known):len(known)], e)
+	u.endpoints.Store(&grown)
+	return e
+}
+
+// take gives the newest unused connection that is still alive, or nil.
+func (e *endpoint) take() *wire.Conn {
+	for {
+		e.mu.Lock()
+		n := len(e.idle)
+		if n == 0 {
+			e.mu.Unlock()
+			return nil
+		}
+		c := e.idle[n-1]
+		e.idle[n-1] = nil
+		e.idle = e.idle[:n-1]
+		e.mu.Unlock()
+		if c.Unpark() && c.Alive() {
+			return c
+		}
+		_ = c.Close() // it is of no use any more
+	}
+}
+
+// keep puts a connection back for the next request.
+func (u *upstream) keep(e *endpoint, c *wire.Conn) {
+	if u.retired.Load() {
+		_ = c.Close() // nothing is lost with it
+		return
+	}
+	c.Park(u.proxy.timeouts.MemberIdle, nil)
+	e.mu.Lock()
+	dead := 0
+	for dead < len(e.idle) && (e.idle[dead].Closed() || len(e.idle)-dead >= idleMost) {
+		_ = e.idle[dead].Close() // closing twice is harmless
+		dead++
+	}
+	if dead > 0 {
+		e.idle = append(e.idle[:0], e.idle[dead:]...)
+	}
+	e.idle = append(e.idle, c)
+	e.mu.Unlock()
+	if u.retired.Load() {
+		e.drop() // it was retired meanwhile
+	}
+}
+
+// drop closes the unused connections.
+func (e *endpoint) drop() {
+	e.mu.Lock()
+	idle := e.idle
+	e.idle = nil
+	e.mu.Unlock()
+	for _, c := range idle {
+		_ = c.Close() // nothing is lost with it
+	}
+}
+
+// retire closes the unused connections, and those in use when their requests end.
+func (u *upstream) retire() {
+	u.retired.Store(true)
+	for _, e := range *u.endpoints.Load() {
+		e.drop()
+	}
+}
+
+// revive lets connections be kept again: a member that drained is back.
+func (u *upstream) revive() { u.retired.Store(false) }
+
+// dial makes a connection. Everything up to the end of the TLS handshake counts as connecting: nothing of a
+// request was sent until then.
+func (u *upstream) dial(e *endpoint) (*wire.Conn, error) {
+	t := u.proxy.timeouts
+	ctx, cancel := context.WithTimeout(context.Background(), t.Connect)
+	defer cancel()
+	raw, err := (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext(ctx, "tcp", e.addr)
+	if err != nil {
+		return nil, err
+	}
+	conn := wire.New(u.proxy.watch, raw.(*net.TCPConn)) //nolint:forcetypeassert,errcheck // "tcp" gives nothing else
+	if !e.secure {
+		return conn, nil
+	}
+	host, _, err := net.SplitHostPort(e.addr)
+	if err != nil {
+		host = e.addr
+	}
+	conn.Client(&tls.Config{
+		RootCAs:                     u.proxy.roots,
+		ServerName:                  host,
+		MinVersion:                  tls.VersionTLS12,
+		NextProtos:                  []string{"http/1.1"},
+		ClientSessionCache:          u.sessions,
+		DynamicRecordSizingDisabled: true,
+	})
+	if err := conn.Handshake(ctx); err != nil {
+		_ = conn.Close() // the handshake's error is the one to tell
+		return nil, err
+	}
+	return conn, nil
+}

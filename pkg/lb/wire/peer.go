@@ -1,0 +1,112 @@
+package wire
+
+// What can be known of the peer: whether it is there, and what it has not heard.
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Alive reports whether an unused connection can be used: it is open, without an error, and the peer sent neither an end nor anything
+// unasked. Nobody may be reading.
+func (c *Conn) Alive() bool {
+	if c.Closed() {
+		return false
+	}
+	if c.tls != nil && c.readBuffered(c.in.first[:]) > 0 {
+		return false
+	}
+	if c.raw.Control(c.in.peek) != nil {
+		return false // closed
+	}
+	if c.in.errno == 0 && c.in.n == 0 {
+		c.ended.Store(true)
+	}
+	c.note(c.in.errno)
+	return c.in.errno == syscall.EAGAIN
+}
+
+// onPeek looks at what could be read.
+func (c *Conn) onPeek(fd uintptr) {
+	c.in.n, c.in.errno = recv(fd, c.in.first[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+}
+
+// drop reads and forgets, on the socket itself: up to limit bytes, until the end or an error.
+func (c *Conn) drop(limit int64) {
+	for limit > 0 {
+		var n int
+		var errno syscall.Errno
+		c.beginRead()
+		err := c.raw.Read(func(fd uintptr) bool {
+			n, errno = discard(fd, int(min(limit, 1<<20)))
+			if errno == syscall.EAGAIN {
+				c.in.waiting.Store(true)
+				return false
+			}
+			return true
+		})
+		c.in.waiting.Store(false)
+		if err != nil || errno != 0 || n == 0 {
+			return
+		}
+		limit -= int64(n)
+	}
+}
+
+// discard drops up to n received bytes without copying them: MSG_TRUNC on a stream, see tcp(7).
+func discard(fd uintptr, n int) (int, syscall.Errno) {
+	for {
+		got, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, 0, uintptr(n), syscall.MSG_TRUNC|syscall.MSG_DONTWAIT, 0, 0)
+		switch errno {
+		case 0:
+			return int(got), 0
+		case syscall.EINTR:
+		default:
+			return 0, errno
+		}
+	}
+}
+
+// note remembers how the connection ended. The kernel tells each error once and claims an orderly end afterwards, so the first error
+// is the one that counts. EPIPE on a side that was not closed here means: the peer ended in order, and reset after that.
+func (c *Conn) note(errno syscall.Errno) {
+	switch errno {
+	case 0, syscall.EAGAIN:
+	case syscall.EPIPE:
+		if !c.half.Load() && !c.broken.Load() {
+			c.ended.Store(true)
+		}
+	default:
+		c.broken.Store(true)
+	}
+}
+
+// Unheard reports whether the peer's kernel has certainly not taken a byte beyond the mark, a value of Written. Then nobody can have
+// acted on those bytes, and a request made of them may be sent elsewhere. False means that nobody knows. It is for connections that
+// this side opened, after their end, when nobody writes any more.
+//
+// The proof has two parts. First, TCP's count of acknowledged bytes has not passed the mark. That alone proves little: a peer
+// acknowledges up to 40 ms late or more, and may have acted meanwhile. So, second, the peer's FIN must have come. A segment with FIN
+// acknowledges all that was taken before it (RFC 9293 section 3.10.7), and what comes after is answered with RST by a kernel whose
+// process has closed. A process that has only ended its own half could read on, but not answer.
+//
+// A reset without a FIN proves nothing: the kernel of a process that dies with unread bytes sends RST at once, without the
+// acknowledgement that it owes, and a receiver of RST does not look at acknowledgements. A reset after a FIN is the usual sight of a
+// connection that the peer closed while a request was on its way: Linux tells it as EPIPE on writing and as a plain end on reading.
+func (c *Conn) Unheard(mark int64) bool {
+	if c.broken.Load() {
+		return false
+	}
+	unheard := false
+	err := c.raw.Control(func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err != nil {
+			return
+		}
+		ended := c.ended.Load() || info.State == unix.BPF_TCP_CLOSE_WAIT || info.State == unix.BPF_TCP_LAST_ACK
+		const syn = 1 // it is counted as a byte
+		unheard = ended && int64(info.Bytes_acked) <= mark+syn
+	})
+	return err == nil && unheard
+}
