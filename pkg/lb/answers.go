@@ -49,7 +49,7 @@ func (p *Proxy) refuse(x *exchange, no *refusal) {
 	defer memory.free()
 	kind := preferred(x.values(h1.Accept))
 	body := no.body(kind, string(x.id))
-	head := fmt.Appendf(memory.mem[:0], "HTTP/1.1 %d %s\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Type: %s\r\n", no.status, no.title(), kind)
+	head := fmt.Appendf(memory.mem[headRoom:headRoom], "HTTP/1.1 %d %s\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Type: %s\r\n", no.status, no.title(), kind)
 	if no.retryAfter > 0 {
 		head = appendField(head, "Retry-After", strconv.Itoa(no.retryAfter))
 	}
@@ -63,13 +63,15 @@ func (p *Proxy) refuse(x *exchange, no *refusal) {
 		x.front.abort()
 		return
 	}
-	a := answer{head: &x.res, x: x, length: int64(len(body)), whole: true, empty: x.method == http.MethodHead}
+	x.reply = answer{head: &x.res, room: memory.mem[:headRoom:headRoom], x: x, length: int64(len(body)), whole: true, empty: x.method == http.MethodHead}
+	a := &x.reply
 	if !a.empty {
-		a.first = piece{memory.mem, headRoom, headRoom + copy(memory.mem[headRoom:], body)}
+		from := headRoom + usualHead // behind the head
+		a.first = piece{memory.mem, from, from + copy(memory.mem[from:], body)}
 	}
 	x.status = no.status
 	x.out = int64(a.first.len())
-	if err := x.front.begin(&a); err != nil && x.result.Err == nil {
+	if err := x.front.begin(a); err != nil && x.result.Err == nil {
 		x.result = Result{Failure: FailureClient, Err: err}
 	}
 }

@@ -43,7 +43,8 @@ const interimMost = 16
 // forward sends the request to the member once, whatever its headers say, and passes the answer on. Unless the result says Answered,
 // nothing but interim answers went to the client, and the caller may try again or answer by itself.
 func (u *upstream) forward(x *exchange) (result Result) {
-	a := attempt{x: x, p: u.proxy, up: u, to: u.endpoint(x.from.scheme, x.from.port)}
+	a := &x.try
+	*a = attempt{x: x, p: u.proxy, up: u, to: u.endpoint(x.from.scheme, x.from.port)}
 	if !x.body.streamed {
 		a.link = a.to.take()
 		a.reused = a.link != nil
@@ -74,15 +75,16 @@ func (a *attempt) finish() {
 	if a.upload != nil {
 		a.clean = a.upload.stop(a) && a.clean
 	}
-	if a.clean && a.r == a.w {
+	clean := a.clean && a.r == a.w
+	if a.in != nil {
+		a.in.free() // before any lock: those who wait for it must not hold big buffers
+		a.in = nil
+	}
+	if clean {
 		a.link.ReadBy(0)
 		a.up.keep(a.to, a.link)
 	} else {
 		_ = a.link.Close() // what mattered about it is in the result
-	}
-	if a.in != nil {
-		a.in.free()
-		a.in = nil
 	}
 }
 
@@ -136,21 +138,21 @@ type clientError struct{ error }
 // send writes the request's head, and with it a body that is kept. A streamed body is another goroutine's.
 func (a *attempt) send() error {
 	x := a.x
-	out := a.p.buffers.takeSmall()
+	content := x.body.kept
+	x.prepareForwarding()
+	out := a.p.buffers.takeFor(x.headSize + content.len() + forwardingRoom)
 	defer out.free()
 	head := x.appendRequestHead(out.mem[:0])
-	if x.body.streamed {
+	switch {
+	case x.body.streamed:
 		if err := a.write(head); err != nil {
 			return err
 		}
 		a.upload = startUpload(a)
 		return nil
-	}
-	content := x.body.kept
-	switch {
 	case content.len() == 0:
 		return a.write(head)
-	case content.len() <= cap(head)-len(head):
+	case content.len() <= copyMost:
 		return a.write(append(head, content.bytes()...))
 	case x.body.memory != nil && len(head) <= content.from:
 		from := content.from - len(head)
@@ -163,6 +165,13 @@ func (a *attempt) send() error {
 	return a.write(content.bytes())
 }
 
+// copyMost is how much of a body is rather copied behind a head than sent by a write of its own. forwardingRoom is how
+// much longer than the client's head the member's usually is at most.
+const (
+	copyMost       = 16 << 10
+	forwardingRoom = 512
+)
+
 func (a *attempt) write(p []byte) error {
 	a.link.WriteBy(a.p.timeouts.Body)
 	_, err := a.link.Write(p)
@@ -172,8 +181,9 @@ func (a *attempt) write(p []byte) error {
 
 // Lend implements wire.Lender.
 func (a *attempt) Lend() []byte {
-	a.in = a.p.buffers.takeSmall()
-	return a.in.mem
+	a.in = a.p.buffers.takeBig()
+	a.r, a.w = headRoom, headRoom
+	return a.in.mem[headRoom:bigEnd]
 }
 
 // Return implements wire.Lender.
@@ -220,14 +230,11 @@ func (a *attempt) receive() error {
 	switch {
 	case a.in == nil:
 		n, err = a.link.ReadLazy(a)
-	case a.r == a.w:
-		a.r, a.w = 0, 0
-		n, err = a.link.Read(a.in.mem)
 	default:
 		if err := a.room(); err != nil {
 			return err
 		}
-		n, err = a.link.Read(a.in.mem[a.w:])
+		n, err = a.link.Read(a.in.mem[a.w:bigEnd])
 	}
 	if n > 0 {
 		a.w += n
@@ -246,17 +253,12 @@ func (a *attempt) receive() error {
 // room makes space behind the bytes of a head that is not complete.
 func (a *attempt) room() error {
 	switch {
-	case a.w < len(a.in.mem):
-	case a.r > 0:
-		a.w = copy(a.in.mem, a.in.mem[a.r:a.w])
-		a.r = 0
-	case len(a.in.mem) >= bigSize:
-		return errHeadFull
+	case a.w < bigEnd:
+	case a.r > headRoom:
+		a.w = headRoom + copy(a.in.mem[headRoom:], a.in.mem[a.r:a.w])
+		a.r = headRoom
 	default:
-		big := a.p.buffers.takeBig()
-		a.w = copy(big.mem, a.in.mem[:a.w])
-		a.in.free()
-		a.in = big
+		return errHeadFull // the parser says so before
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"sync/atomic"
-
 )
 
 // body is the body of a client's request, in a form that knows whether it can be sent once more.
@@ -22,7 +21,7 @@ type body struct {
 	touched  atomic.Bool
 	ended    atomic.Bool // a streamed one was read to its end
 	failed   atomic.Pointer[error]
-	count    atomic.Int64     // bytes read of a streamed one
+	count    atomic.Int64 // bytes read of a streamed one
 }
 
 // replayable reports whether the body can still be sent whole.
@@ -68,6 +67,16 @@ func (b *body) note(err error) {
 	default:
 		b.failed.CompareAndSwap(nil, &err)
 	}
+}
+
+// reset makes the body that of another request: none, so far.
+func (b *body) reset() {
+	b.kept, b.memory = piece{}, nil
+	b.streamed, b.waiting, b.length = false, false, 0
+	b.touched.Store(false)
+	b.ended.Store(false)
+	b.failed.Store(nil)
+	b.count.Store(0)
 }
 
 // release gives the memory back.

@@ -41,12 +41,16 @@ func (c *clientConn) begin(a *answer) error {
 		c.last = true
 	}
 	a.last = c.last
-	out := c.proxy.buffers.takeSmall()
-	defer out.free()
-	head := appendAnswerHead(out.mem[:0], a, minor, &c.proxy.clock)
+	room := a.room
+	if room == nil {
+		memory := c.proxy.buffers.takeSmall()
+		defer memory.free()
+		room = memory.mem
+	}
+	head := appendAnswerHead(room[:0], a, minor, &c.proxy.clock)
 	content := a.first
 	if c.chunked && content.len() > 0 {
-		if content.from < h1.ChunkRoom || content.to+tailRoom > len(content.mem) {
+		if content.from < h1.ChunkRoom || content.to+tailRoom > cap(content.mem) {
 			content = c.copied(content)
 		}
 		content.from, content.to = h1.FrameChunk(content.mem, content.from, content.to)
@@ -79,16 +83,14 @@ func (c *clientConn) sendEnd(head []byte, content piece, trailers *h1.Fields) er
 	return c.end(trailers)
 }
 
-// sendBoth sends head and content, in one write where there is room for it.
+// sendBoth sends head and content, in one write where there is room for the head in front of the content.
 func (c *clientConn) sendBoth(head []byte, content piece) error {
 	switch {
 	case content.len() == 0:
 		return c.send(head)
-	case content.len() <= cap(head)-len(head):
-		return c.send(append(head, content.bytes()...))
 	case len(head) <= content.from:
 		from := content.from - len(head)
-		copy(content.mem[from:], head)
+		copy(content.mem[from:], head) // it may lie in the same memory, and overlap
 		return c.send(content.mem[from:content.to])
 	}
 	if err := c.send(head); err != nil {

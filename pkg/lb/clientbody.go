@@ -32,13 +32,14 @@ func (c *clientConn) takeBody() error {
 	}
 }
 
-// keep reads a body of n bytes.
+// keep reads a body of n bytes, of which the beginning may be here.
 func (c *clientConn) keep(n int) error {
 	b := &c.x.body
 	b.memory = c.proxy.buffers.takeBig()
 	b.kept = piece{b.memory.mem, headRoom, headRoom}
+	end := headRoom + n
 	for b.kept.len() < n {
-		got, err := c.read(b.memory.mem[b.kept.to : headRoom+n])
+		got, err := c.read(b.memory.mem[b.kept.to:end])
 		b.kept.to += got
 		if err != nil && b.kept.len() < n {
 			b.note(err)

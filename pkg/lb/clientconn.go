@@ -19,9 +19,10 @@ type clientConn struct {
 	from   client
 	state  atomic.Int32
 
-	in   *buffer // nil while idle; in.mem[r:w] is read and not used
-	r, w int
-	x    *exchange
+	in    *buffer // nil while idle; in.mem[r:w] is read and not used
+	r, w  int
+	spare *buffer // while something is being read
+	x     *exchange
 
 	// About the current request.
 	left    int64      // of a body of known length: what is still to come
@@ -99,14 +100,27 @@ func (c *clientConn) dropInput() {
 	c.r, c.w = 0, 0
 }
 
-// Lend implements wire.Lender.
+// Lend implements wire.Lender. What is read moves to the small buffer if it fits: it may have to be kept for long, and memory for
+// it must not be looked for while a big one is held.
 func (c *clientConn) Lend() []byte {
-	c.in = c.proxy.buffers.takeSmall()
-	return c.in.mem
+	c.spare = c.proxy.buffers.takeSmall()
+	c.in = c.proxy.buffers.takeBig()
+	return c.in.mem[:bigEnd]
 }
 
 // Return implements wire.Lender.
-func (c *clientConn) Return() { c.dropInput() }
+func (c *clientConn) Return() {
+	c.dropSpare()
+	c.dropInput()
+}
+
+// dropSpare gives the spare buffer back.
+func (c *clientConn) dropSpare() {
+	if c.spare != nil {
+		c.spare.free()
+		c.spare = nil
+	}
+}
 
 // await waits for the first byte of a request. false ends the connection.
 func (c *clientConn) await(idle time.Duration) bool {
@@ -120,6 +134,11 @@ func (c *clientConn) await(idle time.Duration) bool {
 	}
 	c.conn.ReadBy(0)
 	c.r, c.w = 0, n
+	if n <= smallSize {
+		copy(c.spare.mem, c.in.mem[:n])
+		c.in, c.spare = c.spare, c.in
+	}
+	c.dropSpare()
 	return true
 }
 
@@ -134,6 +153,7 @@ func (c *clientConn) readHead() error {
 		n, err := req.Parse(c.in.mem[c.r:c.w])
 		if n > 0 {
 			c.r += n
+			c.x.headSize = n
 			if timed {
 				c.conn.ReadBy(0)
 			}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/regent-registry/regent/pkg/lb/accesslog"
 	"github.com/regent-registry/regent/pkg/lb/h1"
 	"github.com/regent-registry/regent/pkg/lb/wire"
 )
@@ -48,7 +49,8 @@ type answer struct {
 	length int64 // of the content, -1 if unknown; what a HEAD or 304 declares; -1 there too if nothing is declared
 	empty  bool  // there is no content, whatever length says
 	first  piece
-	whole  bool // first is all of the content
+	room   []byte // memory for the head, apart from head and first; may be nil
+	whole  bool   // first is all of the content
 	tail   *h1.Fields
 	urgent bool // whoever takes it should not wait for more
 	last   bool // the client's connection cannot be used for another request
@@ -57,12 +59,19 @@ type answer struct {
 
 // exchange is one client request on its way, and what was decided about it.
 type exchange struct {
-	front front
-	from  *client
-	req   h1.Request
-	body  body
-	res   h1.Response // the member's answer head, later our own
-	tail  h1.Chunks   // decodes the answer
+	front    front
+	from     *client
+	req      h1.Request
+	headSize int // bytes of the request's head as it came
+	body     body
+	res      h1.Response // the member's answer head, later our own
+	tail     h1.Chunks   // decodes the answer
+
+	// These live here so that nothing is allocated for a request.
+	try    attempt
+	reply  answer
+	choice Selection
+	record accesslog.Record
 
 	method  string // an interned name for the usual methods
 	host    string // as the client wrote it
@@ -84,7 +93,6 @@ type exchange struct {
 	waited    time.Duration
 	connected time.Duration
 	firstByte time.Duration
-	tried     []*Target
 }
 
 // reset makes the exchange ready for another request and drops all that points into the last one.
@@ -93,14 +101,29 @@ func (x *exchange) reset() {
 	x.req.Reset()
 	x.res.Reset()
 	x.tail.Reset()
-	x.body = body{}
+	x.body.reset()
 	x.method, x.host, x.id = "", "", nil
 	x.asked = netip.Addr{}
+	x.headSize = 0
 	x.table, x.pool, x.target = nil, nil, nil
 	x.attempts, x.result, x.sent, x.stopped, x.status = 0, Result{}, false, "", 0
 	x.out, x.in, x.waited, x.connected, x.firstByte = 0, 0, 0, 0, 0
-	clear(x.tried)
-	x.tried = x.tried[:0]
+	clear(x.choice.tried)
+	x.choice.tried = x.choice.tried[:0]
+	x.choice.desperate = false
+	x.try = attempt{}
+	x.reply = answer{}
+	x.record = accesslog.Record{}
+}
+
+// newExchange makes an exchange that has room for the heads of usual messages, so that nothing is allocated when buffers are held.
+func newExchange() *exchange {
+	const fields = "A: a\r\nA: a\r\nA: a\r\nA: a\r\nA: a\r\nA: a\r\nA: a\r\nA: a\r\n"
+	x := &exchange{choice: Selection{tried: make([]*Target, 0, maxAttempts)}}
+	_, _ = x.req.Parse([]byte("GET / HTTP/1.1\r\nHost: a\r\n" + fields + fields + "\r\n")) // only the space that it takes matters
+	_, _ = x.res.Parse([]byte("HTTP/1.1 200 OK\r\n" + fields + fields + "\r\n"))           // likewise
+	x.reset()
+	return x
 }
 
 // upgrade reports whether the request asks for a websocket, the only protocol that is switched to.
@@ -123,7 +146,7 @@ type client struct {
 	port    int    // of the listener
 	major   int    // of the HTTP version
 	peer    netip.Addr
-	trusted bool // the peer's own forwarding headers count
+	trusted bool   // the peer's own forwarding headers count
 	tls     string // the version, as the log says it
 	public  publicPorts
 

@@ -66,19 +66,24 @@ func (x *exchange) values(id h1.ID) []string {
 // appendForwarding appends the fields that say who the request is from and how it came. What a client says
 // about that itself is dropped before, unless it is a trusted proxy.
 func (x *exchange) appendForwarding(dst []byte) []byte {
-	c := x.from
-	if c.trusted {
+	if x.from.trusted {
 		return x.appendTrustedForwarding(dst)
 	}
-	if len(c.block) == 0 {
-		peer := c.peerText()
-		f := forwarding{chain: peer, host: x.host, proto: c.scheme, element: forwardedElement(peer, x.host, c.scheme)}
-		if c.port != 0 {
-			f.port = strconv.Itoa(c.port)
-		}
-		c.block = f.append(c.block)
+	return append(dst, x.from.block...)
+}
+
+// prepareForwarding writes those fields for all requests of a stranger's connection, as long as they ask for the same host.
+func (x *exchange) prepareForwarding() {
+	c := x.from
+	if c.trusted || len(c.block) > 0 {
+		return
 	}
-	return append(dst, c.block...)
+	peer := c.peerText()
+	f := forwarding{chain: peer, host: x.host, proto: c.scheme, element: forwardedElement(peer, x.host, c.scheme)}
+	if c.port != 0 {
+		f.port = strconv.Itoa(c.port)
+	}
+	c.block = f.append(c.block)
 }
 
 // appendTrustedForwarding keeps what a trusted proxy said, and adds that proxy to the chain.

@@ -93,10 +93,10 @@ type testServer struct {
 	addr string
 }
 
-func serveProxy(t *testing.T, p *Proxy, c ServerConfig) *testServer {
+func serveProxy(t testing.TB, p *Proxy, c ServerConfig) *testServer {
 	t.Helper()
 	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	l, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func member(t *testing.T, h http.HandlerFunc) string {
 func rawMember(t *testing.T, serve func(conn *net.TCPConn, head string)) (addr string, calls func() int) {
 	t.Helper()
 	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	l, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

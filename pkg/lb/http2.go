@@ -103,6 +103,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 		st.memory.free()
 	}()
 	head := st.appendHead(st.memory.mem[:0])
+	x.headSize = len(head)
 	if _, err := x.req.Parse(head); err != nil {
 		s.proxy.serveBroken(x, err)
 		return

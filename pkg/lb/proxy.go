@@ -95,7 +95,7 @@ func New(c Config) (*Proxy, error) {
 		pools:    map[poolKey]poolState{},
 	}
 	p.watch = wire.NewWatch(p.timeouts.tick())
-	p.exchanges.New = func() any { return &exchange{} }
+	p.exchanges.New = func() any { return newExchange() }
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}

@@ -20,33 +20,34 @@ func (a *attempt) relay() Result {
 		return a.switchProtocols()
 	}
 	a.link.ReadBy(0)
-	answer := answer{head: res, x: x, length: res.Length()}
+	reply := &x.reply
+	*reply = answer{head: res, x: x, length: res.Length(), room: a.in.mem[:headRoom:headRoom]}
 	a.clean = !res.Close()
 	switch {
 	case x.method == http.MethodHead || res.Status() == http.StatusNotModified || res.Status() == http.StatusNoContent:
-		answer.length, answer.empty, answer.whole = res.DeclaredLength(), true, true
-		return a.result(a.begin(&answer), nil)
-	case answer.length >= 0 && answer.length <= keepMost:
-		return a.relayWhole(&answer)
-	case answer.length >= 0:
-		return a.relayLong(&answer)
-	case answer.length == h1.Chunked:
-		answer.length = -1
-		return a.relayChunked(&answer)
+		reply.length, reply.empty, reply.whole = res.DeclaredLength(), true, true
+		return a.result(a.begin(reply), nil)
+	case reply.length >= 0 && reply.length <= keepMost:
+		return a.relayWhole(reply)
+	case reply.length >= 0:
+		return a.relayLong(reply)
+	case reply.length == h1.Chunked:
+		reply.length = -1
+		return a.relayChunked(reply)
 	}
-	answer.length = -1
+	reply.length = -1
 	a.clean = false
-	return a.relayUntilClose(&answer)
+	return a.relayUntilClose(reply)
 }
 
 // begin sends the answer's head.
-func (a *attempt) begin(answer *answer) error {
+func (a *attempt) begin(reply *answer) error {
 	if a.upload != nil {
 		a.upload.answer()
 	}
-	a.x.status = answer.head.Status()
-	a.x.out += int64(answer.first.len())
-	return a.x.front.begin(answer)
+	a.x.status = reply.head.Status()
+	a.x.out += int64(reply.first.len())
+	return a.x.front.begin(reply)
 }
 
 // result tells what became of an answer: clientErr came from the client, memberErr from the member.
@@ -71,26 +72,26 @@ func (a *attempt) result(clientErr, memberErr error) Result {
 }
 
 // relayWhole takes a short answer in before any of it goes to the client.
-func (a *attempt) relayWhole(answer *answer) Result {
-	n := int(answer.length)
-	answer.whole = true
-	if have := a.w - a.r; have < n {
+func (a *attempt) relayWhole(reply *answer) Result {
+	n := int(reply.length)
+	reply.whole = true
+	mem := a.in.mem
+	if a.r+n > bigEnd { // an unusually large head is in the way, and still needed
 		big := a.p.buffers.takeBig()
 		defer big.free()
-		copy(big.mem[headRoom:], a.in.mem[a.r:a.w])
-		a.r = a.w
-		for have < n {
-			got, err := a.read(big.mem[headRoom+have : headRoom+n])
-			if have += got; err != nil && have < n {
-				return a.result(nil, short(err))
-			}
-		}
-		answer.first = piece{big.mem, headRoom, headRoom + n}
-	} else {
-		answer.first = piece{a.in.mem, a.r, a.r + n}
-		a.r += n
+		mem = big.mem
+		a.w = headRoom + copy(mem[headRoom:], a.in.mem[a.r:a.w])
+		a.r = headRoom
 	}
-	return a.result(a.begin(answer), nil)
+	for end := a.r + n; a.w < end; {
+		got, err := a.read(mem[a.w:end])
+		if a.w += got; err != nil && a.w < end {
+			return a.result(nil, short(err))
+		}
+	}
+	reply.first = piece{mem, a.r, a.r + n}
+	a.r += n
+	return a.result(a.begin(reply), nil)
 }
 
 // read reads from the member within the time for a piece of an answer. The time that the client takes is not the member's.
@@ -110,37 +111,34 @@ func short(err error) error {
 }
 
 // relayLong passes an answer of known length through as it comes.
-func (a *attempt) relayLong(answer *answer) Result {
-	have := min(int64(a.w-a.r), answer.length)
-	answer.first = piece{a.in.mem, a.r, a.r + int(have)}
+func (a *attempt) relayLong(reply *answer) Result {
+	have := min(int64(a.w-a.r), reply.length)
+	reply.first = piece{a.in.mem, a.r, a.r + int(have)}
 	a.r += int(have)
-	if err := a.begin(answer); err != nil {
+	if err := a.begin(reply); err != nil {
 		return a.result(err, nil)
 	}
-	left := answer.length - have
+	left := reply.length - have
 	if to := a.x.front.sink(); to != nil && left >= spliceLeast && a.link.TLS() == nil {
 		return a.splice(to, left)
 	}
-	big := a.p.buffers.takeBig()
-	defer big.free()
 	for left > 0 {
-		room := big.mem[headRoom : headRoom+int(min(left, keepMost))]
-		n, err := a.read(room)
+		n, err := a.read(a.in.mem[headRoom : headRoom+int(min(left, keepMost))])
 		if n == 0 {
 			return a.result(nil, short(err))
 		}
 		left -= int64(n)
-		if err := a.pass(big, n); err != nil {
+		if err := a.pass(n); err != nil {
 			return a.result(err, nil)
 		}
 	}
 	return a.result(nil, nil)
 }
 
-// pass sends a piece of content that lies at the beginning of a big buffer's content.
-func (a *attempt) pass(big *buffer, n int) error {
+// pass sends content that was read to the beginning of the buffer's content. The head that was there is of no use any more.
+func (a *attempt) pass(n int) error {
 	a.x.out += int64(n)
-	return a.x.front.write(piece{big.mem, headRoom, headRoom + n})
+	return a.x.front.write(piece{a.in.mem, headRoom, headRoom + n})
 }
 
 // splice moves the rest of an answer without copying it into the process.
@@ -162,29 +160,26 @@ func (a *attempt) splice(to *wire.Conn, left int64) Result {
 }
 
 // relayChunked passes a chunked answer on as it comes, in chunks of our own.
-func (a *attempt) relayChunked(answer *answer) Result {
+func (a *attempt) relayChunked(reply *answer) Result {
 	x := a.x
 	n, used, done, err := x.tail.Decode(a.in.mem[a.r:a.w])
 	if err != nil {
 		return a.result(nil, err)
 	}
-	answer.first = piece{a.in.mem, a.r, a.r + n}
+	reply.first = piece{a.in.mem, a.r, a.r + n}
 	a.r += used
-	if answer.whole = done; done {
-		answer.tail = x.tail.Trailers()
+	if reply.whole = done; done {
+		reply.tail = x.tail.Trailers()
 	}
-	if err := a.begin(answer); err != nil || done {
+	if err := a.begin(reply); err != nil || done {
 		return a.result(err, nil)
 	}
-	big := a.p.buffers.takeBig()
-	defer big.free()
-	a.r, a.w = 0, 0
 	for !done {
-		got, err := a.read(big.mem[headRoom : headRoom+keepMost])
+		got, err := a.read(a.in.mem[headRoom : headRoom+keepMost])
 		if got == 0 {
 			return a.result(nil, short(err))
 		}
-		n, used, done, err = x.tail.Decode(big.mem[headRoom : headRoom+got])
+		n, used, done, err = x.tail.Decode(a.in.mem[headRoom : headRoom+got])
 		if err != nil {
 			return a.result(nil, err)
 		}
@@ -194,7 +189,7 @@ func (a *attempt) relayChunked(answer *answer) Result {
 		if n == 0 {
 			continue
 		}
-		if err := a.pass(big, n); err != nil {
+		if err := a.pass(n); err != nil {
 			return a.result(err, nil)
 		}
 	}
@@ -202,18 +197,16 @@ func (a *attempt) relayChunked(answer *answer) Result {
 }
 
 // relayUntilClose passes an answer on that ends with its connection.
-func (a *attempt) relayUntilClose(answer *answer) Result {
-	answer.first = piece{a.in.mem, a.r, a.w}
+func (a *attempt) relayUntilClose(reply *answer) Result {
+	reply.first = piece{a.in.mem, a.r, a.w}
 	a.r = a.w
-	if err := a.begin(answer); err != nil {
+	if err := a.begin(reply); err != nil {
 		return a.result(err, nil)
 	}
-	big := a.p.buffers.takeBig()
-	defer big.free()
 	for {
-		n, err := a.read(big.mem[headRoom : headRoom+keepMost])
+		n, err := a.read(a.in.mem[headRoom : headRoom+keepMost])
 		if n > 0 {
-			if err := a.pass(big, n); err != nil {
+			if err := a.pass(n); err != nil {
 				return a.result(err, nil)
 			}
 			continue

@@ -18,6 +18,10 @@ import (
 // client gets if it may not.
 func TestProxy_RetryTable(t *testing.T) {
 	resetAtOnce := func(conn *net.TCPConn, _ string) { reset(conn) }
+	resetInBody := func(conn *net.TCPConn, _ string) {
+		_, _ = io.ReadFull(conn, make([]byte, 1))
+		reset(conn)
+	}
 	closeAtOnce := func(*net.TCPConn, string) {}
 	breakInShortBody := func(conn *net.TCPConn, _ string) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly the beginning")
@@ -48,7 +52,7 @@ func TestProxy_RetryTable(t *testing.T) {
 		{"GET closed", closeAtOnce, "GET", "", nil, true, 0},
 		{"PUT reset, small body", resetAtOnce, "PUT", "data", nil, true, 0},
 		{"PUT reset, largest body kept", resetAtOnce, "PUT", big[:keepMost], nil, true, 0},
-		{"PUT reset, big body", resetAtOnce, "PUT", big, nil, false, 502},
+		{"PUT reset, big body", resetInBody, "PUT", big, nil, false, 502},
 		{"PUT reset, conditional", resetAtOnce, "PUT", "data", []string{"If-Match", `"1"`}, false, 502},
 		{"DELETE reset, conditional", resetAtOnce, "DELETE", "", []string{"If-Match", `"1"`}, false, 502},
 		{"PUT refused, conditional", nil, "PUT", "data", []string{"If-Match", `"1"`}, true, 0},
@@ -396,4 +400,3 @@ func TestIsTimeout(t *testing.T) {
 		t.Error("wrong")
 	}
 }
-

@@ -99,13 +99,14 @@ func (p *Proxy) screen(x *exchange) *refusal {
 // forward sends the request to members, one after the other, until one answers or no further attempt is
 // allowed; then the answer is ours.
 func (p *Proxy) forward(x *exchange) {
-	choice := Selection{now: x.started.UnixNano(), tried: x.tried}
+	choice := &x.choice
+	choice.now = x.started.UnixNano()
 	started := x.started
 	if x.body.size() > 0 {
 		started = time.Now()
 	}
 	for {
-		target := x.pool.pick(&choice)
+		target := x.pool.pick(choice)
 		if target == nil && x.result.Kept {
 			target = x.target // nobody else is left, and what failed was perhaps only an old connection
 		}
@@ -135,7 +136,6 @@ func (p *Proxy) forward(x *exchange) {
 		}
 		x.pool.metrics.retry(x.result.Failure)
 		choice.tried = append(choice.tried, target)
-		x.tried = choice.tried
 		started = time.Now()
 		choice.now = started.UnixNano()
 	}
@@ -189,12 +189,17 @@ func (p *Proxy) observe(x *exchange) {
 	if p.access == nil && !failed {
 		return
 	}
-	r := accesslog.Record{
+	if p.access == nil {
+		p.logFailure(x, status, took)
+		return
+	}
+	x.record = accesslog.Record{
 		Time: x.started, RequestID: x.id, Client: x.asked, Method: x.req.Method(), Host: x.req.Host(), Path: x.path(),
 		Proto: x.from.proto(x.req.Minor()), TLS: x.from.tls, Status: status, Bytes: x.out, BytesIn: x.body.size() + x.in,
 		Attempts: x.attempts, Wait: x.waited, Connect: x.connected, FirstByte: x.firstByte, Total: took,
 		NoRetry: x.stopped, Error: x.result.Err,
 	}
+	r := &x.record
 	if x.pool != nil {
 		r.Service, r.Domain, r.SubDomain = x.pool.Service, x.pool.Domain, x.pool.SubDomain
 	}
@@ -204,15 +209,23 @@ func (p *Proxy) observe(x *exchange) {
 	if x.result.Failure != FailureNone {
 		r.Failure = x.result.Failure.String()
 	}
-	if p.access != nil {
-		p.access.Add(&r)
-		return
+	p.access.Add(r)
+}
+
+// logFailure is the record of a failed request when there is no access log.
+func (p *Proxy) logFailure(x *exchange, status int, took time.Duration) {
+	attrs := []slog.Attr{
+		slog.String("request_id", string(x.id)), slog.String("client", x.asked.String()), slog.String("method", x.method),
+		slog.String("host", x.host), slog.String("path", string(x.path())), slog.Int("status", status), slog.Duration("duration", took),
+		slog.Int("attempts", x.attempts), slog.String("failure", x.result.Failure.String()), slog.String("no_retry", x.stopped), slog.Any("error", x.result.Err),
 	}
-	p.log.LogAttrs(context.Background(), slog.LevelWarn, "request failed",
-		slog.String("request_id", string(r.RequestID)), slog.String("client", r.Client.String()), slog.String("method", x.method),
-		slog.String("host", x.host), slog.String("path", string(r.Path)), slog.Int("status", status), slog.Duration("duration", took),
-		slog.String("domain", r.Domain), slog.String("sub_domain", r.SubDomain), slog.String("member", r.Member), slog.Int("attempts", x.attempts),
-		slog.String("failure", r.Failure), slog.String("no_retry", x.stopped), slog.Any("error", x.result.Err))
+	if x.pool != nil {
+		attrs = append(attrs, slog.String("domain", x.pool.Domain), slog.String("sub_domain", x.pool.SubDomain))
+	}
+	if x.target != nil {
+		attrs = append(attrs, slog.String("member", x.target.Member.Name))
+	}
+	p.log.LogAttrs(context.Background(), slog.LevelWarn, "request failed", attrs...)
 }
 
 // isShortage reports whether a connection failed for want of something on our own side, which says nothing

@@ -132,12 +132,23 @@ func (s *Server) begin(raw net.Conn) {
 		return
 	}
 	s.conns[c] = struct{}{}
+	if s.tls == nil {
+		s.running.Go(func() { s.serve(c) })
+		return
+	}
+	// The handshake has a goroutine of its own, since it needs much stack, which the goroutine that serves would keep.
 	s.running.Go(func() {
-		defer s.forget(c)
-		if s.tls == nil || s.handshake(c) {
-			c.serve()
+		if s.handshake(c) {
+			s.running.Go(func() { s.serve(c) })
+		} else {
+			s.forget(c)
 		}
 	})
+}
+
+func (s *Server) serve(c *clientConn) {
+	defer s.forget(c)
+	c.serve()
 }
 
 func (s *Server) forget(c *clientConn) {

@@ -89,10 +89,10 @@ func byID(a, b *Target) int { return cmp.Compare(a.Member.ID, b.Member.ID) }
 // Target is a member in a table, together with what this process knows of it from its own requests. That
 // knowledge is shared by all tables the member occurs in, so a new table forgets nothing.
 type Target struct {
-	Member    Member
-	health    *health
+	Member   Member
+	health   *health
 	upstream *upstream
-	metrics   *memberMetrics
+	metrics  *memberMetrics
 }
 
 // pick chooses the member for one attempt: an active one in good health; else one that is draining, for

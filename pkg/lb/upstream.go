@@ -132,7 +132,19 @@ func (u *upstream) revive() { u.retired.Store(false) }
 
 // dial makes a connection. Everything up to the end of the TLS handshake counts as connecting: nothing of a
 // request was sent until then.
-func (u *upstream) dial(e *endpoint) (*wire.Conn, error) {
+func (u *upstream) dial(e *endpoint) (conn *wire.Conn, err error) {
+	// In a goroutine of its own: connecting, and TLS even more so, needs much stack, which the goroutine of the client's
+	// connection would keep for as long as that connection lives.
+	done := make(chan struct{})
+	go func() {
+		conn, err = u.connect(e)
+		close(done)
+	}()
+	<-done
+	return conn, err
+}
+
+func (u *upstream) connect(e *endpoint) (*wire.Conn, error) {
 	t := u.proxy.timeouts
 	ctx, cancel := context.WithTimeout(context.Background(), t.Connect)
 	defer cancel()

@@ -7,7 +7,8 @@ import "bytes"
 const (
 	maxExtension = 256      // bytes of the extensions of one chunk
 	maxOverhead  = 16 << 10 // bytes of size lines beyond what the data excuses
-	maxHexDigits = 16
+	maxHexDigits = 16       // leading zeros included
+	maxChunk     = 1<<60 - 1
 )
 
 // chunkState is what the next byte belongs to.
@@ -124,7 +125,7 @@ func (c *Chunks) sizeByte(b byte) *Error {
 	digit := unhex[b]
 	switch {
 	case digit != noHex:
-		if c.hex++; c.hex > maxHexDigits || c.left >= 1<<59 {
+		if c.hex++; c.hex > maxHexDigits || c.left > maxChunk>>4 {
 			return errChunkSize
 		}
 		c.left = c.left<<4 | int64(digit)

@@ -18,7 +18,7 @@ const (
 // extByte takes a byte of the extensions, or the CR that ends them. White space is refused where the
 // grammar has it for old senders only ("bad" white space): readers disagree on it.
 func (c *Chunks) extByte(b byte) *Error {
-	if c.line++; c.line > maxExtension+1 {
+	if c.line++; c.line > maxExtension+1 { // the CR included
 		return errChunkLine
 	}
 	switch c.ext {
@@ -70,7 +70,6 @@ func (c *Chunks) extEnd(b byte) *Error {
 		c.ext = atExtName
 	case '\r':
 		c.state = atSizeLF
-		c.line-- // the CR is no part of them
 	default:
 		return errChunkExtension
 	}

@@ -46,6 +46,7 @@ const (
 	badOption
 	tooManyOptions
 	essentialOption
+	badTrailer
 	badExpect
 	faults // how many there are
 )
@@ -81,6 +82,7 @@ var texts = [faults]string{
 	badOption:        "bad Connection field",
 	tooManyOptions:   "too many options in Connection",
 	essentialOption:  "Connection names a field that is not its own",
+	badTrailer:       "Trailer names a field that frames the message",
 	badExpect:        "expectation other than 100-continue",
 }
 

@@ -32,6 +32,14 @@ type field struct {
 	hop          bool // it belongs to this connection alone
 }
 
+// span is a part of the buffer.
+type span struct{ from, to uint32 }
+
+func (s span) of(buf []byte) []byte { return buf[s.from:s.to] }
+
+// span gives a part of the line being read as a part of the buffer.
+func (f *Fields) span(from, to int) span { return span{uint32(f.pos + from), uint32(f.pos + to)} }
+
 func (f *Fields) reset() {
 	*f = Fields{list: f.list[:0]}
 }

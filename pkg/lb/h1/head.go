@@ -2,8 +2,6 @@ package h1
 
 // What requests and responses have in common: connection options and the framing of the body.
 
-import "bytes"
-
 // Lengths of a body that is not of a known size.
 const (
 	Chunked    = -1 // chunked coding (RFC 9112 section 7.1)
@@ -54,17 +52,40 @@ func (h *head) last() *field { return &h.list[len(h.list)-1] }
 
 // coding reads a Transfer-Encoding field. Only chunked is known here, and a second coding could hide from
 // another reader of the message, so nothing else is taken.
-func (h *head) coding(value []byte) fault {
+func (h *head) coding(at *field) fault {
 	switch {
 	case h.chunked:
 		return twoCodings
-	case !equalFold(value, "chunked"):
+	case h.tabbed(at) || !equalFold(h.buf[at.value:at.end], "chunked"):
 		return badCoding
 	case h.minor == 0:
 		return codingInOld
 	}
 	h.chunked = true
 	return fine
+}
+
+// contentLength reads the number in a Content-Length field.
+func (h *head) contentLength(at *field) (n int64, f fault) {
+	n, ok := digits(h.buf[at.value:at.end])
+	if !ok || h.tabbed(at) {
+		return 0, badLength
+	}
+	return n, fine
+}
+
+// tabbed reports whether a tab stands around the value of a field. It is lawful white space, but some
+// readers keep it, and then do not know the value: too dangerous where the value frames the message.
+func (h *head) tabbed(at *field) bool {
+	for _, c := range h.buf[at.colon+1:] {
+		switch c {
+		case '\t':
+			return true
+		case '\r':
+			return false
+		}
+	}
+	return false
 }
 
 // connection reads the options of a Connection field.
@@ -97,6 +118,19 @@ func (h *head) connection(value []byte) fault {
 			h.options |= optUpgrade
 		case !hops.has(id):
 			h.options |= optNamed
+		}
+	}
+	return fine
+}
+
+// announced reads a Trailer field. It goes on to the other side, where some servers refuse what others pass
+// over.
+func (h *head) announced(value []byte) fault {
+	for more := true; more; {
+		var name []byte
+		name, value, more = nextElement(value)
+		if id, _ := identify(name); framing.has(id) {
+			return badTrailer
 		}
 	}
 	return fine
@@ -147,6 +181,3 @@ func version(b []byte) (minor uint8, ok bool) {
 	}
 	return 0, false
 }
-
-// sameLength reports whether a Content-Length field repeats the first one to the letter.
-func (h *head) sameLength(value []byte) bool { return bytes.Equal(value, h.First(ContentLength)) }

@@ -9,8 +9,14 @@ import (
 	"testing"
 )
 
+// fataler is a test or a property.
+type fataler interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
 // request parses text, which must be exactly one head, in one piece.
-func request(t *testing.T, text string) *Request {
+func request(t fataler, text string) *Request {
 	t.Helper()
 	var r Request
 	n, err := r.Parse([]byte(text))
@@ -21,7 +27,7 @@ func request(t *testing.T, text string) *Request {
 }
 
 // response does the same for a response.
-func response(t *testing.T, text string) *Response {
+func response(t fataler, text string) *Response {
 	t.Helper()
 	var r Response
 	n, err := r.Parse([]byte(text))

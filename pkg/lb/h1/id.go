@@ -95,6 +95,9 @@ var (
 	// another meaning.
 	essential = setOf(Host, ContentLength)
 
+	// framing fields may not even be announced as trailers.
+	framing = essential | setOf(TransferEncoding, Trailer)
+
 	// notTrailers are the fields that may not come after the body (RFC 9110 section 6.5.1): framing, routing,
 	// modifiers, authentication, control data, content format.
 	notTrailers = hops | essential | setOf(Expect, Forwarding, XForwardedFor, XForwardedHost, XForwardedProto,

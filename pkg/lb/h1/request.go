@@ -7,11 +7,6 @@ import "bytes"
 // maxMethod is how long a method may be; the longest registered one has 17 letters.
 const maxMethod = 32
 
-// span is a part of the buffer.
-type span struct{ from, to uint32 }
-
-func (s span) of(buf []byte) []byte { return buf[s.from:s.to] }
-
 // form is the form of a request target (RFC 9112 section 3.2).
 type form uint8
 
@@ -145,9 +140,6 @@ func (r *Request) requestLine(buf []byte, lf int) fault {
 	return r.readTarget()
 }
 
-// span gives a part of the line being read as a part of the buffer.
-func (f *Fields) span(from, to int) span { return span{uint32(f.pos + from), uint32(f.pos + to)} }
-
 // note looks at a field that changes how the message is read.
 func (r *Request) note(at *field) fault {
 	switch at.id {
@@ -163,15 +155,17 @@ func (r *Request) note(at *field) fault {
 		if r.length >= 0 {
 			return twoLengths
 		}
-		n, ok := digits(r.buf[at.value:at.end])
-		if !ok {
-			return badLength
+		n, f := r.contentLength(at)
+		if f != fine {
+			return f
 		}
 		r.length = n
 	case TransferEncoding:
-		return r.coding(r.buf[at.value:at.end])
+		return r.coding(at)
 	case Connection:
 		return r.connection(r.buf[at.value:at.end])
+	case Trailer:
+		return r.announced(r.buf[at.value:at.end])
 	case TE:
 		r.trailers = r.trailers || hasElement(r.buf[at.value:at.end], "trailers")
 	case Expect:

@@ -2,6 +2,8 @@ package h1
 
 // Heads of responses (RFC 9112 sections 4, 5 and 6).
 
+import "bytes"
+
 // Response is the head of a response. The zero value is ready for a first message. One goroutine at a time.
 type Response struct {
 	head
@@ -83,19 +85,20 @@ func (r *Response) statusLine(buf []byte, lf int) fault {
 func (r *Response) note(at *field) fault {
 	switch at.id {
 	case ContentLength:
-		value := r.buf[at.value:at.end]
-		n, ok := digits(value)
+		n, f := r.contentLength(at)
 		switch {
-		case !ok:
-			return badLength
-		case r.length >= 0 && !r.sameLength(value):
+		case f != fine:
+			return f
+		case r.length >= 0 && !bytes.Equal(r.buf[at.value:at.end], r.First(ContentLength)):
 			return twoLengths
 		}
 		r.length = n
 	case TransferEncoding:
-		return r.coding(r.buf[at.value:at.end])
+		return r.coding(at)
 	case Connection:
 		return r.connection(r.buf[at.value:at.end])
+	case Trailer:
+		return r.announced(r.buf[at.value:at.end])
 	default:
 	}
 	return fine

@@ -54,6 +54,7 @@ var refusedResponses = []struct{ name, text, says string }{
 	{"100 with length", "HTTP/1.1 100 Continue\r\nContent-Length: 5\r\n\r\n", "body length in a message that has no body"},
 	{"101 chunked", "HTTP/1.1 101 Switching Protocols\r\nTransfer-Encoding: chunked\r\n\r\n", "body length in a message that has no body"},
 	{"Connection names Content-Length", "HTTP/1.1 200 OK\r\nConnection: Content-Length\r\nContent-Length: 5\r\n\r\n", "Connection names a field that is not its own"},
+	{"Trailer names Transfer-Encoding", "HTTP/1.1 200 OK\r\nTrailer: Transfer-Encoding\r\nTransfer-Encoding: chunked\r\n\r\n", "Trailer names a field that frames the message"},
 	{"257 fields", "HTTP/1.1 200 OK\r\n" + strings.Repeat("a:b\r\n", MaxFields+1) + "\r\n", "too many fields"},
 	{"long reason", "HTTP/1.1 200 " + strings.Repeat("a", MaxHead), "head too large"},
 	{"long head", "HTTP/1.1 200 OK\r\nA: " + strings.Repeat("b", MaxHead) + "\r\n\r\n", "head too large"},

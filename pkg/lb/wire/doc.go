@@ -1,6 +1,6 @@
 // Package wire is TCP as the load balancer's data plane uses it: connections, plain or under TLS, whose waits end in time, whose bytes
 // can be moved to another connection without passing through the process, and that know what the other side has certainly not heard.
-// It knows nothing of HTTP. It is for Linux: it uses splice(2), SO_RCVLOWAT and TCP_INFO.
+// It knows nothing of HTTP. It is for Linux: it uses splice(2), MSG_TRUNC and TCP_INFO.
 //
 // # Parts
 //

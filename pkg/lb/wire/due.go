@@ -59,7 +59,7 @@ func (c *Conn) ReadBy(d time.Duration) { c.in.by(c.watch, d) }
 // Under TLS a Write that failed cannot be mended by Revive.
 func (c *Conn) WriteBy(d time.Duration) { c.out.by(c.watch, d) }
 
-// Revive clears both due times and takes back an expiry or an Interrupt, so that a last answer can be written.
+// Revive clears both due times, the other direction's too, and takes back an expiry or an Interrupt, so that a last answer can be written.
 func (c *Conn) Revive() {
 	c.stop.Lock()
 	defer c.stop.Unlock()

@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -93,11 +94,9 @@ func wait[T any](tb testing.TB, ch <-chan T, what string) T {
 }
 
 // poll waits until the kernel reports one of the events: what it sends itself (FIN, RST, an acknowledgement) comes when it comes.
-func poll(tb testing.TB, tcp *net.TCPConn, events int16) {
+func poll(tb testing.TB, tcp syscall.Conn, events int16) {
 	tb.Helper()
-	raw := must[interface {
-		Control(func(uintptr)) error
-	}](tb)(tcp.SyscallConn())
+	raw := must[syscall.RawConn](tb)(tcp.SyscallConn())
 	var err error
 	n := 0
 	if cerr := raw.Control(func(fd uintptr) {

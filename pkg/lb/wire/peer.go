@@ -84,7 +84,7 @@ func (c *Conn) note(errno syscall.Errno) {
 
 // Unheard reports whether the peer's kernel has certainly not taken a byte beyond the mark, a value of Written. Then nobody can have
 // acted on those bytes, and a request made of them may be sent elsewhere. False means that nobody knows. It is for connections that
-// this side opened, after their end, when nobody writes any more.
+// this side opened, after their end and before Close, when nobody reads or writes any more.
 //
 // The proof has two parts. First, TCP's count of acknowledged bytes has not passed the mark. That alone proves little: a peer
 // acknowledges up to 40 ms late or more, and may have acted meanwhile. So, second, the peer's FIN must have come. A segment with FIN
@@ -95,18 +95,29 @@ func (c *Conn) note(errno syscall.Errno) {
 // acknowledgement that it owes, and a receiver of RST does not look at acknowledgements. A reset after a FIN is the usual sight of a
 // connection that the peer closed while a request was on its way: Linux tells it as EPIPE on writing and as a plain end on reading.
 func (c *Conn) Unheard(mark int64) bool {
-	if c.broken.Load() {
-		return false
-	}
 	unheard := false
 	err := c.raw.Control(func(fd uintptr) {
 		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
 		if err != nil {
 			return
 		}
-		ended := c.ended.Load() || info.State == unix.BPF_TCP_CLOSE_WAIT || info.State == unix.BPF_TCP_LAST_ACK
 		const syn = 1 // it is counted as a byte
-		unheard = ended && int64(info.Bytes_acked) <= mark+syn
+		unheard = c.peerEnded(fd, info.State) && int64(info.Bytes_acked) <= mark+syn
 	})
 	return err == nil && unheard
+}
+
+// peerEnded reports whether the peer's FIN has come, with or without a reset after it.
+func (c *Conn) peerEnded(fd uintptr, state uint8) bool {
+	switch state {
+	case unix.BPF_TCP_CLOSE_WAIT, unix.BPF_TCP_LAST_ACK:
+		return true
+	case unix.BPF_TCP_CLOSE: // there was a reset, and the kernel may still have to tell which one
+		if errno, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR); err == nil {
+			c.note(syscall.Errno(errno))
+		}
+		return c.ended.Load() && !c.broken.Load()
+	default:
+		return false
+	}
 }

@@ -5,6 +5,7 @@ package wire
 import (
 	"net"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -12,6 +13,9 @@ import (
 type socket struct{ c *Conn }
 
 var _ net.Conn = socket{}
+
+// SyscallConn implements syscall.Conn.
+func (s socket) SyscallConn() (syscall.RawConn, error) { return s.c.tcp.SyscallConn() }
 
 // Read implements net.Conn.
 func (s socket) Read(p []byte) (int, error) {
