@@ -12,7 +12,7 @@ FUZZ_TIME   ?= 30s
 ARTIFACTS   := $(CURDIR)/artifacts
 
 .DEFAULT_GOAL := help
-.PHONY: help build run run-mysql test unit e2e browser quick lint fmt fuzz cover deps clean ci
+.PHONY: help build run run-mysql test unit e2e browser quick lint fmt fuzz cover bench-lb deps clean ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,12 @@ cover: ## coverage of all tests but the journeys, in artifacts/cover.html
 	go test -timeout 12m -coverpkg=./... -coverprofile=$(ARTIFACTS)/cover.out $(UNIT_PACKAGES)
 	go tool cover -html=$(ARTIFACTS)/cover.out -o $(ARTIFACTS)/cover.html
 	@go tool cover -func=$(ARTIFACTS)/cover.out | tail -n 1
+
+bench-lb: build ## elb beside nginx, HAProxy and Caddy, in docs/performance.md; ROUNDS=5 SECONDS=3 SCENARIOS= PROXIES=
+	@.ci/deps bench
+	@go build -o bin/bench ./internal/bench
+	@exec bin/bench -out $(ARTIFACTS)/bench $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(SECONDS),-seconds $(SECONDS)) \
+	  -scenarios "$(SCENARIOS)" -proxies "$(PROXIES)"
 
 deps: ## install MariaDB and Chromium where they are missing (Debian)
 	@.ci/deps

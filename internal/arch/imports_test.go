@@ -110,7 +110,7 @@ var rules = []rule{
 	},
 	{
 		who:    []string{"..."},
-		except: []string{"pkg/registry/registrytest", "pkg/membership/membershiptest", "internal/e2e", "internal/localcluster", "internal/mariadb"},
+		except: []string{"pkg/registry/registrytest", "pkg/membership/membershiptest", "internal/e2e", "internal/localcluster", "internal/bench", "internal/mariadb"},
 		never: []string{
 			"pkg/registry/registrytest", "pkg/membership/membershiptest", "internal/e2e/...", "internal/mariadb", "internal/freeport",
 			"internal/child", "testing/...",

@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/regent-registry/regent/pkg/lb/h1"
@@ -25,6 +27,7 @@ func (s *Server) http2Server() *http.Server {
 		MaxHeaderBytes:    h1.MaxHead,
 		ErrorLog:          log.New(io.Discard, "", 0), // what a client does wrong is its own affair
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 250},
+		ConnContext:       s.newStreamConn,
 	}
 }
 
@@ -68,6 +71,28 @@ func (q *connQueue) Close() error {
 // Addr implements net.Listener.
 func (q *connQueue) Addr() net.Addr { return &net.TCPAddr{} }
 
+// streamConn is what the streams of one connection share.
+type streamConn struct {
+	from client // but for what depends on the host
+	last atomic.Pointer[client]
+}
+
+type streamConnKey struct{}
+
+// newStreamConn is called by net/http for every connection.
+func (s *Server) newStreamConn(ctx context.Context, conn net.Conn) context.Context {
+	c := &streamConn{from: client{scheme: s.scheme, port: s.port, major: 2, public: s.proxy.public}}
+	if secure, ok := conn.(*tls.Conn); ok {
+		c.from.tls = tls.VersionName(secure.ConnectionState().Version)
+	}
+	if peer, err := netip.ParseAddrPort(conn.RemoteAddr().String()); err == nil {
+		c.from.peer = peer.Addr().Unmap().WithZone("")
+	}
+	c.from.trusted = s.proxy.trusted.has(c.from.peer)
+	c.last.Store(&c.from)
+	return context.WithValue(ctx, streamConnKey{}, c)
+}
+
 // stream is one request over HTTP/2. Its head is written as an HTTP/1 head and goes through the same parser,
 // so nothing that HTTP/1 could not say gets to a member.
 type stream struct {
@@ -79,29 +104,28 @@ type stream struct {
 	x      *exchange
 	memory *buffer
 	tail   h1.Chunks // checks the trailers
+
+	// Scratch of setHeader.
+	names []string
+	ends  []int
 }
 
 var errStreamGone = errors.New("the client gave the request up")
 
 // serveStream is called by net/http for every HTTP/2 request.
 func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
-	st := &stream{server: s, proxy: s.proxy, w: w, r: r}
-	st.from = client{scheme: s.scheme, port: s.port, major: 2, public: s.proxy.public}
-	if r.TLS != nil {
-		st.from.tls = tls.VersionName(r.TLS.Version)
+	conn, ok := r.Context().Value(streamConnKey{}).(*streamConn)
+	if !ok {
+		panic(http.ErrAbortHandler) // newStreamConn was called for every connection
 	}
-	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		st.from.peer = peer.Addr().Unmap().WithZone("")
-	}
-	st.from.trusted = s.proxy.trusted.has(st.from.peer)
+	st, _ := s.streams.Get().(*stream)
+	st.server, st.proxy, st.w, st.r = s, s.proxy, w, r
+	st.from = *conn.last.Load()
+	st.memory = s.proxy.buffers.takeSmall()
 	x := s.proxy.takeExchange()
 	x.front, x.from = st, &st.from
 	st.x = x
-	st.memory = s.proxy.buffers.takeSmall()
-	defer func() {
-		s.proxy.freeExchange(x)
-		st.memory.free()
-	}()
+	defer st.free()
 	head := st.appendHead(st.memory.mem[:0])
 	x.headSize = len(head)
 	if _, err := x.req.Parse(head); err != nil {
@@ -109,6 +133,18 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.proxy.serve(x)
+	if len(st.from.block) > 0 && st.from.host != conn.last.Load().host {
+		conn.last.Store(new(st.from)) // most clients ask for one host all the time
+	}
+}
+
+func (st *stream) free() {
+	st.proxy.freeExchange(st.x)
+	st.memory.free()
+	st.tail.Reset()
+	clear(st.names)
+	*st = stream{server: st.server, tail: st.tail, names: st.names[:0], ends: st.ends[:0]}
+	st.server.streams.Put(st)
 }
 
 // appendHead writes the request's head in the words of HTTP/1.
@@ -174,6 +210,79 @@ func (st *stream) read(p []byte) (int, error) {
 	return st.r.Body.Read(p)
 }
 
+// setHeader gives the answer's fields to net/http. It wants strings and slices; two allocations make them all.
+func (st *stream) setHeader(a *answer) {
+	res, h := a.head, st.w.Header()
+	text := a.room[:0]
+	for i := range res.Len() {
+		switch res.ID(i) {
+		case h1.Connection, h1.ContentLength, h1.TransferEncoding, h1.Upgrade, h1.Trailer, h1.RequestID:
+			continue
+		case h1.Location:
+			if location, changed := st.x.publicLocation(res.Value(i)); changed {
+				text = st.add(append(text, location...), "Location")
+				continue
+			}
+		default:
+			if res.Hop(i) {
+				continue
+			}
+		}
+		text = st.add(append(text, res.Value(i)...), canonicalName(res.Name(i)))
+	}
+	text = st.add(append(text, st.x.id...), "X-Request-Id")
+	if a.length >= 0 {
+		text = st.add(strconv.AppendInt(text, a.length, 10), "Content-Length")
+	}
+	all, values := string(text), make([]string, len(st.names))
+	from := 0
+	for i, name := range st.names {
+		values[i] = all[from:st.ends[i]]
+		from = st.ends[i]
+		if had := h[name]; had != nil {
+			h[name] = append(had, values[i])
+		} else {
+			h[name] = values[i : i+1 : i+1]
+		}
+	}
+}
+
+// add notes that the value of a field ends here.
+func (st *stream) add(text []byte, name string) []byte {
+	st.names = append(st.names, name)
+	st.ends = append(st.ends, len(text))
+	return text
+}
+
+// canonicalName gives a field's name as net/http wants it, without allocating for those that most answers have.
+func canonicalName(name []byte) string {
+	switch string(name) {
+	case "Content-Type", "content-type":
+		return "Content-Type"
+	case "Date", "date":
+		return "Date"
+	case "Server", "server":
+		return "Server"
+	case "Cache-Control", "cache-control":
+		return "Cache-Control"
+	case "ETag", "Etag", "etag":
+		return "Etag"
+	case "Last-Modified", "last-modified":
+		return "Last-Modified"
+	case "Vary", "vary":
+		return "Vary"
+	case "Set-Cookie", "set-cookie":
+		return "Set-Cookie"
+	case "Content-Encoding", "content-encoding":
+		return "Content-Encoding"
+	case "X-Content-Type-Options":
+		return "X-Content-Type-Options"
+	case "Content-Security-Policy":
+		return "Content-Security-Policy"
+	}
+	return http.CanonicalHeaderKey(string(name))
+}
+
 // trailers implements front.
 func (st *stream) trailers() *h1.Fields {
 	if len(st.r.Trailer) == 0 {
@@ -226,15 +335,7 @@ func copyFields(h http.Header, res *h1.Response) {
 
 // begin implements front.
 func (st *stream) begin(a *answer) error {
-	h := st.w.Header()
-	copyFields(h, a.head)
-	if location, changed := st.x.publicLocation(a.head.First(h1.Location)); changed {
-		h.Set("Location", location)
-	}
-	h["X-Request-Id"] = []string{string(st.x.id)}
-	if a.length >= 0 {
-		h["Content-Length"] = []string{strconv.FormatInt(a.length, 10)}
-	}
+	st.setHeader(a)
 	st.w.WriteHeader(a.head.Status())
 	if a.empty {
 		return nil

@@ -30,7 +30,7 @@ func TestProxy_RetryTable(t *testing.T) {
 	unasked101 := func(conn *net.TCPConn, _ string) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
 	}
-	big := strings.Repeat("x", keepMost+1)
+	big := strings.Repeat("x", 4*keepMost)
 	for _, c := range []struct {
 		name    string
 		serve   func(*net.TCPConn, string) // nil: nobody listens

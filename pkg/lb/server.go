@@ -27,6 +27,7 @@ type Server struct {
 
 	h2       *http.Server
 	h2Conns  *connQueue
+	streams  sync.Pool   // of *stream
 	closing  atomic.Bool // answers end their connections
 	stopping atomic.Bool // no request begins any more
 
@@ -74,6 +75,7 @@ func NewServer(p *Proxy, c ServerConfig) *Server {
 		s.tls.DynamicRecordSizingDisabled = true // an answer that fits one record leaves in one
 		s.h2Conns = newConnQueue()
 		s.h2 = s.http2Server()
+		s.streams.New = func() any { return &stream{server: s} }
 	}
 	return s
 }

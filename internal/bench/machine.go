@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// machine is where a measurement was made.
+type machine struct {
+	CPU    string `json:"cpu"`
+	Cores  int    `json:"cores"`
+	Memory string `json:"memory"`
+	Kernel string `json:"kernel"`
+	System string `json:"system"`
+	Go     string `json:"go"` // that this program, and with it elb, is built with
+}
+
+func thisMachine() machine {
+	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease") // what cannot be read stays empty
+	return machine{
+		CPU: field("/proc/cpuinfo", "model name", ":"), Cores: runtime.NumCPU(), Memory: field("/proc/meminfo", "MemTotal", ":"),
+		Kernel: strings.TrimSpace(string(kernel)), System: strings.Trim(field("/etc/os-release", "PRETTY_NAME", "="), `"`), Go: runtime.Version(),
+	}
+}
+
+// field gives the value of the first line of a file with that name; "" when there is none.
+func field(file, name, sep string) string {
+	f, err := os.Open(file)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if key, value, ok := strings.Cut(lines.Text(), sep); ok && strings.TrimSpace(key) == name {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// version is what a program says it is.
+type version struct {
+	Program string `json:"program"`
+	Said    string `json:"said"`
+}
+
+// versions asks the proxies and the load generators, and fails when one of them is missing.
+func versions(ctx context.Context, list []proxy) ([]version, error) {
+	var all []version
+	add := func(name, program string, args ...string) error {
+		path, err := lookUp(program)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		said, err := exec.CommandContext(ctx, path, args...).CombinedOutput() //nolint:gosec // a program of our own list
+		line, _, _ := strings.Cut(strings.TrimSpace(string(said)), "\n")
+		if line == "" {
+			return fmt.Errorf("%s does not tell its version: %w", program, err) // some tell it and exit with a status that is not 0
+		}
+		all = append(all, version{name, strings.Join(strings.Fields(line), " ")})
+		return nil
+	}
+	seen := map[string]bool{}
+	for _, p := range list {
+		if seen[p.program] {
+			continue
+		}
+		seen[p.program] = true
+		if err := add(p.name, p.program, p.version...); err != nil {
+			return nil, err
+		}
+	}
+	if err := add("wrk", "wrk", "-v"); err != nil {
+		return nil, err
+	}
+	return all, add("h2load", "h2load", "--version")
+}
