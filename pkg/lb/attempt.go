@@ -26,6 +26,7 @@ type attempt struct {
 	heard  bool // a byte of the answer came
 	upload *upload
 	clean  bool // the link can carry another request
+	spoilt bool // whatever happens, it cannot
 	over   bool // the link is a tunnel's
 }
 
@@ -75,7 +76,7 @@ func (a *attempt) finish() {
 	if a.upload != nil {
 		a.clean = a.upload.stop(a) && a.clean
 	}
-	clean := a.clean && a.r == a.w
+	clean := a.clean && !a.spoilt && a.r == a.w
 	if a.in != nil {
 		a.in.free() // before any lock: those who wait for it must not hold big buffers
 		a.in = nil
@@ -96,7 +97,12 @@ func (a *attempt) run() Result {
 		// A member that refuses a request may answer and hang up while it is still on its way. The answer is there then.
 		a.link.ReadBy(lastWords)
 	}
-	if err := a.head(); err != nil {
+	stop := a.x.front.whenGone(a.link.Interrupt)
+	err := a.head()
+	if stop != nil && !stop() {
+		a.spoilt = true // it may be interrupted at any time from now on
+	}
+	if err != nil {
 		var failure *clientError
 		if errors.As(err, &failure) {
 			return Result{Failure: FailureClient, Err: failure.error}

@@ -149,3 +149,6 @@ func (c *clientConn) abort() {
 // gone implements front. Nobody looks at the connection while the member is at work: a client that has sent its last
 // request may have closed its side, and still waits for the answer.
 func (c *clientConn) gone() error { return nil }
+
+// whenGone implements front.
+func (c *clientConn) whenGone(func()) (stop func() bool) { return nil }

@@ -39,6 +39,8 @@ type front interface {
 	tunnel(res *h1.Response) (conn *wire.Conn, ahead []byte, err error)
 	// gone tells why nobody waits for an answer any more, as far as that is known; nil if somebody may.
 	gone() error
+	// whenGone calls f as soon as that is known, in another goroutine, until stop is called; stop is nil if it never is.
+	whenGone(f func()) (stop func() bool)
 	// abort ends an answer in a way that nobody takes for its end.
 	abort()
 }

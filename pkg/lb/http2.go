@@ -24,6 +24,7 @@ func (s *Server) http2Server() *http.Server {
 		Handler:           http.HandlerFunc(s.serveStream),
 		ReadHeaderTimeout: s.timeouts.ReadHeader,
 		IdleTimeout:       s.timeouts.Idle,
+		WriteTimeout:      s.streamMost(),
 		MaxHeaderBytes:    h1.MaxHead,
 		ErrorLog:          log.New(io.Discard, "", 0), // what a client does wrong is its own affair
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 250},
@@ -207,7 +208,9 @@ func (st *stream) takeBody() error {
 func (st *stream) read(p []byte) (int, error) {
 	control := http.NewResponseController(st.w)
 	_ = control.SetReadDeadline(time.Now().Add(st.proxy.timeouts.Body)) // net/http's own streams support it
-	return st.r.Body.Read(p)
+	n, err := st.r.Body.Read(p)
+	_ = control.SetWriteDeadline(time.Now().Add(st.server.streamMost())) // a long upload is no slow answer
+	return n, err
 }
 
 // setHeader gives the answer's fields to net/http. It wants strings and slices; two allocations make them all.
@@ -351,15 +354,39 @@ func (st *stream) begin(a *answer) error {
 	return st.write(a.first)
 }
 
+// promptMost is the size of content that net/http takes without waiting for the client.
+const promptMost = 4 << 10
+
+// put hands content to net/http. A client that takes nothing of it (HTTP/2 has flow control) has its time for it. Setting that is
+// not cheap, and a deadline of HTTP/2 bites even when nothing is being written; so short answers are left to the server's own limit.
 func (st *stream) put(p []byte) error {
+	if len(p) <= promptMost {
+		_, err := st.w.Write(p)
+		return err
+	}
+	defer st.patience()()
 	_, err := st.w.Write(p)
 	return err
 }
 
+// patience bounds what is written until the function that it gives is called.
+func (st *stream) patience() func() {
+	control := http.NewResponseController(st.w)
+	_ = control.SetWriteDeadline(time.Now().Add(st.proxy.timeouts.Write)) // net/http's own streams support it
+	return func() { _ = control.SetWriteDeadline(time.Now().Add(st.server.streamMost())) }
+}
+
+// streamMost bounds every wait of a stream that nothing else bounds: for a client that does not take the end of its answer.
+func (s *Server) streamMost() time.Duration {
+	t := s.proxy.timeouts
+	return t.Body + maxAttempts*t.Connect + max(t.ResponseHeader, t.Stream) + t.Write
+}
+
 // write implements front. What comes in pieces is passed on at once.
 func (st *stream) write(p piece) error {
+	defer st.patience()()
 	if p.len() > 0 {
-		if err := st.put(p.bytes()); err != nil {
+		if _, err := st.w.Write(p.bytes()); err != nil {
 			return err
 		}
 	}
@@ -393,6 +420,9 @@ func (st *stream) gone() error {
 	}
 	return nil
 }
+
+// whenGone implements front.
+func (st *stream) whenGone(f func()) (stop func() bool) { return context.AfterFunc(st.r.Context(), f) }
 
 // abort implements front. The panic is net/http's way to reset a stream.
 func (st *stream) abort() { panic(http.ErrAbortHandler) }

@@ -106,69 +106,72 @@ var (
 		RetryAfter, SetCookie, Vary, Via, Warning, WWWAuthenticate)
 )
 
-// knownField is one entry of the hash table of names.
+// knownField is a name and what it stands for; lower is filled in by known.
 type knownField struct {
 	name, lower string
 	id          ID
+}
+
+// names are the fields with an ID.
+var names = [...]knownField{
+	{name: "Host", id: Host},
+	{name: "Connection", id: Connection},
+	{name: "Keep-Alive", id: KeepAlive},
+	{name: "Proxy-Connection", id: ProxyConnection},
+	{name: "Proxy-Authenticate", id: ProxyAuthenticate},
+	{name: "Proxy-Authorization", id: ProxyAuthorization},
+	{name: "TE", id: TE},
+	{name: "Trailer", id: Trailer},
+	{name: "Transfer-Encoding", id: TransferEncoding},
+	{name: "Content-Length", id: ContentLength},
+	{name: "Upgrade", id: Upgrade},
+	{name: "Expect", id: Expect},
+	{name: "HTTP2-Settings", id: HTTP2Settings},
+	{name: "X-Real-IP", id: Forwarding},
+	{name: "X-Forwarded-For", id: XForwardedFor},
+	{name: "X-Forwarded-Host", id: XForwardedHost},
+	{name: "X-Forwarded-Proto", id: XForwardedProto},
+	{name: "X-Forwarded-Port", id: XForwardedPort},
+	{name: "Forwarded", id: Forwarded},
+	{name: "X-Request-Id", id: RequestID},
+	{name: "Accept", id: Accept},
+	{name: "Accept-Encoding", id: AcceptEncoding},
+	{name: "Age", id: Age},
+	{name: "Authorization", id: Authorization},
+	{name: "Cache-Control", id: CacheControl},
+	{name: "Content-Encoding", id: ContentEncoding},
+	{name: "Content-Range", id: ContentRange},
+	{name: "Content-Type", id: ContentType},
+	{name: "Cookie", id: Cookie},
+	{name: "Date", id: Date},
+	{name: "Expires", id: Expires},
+	{name: "If-Match", id: IfMatch},
+	{name: "If-Modified-Since", id: IfModifiedSince},
+	{name: "If-None-Match", id: IfNoneMatch},
+	{name: "If-Range", id: IfRange},
+	{name: "If-Unmodified-Since", id: IfUnmodifiedSince},
+	{name: "Last-Event-ID", id: LastEventID},
+	{name: "Location", id: Location},
+	{name: "Max-Forwards", id: MaxForwards},
+	{name: "Origin", id: Origin},
+	{name: "Pragma", id: Pragma},
+	{name: "Range", id: Range},
+	{name: "Referer", id: Referer},
+	{name: "Retry-After", id: RetryAfter},
+	{name: "Server", id: Server},
+	{name: "Set-Cookie", id: SetCookie},
+	{name: "User-Agent", id: UserAgent},
+	{name: "Vary", id: Vary},
+	{name: "Via", id: Via},
+	{name: "Warning", id: Warning},
+	{name: "WWW-Authenticate", id: WWWAuthenticate},
 }
 
 const slots = 256 // a power of two, well above the number of names
 
 // known finds a field by slotOf, then by the slots that follow, up to an empty one.
 var known = func() (t [slots]knownField) {
-	for _, k := range []knownField{
-		{name: "Host", id: Host},
-		{name: "Connection", id: Connection},
-		{name: "Keep-Alive", id: KeepAlive},
-		{name: "Proxy-Connection", id: ProxyConnection},
-		{name: "Proxy-Authenticate", id: ProxyAuthenticate},
-		{name: "Proxy-Authorization", id: ProxyAuthorization},
-		{name: "TE", id: TE},
-		{name: "Trailer", id: Trailer},
-		{name: "Transfer-Encoding", id: TransferEncoding},
-		{name: "Content-Length", id: ContentLength},
-		{name: "Upgrade", id: Upgrade},
-		{name: "Expect", id: Expect},
-		{name: "HTTP2-Settings", id: HTTP2Settings},
-		{name: "X-Real-IP", id: Forwarding},
-		{name: "X-Forwarded-For", id: XForwardedFor},
-		{name: "X-Forwarded-Host", id: XForwardedHost},
-		{name: "X-Forwarded-Proto", id: XForwardedProto},
-		{name: "X-Forwarded-Port", id: XForwardedPort},
-		{name: "Forwarded", id: Forwarded},
-		{name: "X-Request-Id", id: RequestID},
-		{name: "Accept", id: Accept},
-		{name: "Accept-Encoding", id: AcceptEncoding},
-		{name: "Age", id: Age},
-		{name: "Authorization", id: Authorization},
-		{name: "Cache-Control", id: CacheControl},
-		{name: "Content-Encoding", id: ContentEncoding},
-		{name: "Content-Range", id: ContentRange},
-		{name: "Content-Type", id: ContentType},
-		{name: "Cookie", id: Cookie},
-		{name: "Date", id: Date},
-		{name: "Expires", id: Expires},
-		{name: "If-Match", id: IfMatch},
-		{name: "If-Modified-Since", id: IfModifiedSince},
-		{name: "If-None-Match", id: IfNoneMatch},
-		{name: "If-Range", id: IfRange},
-		{name: "If-Unmodified-Since", id: IfUnmodifiedSince},
-		{name: "Last-Event-ID", id: LastEventID},
-		{name: "Location", id: Location},
-		{name: "Max-Forwards", id: MaxForwards},
-		{name: "Origin", id: Origin},
-		{name: "Pragma", id: Pragma},
-		{name: "Range", id: Range},
-		{name: "Referer", id: Referer},
-		{name: "Retry-After", id: RetryAfter},
-		{name: "Server", id: Server},
-		{name: "Set-Cookie", id: SetCookie},
-		{name: "User-Agent", id: UserAgent},
-		{name: "Vary", id: Vary},
-		{name: "Via", id: Via},
-		{name: "Warning", id: Warning},
-		{name: "WWW-Authenticate", id: WWWAuthenticate},
-	} {
+	for _, k := range names {
 		lowered := []byte(k.name)
 		for i, c := range lowered {
 			lowered[i] = lower(c)
