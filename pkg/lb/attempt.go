@@ -97,10 +97,10 @@ func (a *attempt) run() Result {
 		// A member that refuses a request may answer and hang up while it is still on its way. The answer is there then.
 		a.link.ReadBy(lastWords)
 	}
-	stop := a.x.front.whenGone(a.link.Interrupt)
+	a.link.GiveUpIf(a.x.lost)
 	err := a.head()
-	if stop != nil && !stop() {
-		a.spoilt = true // it may be interrupted at any time from now on
+	if a.link.GiveUpIf(nil) {
+		a.spoilt = true
 	}
 	if err != nil {
 		var failure *clientError

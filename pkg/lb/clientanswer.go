@@ -146,9 +146,11 @@ func (c *clientConn) abort() {
 	_ = c.conn.Reset() // it fails only if the connection is gone already
 }
 
-// gone implements front. Nobody looks at the connection while the member is at work: a client that has sent its last
-// request may have closed its side, and still waits for the answer.
-func (c *clientConn) gone() error { return nil }
-
-// whenGone implements front.
-func (c *clientConn) whenGone(func()) (stop func() bool) { return nil }
+// gone implements front. A client that has sent its last request may have closed its side, and still waits for the answer; only a
+// reset says that it does not.
+func (c *clientConn) gone() error {
+	if c.conn.Dead() {
+		return errGone
+	}
+	return nil
+}

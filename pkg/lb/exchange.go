@@ -38,9 +38,8 @@ type front interface {
 	// from it beyond the request.
 	tunnel(res *h1.Response) (conn *wire.Conn, ahead []byte, err error)
 	// gone tells why nobody waits for an answer any more, as far as that is known; nil if somebody may.
+	// It may be asked in any goroutine.
 	gone() error
-	// whenGone calls f as soon as that is known, in another goroutine, until stop is called; stop is nil if it never is.
-	whenGone(f func()) (stop func() bool)
 	// abort ends an answer in a way that nobody takes for its end.
 	abort()
 }
@@ -74,6 +73,7 @@ type exchange struct {
 	reply  answer
 	choice Selection
 	record accesslog.Record
+	lost   func() bool // nobody waits for an answer any more
 
 	method  string // an interned name for the usual methods
 	host    string // as the client wrote it
@@ -124,6 +124,7 @@ func newExchange() *exchange {
 	x := &exchange{choice: Selection{tried: make([]*Target, 0, maxAttempts)}}
 	_, _ = x.req.Parse([]byte("GET / HTTP/1.1\r\nHost: a\r\n" + fields + fields + "\r\n")) // only the space that it takes matters
 	_, _ = x.res.Parse([]byte("HTTP/1.1 200 OK\r\n" + fields + fields + "\r\n"))           // likewise
+	x.lost = func() bool { return x.front.gone() != nil }
 	x.reset()
 	return x
 }

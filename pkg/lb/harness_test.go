@@ -75,7 +75,10 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 		t.Fatal(err)
 	}
 	b.discovery = NewDiscovery(b.proxy, b.routes, c.Logger)
-	t.Cleanup(b.proxy.Close)
+	t.Cleanup(func() {
+		b.proxy.Close()
+		waitFor(t, func() bool { return b.proxy.watch.Len() == 0 }) // nothing is left open
+	})
 	b.front = serveProxy(t, b.proxy, ServerConfig{})
 	transport := &http.Transport{DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)

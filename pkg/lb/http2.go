@@ -421,8 +421,5 @@ func (st *stream) gone() error {
 	return nil
 }
 
-// whenGone implements front.
-func (st *stream) whenGone(f func()) (stop func() bool) { return context.AfterFunc(st.r.Context(), f) }
-
 // abort implements front. The panic is net/http's way to reset a stream.
 func (st *stream) abort() { panic(http.ErrAbortHandler) }

@@ -228,6 +228,27 @@ func TestProxy_ClientThatLeavesIsNobodysFault(t *testing.T) {
 	}
 }
 
+// A client that resets its connection while the member is at work sets the member free.
+func TestProxy_ResetClientFreesItsMember(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.Timeouts.Connect = 100 * time.Millisecond }) // makes the watch look often
+	asked, free := make(chan struct{}), make(chan struct{})
+	b.members(member(t, func(_ http.ResponseWriter, r *http.Request) {
+		close(asked)
+		<-r.Context().Done()
+		close(free)
+	}))
+	conn := dial(t, b.front.addr)
+	_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: app.example\r\n\r\n")
+	<-asked
+	tcp, _ := conn.(*net.TCPConn)
+	reset(tcp)
+	<-free
+	waitFor(t, func() bool { return strings.Contains(b.log.String(), "status=499") })
+	if log := b.log.String(); strings.Contains(log, "ejected") || !strings.Contains(log, "failure=client") {
+		t.Errorf("log:\n%s", log)
+	}
+}
+
 // A client that has said all it has to say may close its side: it gets its answer all the same.
 func TestProxy_HalfClosedClientGetsItsAnswer(t *testing.T) {
 	b := newBench(t, nil)

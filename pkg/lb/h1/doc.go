@@ -29,7 +29,7 @@
 //   - Transfer-Encoding is one field with the value "chunked", and never stands in HTTP/1.0, nor beside
 //     Content-Length, which section 6.3 lets it override.
 //   - Content-Length is one field with one number of at most 18 digits. In a response the field may be
-//     repeated to the letter; a list in one field may not. 1xx and 204 carry neither. No tab stands around
+//     repeated to the letter; a list in one field may not. 1xx and 204 carry neither (a 204 of length 0 passes without it). No tab stands around
 //     either value.
 //   - A request line has exactly two spaces. The version is 1.0 or 1.1. Methods have at most 32 bytes.
 //   - Host is a name of letters, digits, '-', '.', '_' and '~', or an address, with a port or without; never

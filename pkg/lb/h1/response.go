@@ -109,6 +109,8 @@ func (r *Response) finish() fault {
 	switch {
 	case r.chunked && r.length >= 0:
 		return lengthAndCoding
+	case r.status == 204 && r.length == 0:
+		r.length = -1 // forbidden, but harmless, and some frameworks send it: as if it were not there
 	case (r.status < 200 || r.status == 204) && (r.chunked || r.length >= 0):
 		return bodyForbidden // RFC 9110 section 8.6, RFC 9112 section 6.1
 	}

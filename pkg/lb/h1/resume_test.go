@@ -122,71 +122,69 @@ func TestLongTargetIsMeasuredOnce(t *testing.T) {
 	}
 }
 
-func TestNoAllocation(t *testing.T) {
-	chunked := []byte("5;a=\"b\"\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n")
-	var (
-		req  Request
-		resp Response
-		c    Chunks
-		buf  = make([]byte, 64<<10)
-		out  = make([]byte, 0, 64<<10)
-	)
-	tests := []struct {
-		name string
-		do   func() error
-	}{
-		{"request", func() error {
-			req.Reset()
-			n := copy(buf, browserRequest)
-			_, err := req.Parse(buf[:n])
-			for i := range req.Len() {
-				if !req.Hop(i) && !req.ID(i).IsForwarding() {
-					out = req.AppendLine(out[:0], i)
-				}
-			}
-			req.First(Cookie)
-			req.Find("sec-fetch-mode")
-			return err
-		}},
-		{"request that is refused", func() error {
-			req.Reset()
-			n := copy(buf, "GET / HTTP/1.1\r\n\r\n")
-			_, err := req.Parse(buf[:n])
-			if errors.Is(err, requestErrors[noHost]) {
-				return nil
-			}
-			return err
-		}},
-		{"request with an address", func() error {
-			req.Reset()
-			n := copy(buf, "GET / HTTP/1.1\r\nHost: [2001:db8::1]:80\r\nConnection: a, b\r\na: b\r\n\r\n")
-			_, err := req.Parse(buf[:n])
-			return err
-		}},
-		{"response", func() error {
-			resp.Reset()
-			n := copy(buf, goResponse)
-			_, err := resp.Parse(buf[:n])
-			return err
-		}},
-		{"chunks", func() error {
-			c.Reset()
-			n := copy(buf, chunked)
-			_, _, _, err := c.Decode(buf[:n])
-			out = AppendLastChunk(out[:0], c.Trailers())
-			FrameChunk(buf, ChunkRoom, ChunkRoom+100)
-			return err
-		}},
-	}
-	for _, tt := range tests {
-		var broken error
-		allocations := testing.AllocsPerRun(100, func() {
-			if err := tt.do(); err != nil {
-				broken = err
-			}
-		})
-		if allocations != 0 || broken != nil {
-			t.Errorf("%s: %v allocations, error %v", tt.name, allocations, broken)
+// checkNoAllocation runs do, warm, and counts.
+func checkNoAllocation(t *testing.T, name string, do func() error) {
+	t.Helper()
+	var broken error
+	allocations := testing.AllocsPerRun(100, func() {
+		if err := do(); err != nil {
+			broken = err
 		}
+	})
+	if allocations != 0 || broken != nil {
+		t.Errorf("%s: %v allocations, error %v", name, allocations, broken)
 	}
+}
+
+func TestNoAllocationForHeads(t *testing.T) {
+	var req Request
+	var resp Response
+	buf, out := make([]byte, 64<<10), make([]byte, 0, 64<<10)
+	checkNoAllocation(t, "request", func() error {
+		req.Reset()
+		n := copy(buf, browserRequest)
+		_, err := req.Parse(buf[:n])
+		for i := range req.Len() {
+			if !req.Hop(i) && !req.ID(i).IsForwarding() {
+				out = req.AppendLine(out[:0], i)
+			}
+		}
+		req.First(Cookie)
+		req.Find("sec-fetch-mode")
+		return err
+	})
+	checkNoAllocation(t, "request that is refused", func() error {
+		req.Reset()
+		n := copy(buf, "GET / HTTP/1.1\r\n\r\n")
+		_, err := req.Parse(buf[:n])
+		if errors.Is(err, requestErrors[noHost]) {
+			return nil
+		}
+		return err
+	})
+	checkNoAllocation(t, "request with an address", func() error {
+		req.Reset()
+		n := copy(buf, "GET / HTTP/1.1\r\nHost: [2001:db8::1]:80\r\nConnection: a, b\r\na: b\r\n\r\n")
+		_, err := req.Parse(buf[:n])
+		return err
+	})
+	checkNoAllocation(t, "response", func() error {
+		resp.Reset()
+		n := copy(buf, goResponse)
+		_, err := resp.Parse(buf[:n])
+		return err
+	})
+}
+
+func TestNoAllocationForChunks(t *testing.T) {
+	var c Chunks
+	buf, out := make([]byte, 1024), make([]byte, 0, 1024)
+	checkNoAllocation(t, "chunks", func() error {
+		c.Reset()
+		n := copy(buf, "5;a=\"b\"\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n")
+		_, _, _, err := c.Decode(buf[:n])
+		out = AppendLastChunk(out[:0], c.Trailers())
+		FrameChunk(buf, ChunkRoom, ChunkRoom+100)
+		return err
+	})
 }

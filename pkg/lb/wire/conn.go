@@ -26,8 +26,9 @@ type Conn struct {
 	in  reading
 	out writing
 
-	stop     sync.Mutex // serialises whatever sets deadlines of the socket
-	stopped  bool       // the socket has a deadline; guarded by stop
+	stop     sync.Mutex  // serialises whatever sets deadlines of the socket
+	stopped  bool        // the socket has a deadline; guarded by stop
+	lost     func() bool // tells whether waiting has become pointless; guarded by stop
 	released atomic.Bool
 	parked   atomic.Int64 // due time while parked; closedInPark after that time
 	gone     func()       // told when the time in the pool was over

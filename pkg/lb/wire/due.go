@@ -82,6 +82,27 @@ func (c *Conn) Interrupt() {
 	_ = c.tcp.SetReadDeadline(longAgo()) // fails only when the connection is closed
 }
 
+// GiveUpIf has the watch ask, at every tick while a read waits, whether waiting has become pointless. When lost says so, reading is
+// stopped as by Interrupt. lost must be quick; it is not called any more after GiveUpIf(nil) has returned. The result tells whether
+// reading has been stopped, by lost or otherwise.
+func (c *Conn) GiveUpIf(lost func() bool) (stopped bool) {
+	c.stop.Lock()
+	defer c.stop.Unlock()
+	c.lost = lost
+	return c.stopped
+}
+
+// giveUp stops reading if it has become pointless.
+func (c *Conn) giveUp() {
+	c.stop.Lock()
+	defer c.stop.Unlock()
+	if c.lost != nil && c.lost() {
+		c.in.due.Store(stoppedNow)
+		c.stopped = true
+		_ = c.tcp.SetReadDeadline(longAgo()) // fails only when the connection is closed
+	}
+}
+
 // expireRead stops reading, unless its due time was moved on meanwhile.
 func (c *Conn) expireRead(due int64) {
 	c.stop.Lock()
@@ -140,6 +161,7 @@ func (c *Conn) sweep(now int64) {
 		if due, late := c.in.late(now); late {
 			c.expireRead(due)
 		}
+		c.giveUp()
 	}
 	if c.out.waiting.Load() {
 		if due, late := c.out.late(now); late {

@@ -178,3 +178,54 @@ func nap(t *testing.T) {
 	defer timer.Stop()
 	<-timer.C
 }
+
+func TestGiveUpIf_EndsAWaitThatHasBecomePointless(t *testing.T) {
+	w := watch(t)
+	c, _ := conn(t, w)
+	pointless := make(chan struct{})
+	c.GiveUpIf(func() bool {
+		select {
+		case <-pointless:
+			return true
+		default:
+			return false
+		}
+	})
+	close(pointless)
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("%v, want a time-out", err)
+	}
+	if !c.GiveUpIf(nil) {
+		t.Error("it was stopped, and does not say so")
+	}
+	other, _ := conn(t, w)
+	other.GiveUpIf(func() bool { return false })
+	if other.GiveUpIf(nil) {
+		t.Error("it was not stopped")
+	}
+}
+
+func TestDead_IsAResetAlone(t *testing.T) {
+	c, far := conn(t, watch(t))
+	if c.Dead() {
+		t.Error("dead while it is open")
+	}
+	if err := far.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Fatalf("%v, want the end", err)
+	}
+	if c.Dead() {
+		t.Error("dead when the peer has ended its half")
+	}
+	if err := far.SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
+	if err := far.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for !c.Dead() {
+		nap(t)
+	}
+}

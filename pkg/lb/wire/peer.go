@@ -107,6 +107,17 @@ func (c *Conn) Unheard(mark int64) bool {
 	return err == nil && unheard
 }
 
+// Dead reports whether the connection is broken for both sides: the peer has reset it, or TCP gave it up. A peer that has only ended
+// its own half may still wait for what this side has to say. It costs a system call and may be asked by anybody.
+func (c *Conn) Dead() bool {
+	dead := false
+	err := c.raw.Control(func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		dead = err == nil && info.State == unix.BPF_TCP_CLOSE
+	})
+	return err != nil || dead
+}
+
 // peerEnded reports whether the peer's FIN has come, with or without a reset after it.
 func (c *Conn) peerEnded(fd uintptr, state uint8) bool {
 	switch state {
