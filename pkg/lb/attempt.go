@@ -112,6 +112,9 @@ func (a *attempt) run() Result {
 	return a.relay()
 }
 
+// firstMost is how much of an answer is read at first: more would be copied in vain where the rest is spliced.
+const firstMost = 16 << 10
+
 // lastWords is how long an answer may take to be read after writing failed.
 const lastWords = 200 * time.Millisecond
 
@@ -189,7 +192,7 @@ func (a *attempt) write(p []byte) error {
 func (a *attempt) Lend() []byte {
 	a.in = a.p.buffers.takeBig()
 	a.r, a.w = headRoom, headRoom
-	return a.in.mem[headRoom:bigEnd]
+	return a.in.mem[headRoom : headRoom+firstMost]
 }
 
 // Return implements wire.Lender.

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/regent-registry/regent/pkg/lb/accesslog"
 	"github.com/regent-registry/regent/pkg/lb/h1"
 	"github.com/regent-registry/regent/pkg/lb/wire"
 )
@@ -72,7 +71,6 @@ type exchange struct {
 	try    attempt
 	reply  answer
 	choice Selection
-	record accesslog.Record
 	lost   func() bool // nobody waits for an answer any more
 
 	method  string // an interned name for the usual methods
@@ -115,7 +113,6 @@ func (x *exchange) reset() {
 	x.choice.desperate = false
 	x.try = attempt{}
 	x.reply = answer{}
-	x.record = accesslog.Record{}
 }
 
 // newExchange makes an exchange that has room for the heads of usual messages, so that nothing is allocated when buffers are held.

@@ -15,7 +15,6 @@ import (
 
 func (p *Proxy) takeExchange() *exchange {
 	x, _ := p.exchanges.Get().(*exchange)
-	x.started = time.Now()
 	x.table = p.table.Load()
 	return x
 }
@@ -53,6 +52,7 @@ func (p *Proxy) answer(x *exchange) {
 
 // serveBroken answers a request that could not be read.
 func (p *Proxy) serveBroken(x *exchange, err error) {
+	x.started = time.Now()
 	p.identify(x)
 	no := &refusal{status: http.StatusBadRequest, detail: "The request is malformed."}
 	var malformed *h1.Error
@@ -193,13 +193,17 @@ func (p *Proxy) observe(x *exchange) {
 		p.logFailure(x, status, took)
 		return
 	}
-	x.record = accesslog.Record{
+	p.logRequest(x, status, took)
+}
+
+// logRequest writes the record of a request to the access log.
+func (p *Proxy) logRequest(x *exchange, status int, took time.Duration) {
+	r := accesslog.Record{
 		Time: x.started, RequestID: x.id, Client: x.asked, Method: x.req.Method(), Host: x.req.Host(), Path: x.path(),
 		Proto: x.from.proto(x.req.Minor()), TLS: x.from.tls, Status: status, Bytes: x.out, BytesIn: x.body.size() + x.in,
 		Attempts: x.attempts, Wait: x.waited, Connect: x.connected, FirstByte: x.firstByte, Total: took,
 		NoRetry: x.stopped, Error: x.result.Err,
 	}
-	r := &x.record
 	if x.pool != nil {
 		r.Service, r.Domain, r.SubDomain = x.pool.Service, x.pool.Domain, x.pool.SubDomain
 	}
@@ -209,7 +213,7 @@ func (p *Proxy) observe(x *exchange) {
 	if x.result.Failure != FailureNone {
 		r.Failure = x.result.Failure.String()
 	}
-	p.access.Add(r)
+	p.access.Add(&r)
 }
 
 // logFailure is the record of a failed request when there is no access log.
