@@ -92,10 +92,13 @@ func (a *attempt) finish() {
 // run sends, waits for the answer's head, and passes the answer on.
 func (a *attempt) run() Result {
 	sendErr := a.send()
-	a.link.ReadBy(a.p.timeouts.ResponseHeader)
-	if sendErr != nil {
+	switch {
+	case sendErr != nil:
 		// A member that refuses a request may answer and hang up while it is still on its way. The answer is there then.
 		a.link.ReadBy(lastWords)
+	case a.upload == nil:
+		a.link.ReadBy(a.p.timeouts.ResponseHeader)
+	default: // the upload bounds itself, and sets the time for the answer when it ends
 	}
 	a.link.GiveUpIf(a.x.lost)
 	err := a.head()
@@ -157,7 +160,8 @@ func (a *attempt) send() error {
 		if err := a.write(head); err != nil {
 			return err
 		}
-		a.upload = startUpload(a)
+		a.upload = newUpload(a)
+		go a.upload.run()
 		return nil
 	case content.len() == 0:
 		return a.write(head)

@@ -163,7 +163,7 @@ func (c *client) lookup(t *Table, host []byte) (name string, pool *Pool, ok bool
 	same := c.table != nil && string(host) == c.host
 	if !same {
 		c.host = string(host)
-		c.block = c.block[:0]
+		c.block = nil // it may be shared with other streams of an HTTP/2 connection
 	}
 	if !same || c.table != t {
 		c.table = t

@@ -16,6 +16,9 @@ const spliceLeast = 128 << 10
 // relay passes the final answer on, whose head is in x.res and whose content begins at in.mem[r:w].
 func (a *attempt) relay() Result {
 	x, res := a.x, &a.x.res
+	if a.upload != nil {
+		a.upload.answer()
+	}
 	if res.Status() == http.StatusSwitchingProtocols {
 		return a.switchProtocols()
 	}
@@ -42,9 +45,6 @@ func (a *attempt) relay() Result {
 
 // begin sends the answer's head.
 func (a *attempt) begin(reply *answer) error {
-	if a.upload != nil {
-		a.upload.answer()
-	}
 	a.x.status = reply.head.Status()
 	a.x.out += int64(reply.first.len())
 	return a.x.front.begin(reply)

@@ -26,12 +26,11 @@ type upload struct {
 // continueWait is how long a client's body is held back for the member's "100 Continue". Some servers never send it.
 const continueWait = time.Second
 
-func startUpload(a *attempt) *upload {
+func newUpload(a *attempt) *upload {
 	u := &upload{a: a, done: make(chan struct{}), free: make(chan struct{})}
 	if !a.x.body.waiting {
 		u.release()
 	}
-	go u.run()
 	return u
 }
 
@@ -56,7 +55,17 @@ func (u *upload) run() {
 	if u.a.x.body.waiting && !u.permit() {
 		return
 	}
-	u.whole = u.copy() == nil && u.a.x.body.ended.Load()
+	err := u.copy()
+	u.whole = err == nil && u.a.x.body.ended.Load()
+	u.turn.Lock()
+	defer u.turn.Unlock()
+	switch {
+	case u.answered:
+	case err == nil:
+		u.a.link.ReadBy(u.a.p.timeouts.ResponseHeader) // from the end of the request
+	default:
+		u.a.link.ReadBy(lastWords) // the member refused the rest: it may have said why
+	}
 }
 
 // interim passes an interim answer on, in turn with permit.
@@ -139,6 +148,7 @@ func (u *upload) write(p piece, chunked bool) error {
 // splice moves the rest of a body of known length.
 func (u *upload) splice(from *wire.Conn, left int64) error {
 	x := u.a.x
+	x.body.touched.Store(true)
 	from.ReadBy(u.a.p.timeouts.Body)
 	u.a.link.WriteBy(u.a.p.timeouts.Body)
 	moved, err := u.a.p.pipes.Splice(u.a.link, from, left)

@@ -31,6 +31,7 @@ type Conn struct {
 	lost     func() bool // tells whether waiting has become pointless; guarded by stop
 	released atomic.Bool
 	parked   atomic.Int64 // due time while parked; closedInPark after that time
+	acked    int64        // acknowledged bytes when a write was first seen waiting, or unknown; the watch's own
 	gone     func()       // told when the time in the pool was over
 
 	closing atomic.Bool // Close was called: TLS may still say goodbye, but must not wait
@@ -42,7 +43,7 @@ type Conn struct {
 
 // New wraps a connection and puts it on the watch. Nothing is set on the socket.
 func New(w *Watch, tcp *net.TCPConn) *Conn {
-	c := &Conn{watch: w, tcp: tcp, local: addrPort(tcp.LocalAddr()), remote: addrPort(tcp.RemoteAddr())}
+	c := &Conn{watch: w, tcp: tcp, local: addrPort(tcp.LocalAddr()), remote: addrPort(tcp.RemoteAddr()), acked: unknown}
 	raw, err := tcp.SyscallConn()
 	if err != nil { // tcp is no connection; every use of it would fail in the same way
 		raw = deadConn{err}

@@ -10,6 +10,7 @@ import (
 const (
 	stoppedNow   = -1 // a due time that has passed and did its work
 	closedInPark = -1
+	unknown      = -1 // how much was acknowledged
 )
 
 // longAgo as a deadline makes pending and later operations of a socket fail at once.
@@ -146,6 +147,28 @@ func (c *Conn) Unpark() bool {
 	}
 }
 
+// sweepWrite looks after a write that waits. The socket wakes its writer only when a good part of its buffer is free, which can be
+// megabytes; a slow peer that takes them steadily must not be cut off before. So what it has acknowledged counts as progress too.
+func (c *Conn) sweepWrite(now int64) {
+	if !c.out.waiting.Load() {
+		c.acked = unknown
+		return
+	}
+	due, late := c.out.late(now)
+	if !late && c.acked != unknown {
+		return
+	}
+	before := c.acked
+	c.acked = c.acknowledged()
+	switch {
+	case !late:
+	case before != unknown && c.acked > before:
+		c.out.again(c.watch)
+	default:
+		c.expireWrite(due)
+	}
+}
+
 // sweep is the watch's look at the connection.
 func (c *Conn) sweep(now int64) {
 	if due := c.parked.Load(); due > 0 {
@@ -163,9 +186,5 @@ func (c *Conn) sweep(now int64) {
 		}
 		c.giveUp()
 	}
-	if c.out.waiting.Load() {
-		if due, late := c.out.late(now); late {
-			c.expireWrite(due)
-		}
-	}
+	c.sweepWrite(now)
 }

@@ -118,6 +118,16 @@ func (c *Conn) Dead() bool {
 	return err != nil || dead
 }
 
+// acknowledged is how many bytes the peer's kernel has taken; 0 if that cannot be told.
+func (c *Conn) acknowledged() (n int64) {
+	_ = c.raw.Control(func(fd uintptr) { // it fails only when the connection is closed
+		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			n = int64(info.Bytes_acked)
+		}
+	})
+	return n
+}
+
 // peerEnded reports whether the peer's FIN has come, with or without a reset after it.
 func (c *Conn) peerEnded(fd uintptr, state uint8) bool {
 	switch state {
