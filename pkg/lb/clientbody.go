@@ -24,9 +24,17 @@ func (c *clientConn) takeBody() error {
 		return c.takeChunked()
 	default:
 		c.left = n
-		if n > keepMost || c.x.req.Continue() {
-			b.streamed, b.length, b.waiting = true, n, c.x.req.Continue() && c.r == c.w
+		waits := c.x.req.Continue() && c.r == c.w
+		if n > keepMost {
+			b.streamed, b.length, b.waiting = true, n, waits
 			return nil
+		}
+		if waits {
+			// A short body is read before its request goes anywhere, so permission is ours to give.
+			if err := c.carryOn(); err != nil {
+				b.note(err)
+				return err
+			}
 		}
 		return c.keep(int(n))
 	}

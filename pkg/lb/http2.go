@@ -19,7 +19,13 @@ func (s *Server) http2Server() *http.Server {
 		WriteTimeout:      s.streamMost(),
 		MaxHeaderBytes:    h1.MaxHead,
 		ErrorLog:          log.New(io.Discard, "", 0), // what a client does wrong is its own affair
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 250},
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: 250,
+			// By default one stream may fill the window of its whole connection: an upload whose member takes nothing would then
+			// hold up all others.
+			MaxReceiveBufferPerStream:     256 << 10,
+			MaxReceiveBufferPerConnection: 4<<20 - 1,
+		},
 		ConnContext:       s.newStreamConn,
 	}
 }

@@ -132,7 +132,7 @@ func (st *stream) takeBody() error {
 	switch {
 	case n == 0:
 		return nil
-	case n < 0 || n > keepMost || st.x.req.Continue():
+	case n < 0 || n > keepMost:
 		b.streamed, b.length, b.waiting = true, n, st.x.req.Continue()
 		return nil
 	}
