@@ -26,7 +26,7 @@ func (s *Server) http2Server() *http.Server {
 			MaxReceiveBufferPerStream:     256 << 10,
 			MaxReceiveBufferPerConnection: 4<<20 - 1,
 		},
-		ConnContext:       s.newStreamConn,
+		ConnContext: s.newStreamConn,
 	}
 }
 
