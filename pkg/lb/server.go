@@ -179,6 +179,7 @@ func (s *Server) handshake(c *clientConn) bool {
 		return true
 	}
 	c.conn.Release()
+	c.conn.Gather()
 	s.h2Conns.hand(c.conn.NetConn())
 	return false
 }

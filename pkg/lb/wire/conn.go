@@ -20,6 +20,7 @@ type Conn struct {
 	tcp    *net.TCPConn
 	raw    syscall.RawConn
 	tls    *tls.Conn // nil: plain
+	gather *gatherer // nil: writes are sent at once
 	local  netip.AddrPort
 	remote netip.AddrPort
 

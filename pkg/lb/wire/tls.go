@@ -26,10 +26,18 @@ func (s socket) Read(p []byte) (int, error) {
 }
 
 // Write implements net.Conn.
-func (s socket) Write(p []byte) (int, error) { return s.c.writeSocket(p) }
+func (s socket) Write(p []byte) (int, error) {
+	if s.c.gather != nil {
+		return s.c.gather.write(p)
+	}
+	return s.c.writeSocket(p)
+}
 
 // Close implements net.Conn.
 func (s socket) Close() error {
+	if s.c.gather != nil {
+		s.c.gather.close()
+	}
 	s.c.closing.Store(true)
 	return s.c.shut()
 }
