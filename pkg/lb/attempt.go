@@ -19,15 +19,18 @@ type attempt struct {
 	to   *endpoint
 	link *wire.Conn
 
-	reused bool
-	mark   int64 // link.Written before the request
-	in     *buffer
-	r, w   int  // in.mem[r:w] was read and not used
-	heard  bool // a byte of the answer came
-	upload *upload
-	clean  bool // the link can carry another request
-	spoilt bool // whatever happens, it cannot
-	over   bool // the link is a tunnel's
+	reused  bool
+	mark    int64 // link.Written before the request
+	in      *buffer
+	r, w    int     // in.mem[r:w] was read and not used
+	out     *buffer // what is being sent
+	stale   bool    // nothing was sent: the link had ended before
+	readErr error   // of waiting for the beginning of the answer
+	heard   bool    // a byte of the answer came
+	upload  *upload
+	clean   bool // the link can carry another request
+	spoilt  bool // whatever happens, it cannot
+	over    bool // the link is a tunnel's
 }
 
 // Causes of failures that no call reports.
@@ -43,29 +46,39 @@ const interimMost = 16
 
 // forward sends the request to the member once, whatever its headers say, and passes the answer on. Unless the result says Answered,
 // nothing but interim answers went to the client, and the caller may try again or answer by itself.
-func (u *upstream) forward(x *exchange) (result Result) {
-	a := &x.try
-	*a = attempt{x: x, p: u.proxy, up: u, to: u.endpoint(x.from.scheme, x.from.port)}
-	if !x.body.streamed {
-		a.link = a.to.take()
-		a.reused = a.link != nil
-	}
-	if a.link == nil {
-		started := time.Now()
-		var err error
-		a.link, err = u.dial(a.to)
-		x.connected = time.Since(started)
-		if err != nil {
-			return Result{Failure: FailureConnect, Err: err}
+func (u *upstream) forward(x *exchange) Result {
+	to := u.endpoint(x.from.scheme, x.from.port)
+	fresh := x.body.streamed
+	for {
+		a := &x.try
+		*a = attempt{x: x, p: u.proxy, up: u, to: to}
+		if !fresh {
+			a.link = to.take()
+			a.reused = a.link != nil
 		}
+		if a.link == nil {
+			started := time.Now()
+			var err error
+			a.link, err = u.dial(to)
+			x.connected = time.Since(started)
+			if err != nil {
+				return Result{Failure: FailureConnect, Err: err}
+			}
+		}
+		a.mark = a.link.Written()
+		result := a.run()
+		a.finish()
+		if result.Kept {
+			to.drop() // they are as old: a member that restarted knows none of them
+		}
+		switch {
+		case !result.Kept || !result.Unsent:
+			return result
+		case !a.stale:
+			fresh = true
+		}
+		// A kept connection had just ended, and nobody can have acted on the request: it is as if it had not been tried.
 	}
-	a.mark = a.link.Written()
-	result = a.run()
-	a.finish()
-	if result.Kept {
-		a.to.drop() // they are as old: a member that restarted knows none of them
-	}
-	return result
 }
 
 // finish gives back what the attempt holds.
@@ -91,25 +104,23 @@ func (a *attempt) finish() {
 
 // run sends, waits for the answer's head, and passes the answer on.
 func (a *attempt) run() Result {
+	a.link.GiveUpIf(a.x.lost)
 	sendErr := a.send()
-	switch {
-	case sendErr != nil:
+	var err error
+	if sendErr != nil && !a.stale {
 		// A member that refuses a request may answer and hang up while it is still on its way. The answer is there then.
 		a.link.ReadBy(lastWords)
-	case a.upload == nil:
-		a.link.ReadBy(a.p.timeouts.ResponseHeader)
-	default: // the upload bounds itself, and sets the time for the answer when it ends
 	}
-	a.link.GiveUpIf(a.x.lost)
-	err := a.head()
+	if !a.stale {
+		err = a.head()
+	}
 	if a.link.GiveUpIf(nil) {
 		a.spoilt = true
 	}
-	if err != nil {
-		var failure *clientError
-		if errors.As(err, &failure) {
-			return Result{Failure: FailureClient, Err: failure.error}
-		}
+	switch {
+	case a.stale:
+		return Result{Failure: FailureReset, Kept: a.reused, Unsent: true, Err: sendErr}
+	case err != nil:
 		return a.failed(err, sendErr)
 	}
 	return a.relay()
@@ -123,6 +134,10 @@ const lastWords = 200 * time.Millisecond
 
 // failed is the result of an attempt that brought no answer's head.
 func (a *attempt) failed(err, sendErr error) Result {
+	var client *clientError
+	if errors.As(err, &client) {
+		return Result{Failure: FailureClient, Err: client.error}
+	}
 	r := Result{Err: err}
 	if sendErr != nil {
 		r.Err = sendErr
@@ -147,14 +162,15 @@ func (a *attempt) failed(err, sendErr error) Result {
 // clientError marks an error as the client's.
 type clientError struct{ error }
 
-// send writes the request's head, and with it a body that is kept. A streamed body is another goroutine's.
+// send writes the request's head, and with it a body that is kept; then it waits for the beginning of the answer. A streamed body is
+// another goroutine's.
 func (a *attempt) send() error {
 	x := a.x
 	content := x.body.kept
 	x.prepareForwarding()
-	out := a.p.buffers.takeFor(x.headSize + content.len() + forwardingRoom)
-	defer out.free()
-	head := x.appendRequestHead(out.mem[:0])
+	a.out = a.p.buffers.takeFor(x.headSize + content.len() + forwardingRoom)
+	defer a.Sent()
+	head := x.appendRequestHead(a.out.mem[:0])
 	switch {
 	case x.body.streamed:
 		if err := a.write(head); err != nil {
@@ -164,18 +180,46 @@ func (a *attempt) send() error {
 		go a.upload.run()
 		return nil
 	case content.len() == 0:
-		return a.write(head)
+		return a.ask(head)
 	case content.len() <= copyMost:
-		return a.write(append(head, content.bytes()...))
+		return a.ask(append(head, content.bytes()...))
 	case x.body.memory != nil && len(head) <= content.from:
 		from := content.from - len(head)
 		copy(content.mem[from:], head)
-		return a.write(content.mem[from:content.to])
+		return a.ask(content.mem[from:content.to])
+	}
+	if !a.link.Alive() {
+		a.stale = true
+		return wire.ErrStale
 	}
 	if err := a.write(head); err != nil {
 		return err
 	}
-	return a.write(content.bytes())
+	err := a.write(content.bytes())
+	a.link.ReadBy(a.p.timeouts.ResponseHeader)
+	return err
+}
+
+// ask writes a request that is all there, and waits for the beginning of the answer. The error is that of writing.
+func (a *attempt) ask(p []byte) error {
+	a.link.WriteBy(a.p.timeouts.Body)
+	a.link.ReadBy(a.p.timeouts.ResponseHeader)
+	n, wrote, err := a.link.Ask(p, a)
+	a.link.WriteBy(0)
+	if wrote < len(p) {
+		a.stale = errors.Is(err, wire.ErrStale)
+		return err
+	}
+	a.readErr = a.received(n, err)
+	return nil
+}
+
+// Sent implements wire.Asker.
+func (a *attempt) Sent() {
+	if a.out != nil {
+		a.out.free()
+		a.out = nil
+	}
 }
 
 // copyMost is how much of a body is rather copied behind a head than sent by a write of its own. forwardingRoom is how
@@ -209,6 +253,9 @@ func (a *attempt) Return() {
 func (a *attempt) head() error {
 	res := &a.x.res
 	res.Reset()
+	if a.readErr != nil {
+		return a.readErr
+	}
 	for interims := 0; ; {
 		if a.r < a.w {
 			n, err := res.Parse(a.in.mem[a.r:a.w])
@@ -249,6 +296,11 @@ func (a *attempt) receive() error {
 		}
 		n, err = a.link.Read(a.in.mem[a.w:bigEnd])
 	}
+	return a.received(n, err)
+}
+
+// received notes the n bytes of the answer's head that came.
+func (a *attempt) received(n int, err error) error {
 	if n > 0 {
 		a.w += n
 		if !a.heard {

@@ -65,7 +65,8 @@ func (u *upstream) endpoint(scheme string, port int) *endpoint {
 	return e
 }
 
-// take gives the newest unused connection that is still alive, or nil.
+// take gives the newest unused connection, or nil. Whether it is still alive is found out when a request is about to be
+// written to it.
 func (e *endpoint) take() *wire.Conn {
 	for {
 		e.mu.Lock()
@@ -78,10 +79,9 @@ func (e *endpoint) take() *wire.Conn {
 		e.idle[n-1] = nil
 		e.idle = e.idle[:n-1]
 		e.mu.Unlock()
-		if c.Unpark() && c.Alive() {
+		if c.Unpark() {
 			return c
 		}
-		_ = c.Close() // it is of no use any more
 	}
 }
 

@@ -229,3 +229,69 @@ func TestConn_AllocatesNothing(t *testing.T) {
 	a.Close()
 	wait(t, back, "end of the peer")
 }
+
+// asker lends memory for the answer, and remembers what happened.
+type asker struct {
+	buffer
+	sent int
+}
+
+func (a *asker) Sent() { a.sent++ }
+
+func TestAsk_WritesAndReads(t *testing.T) {
+	c, far := conn(t, watch(t))
+	for _, size := range []int{5, 8 << 20} { // the second is more than a socket takes at once
+		answered := make(chan error, 1)
+		go func() {
+			_, err := io.ReadFull(far, make([]byte, size))
+			if err == nil {
+				_, err = far.Write([]byte("answer"))
+			}
+			answered <- err
+		}()
+		a := asker{buffer: buffer{space: make([]byte, 100)}}
+		mark := c.Written()
+		n, wrote, err := c.Ask(make([]byte, size), &a)
+		if n != 6 || wrote != size || err != nil || a.sent != 1 {
+			t.Errorf("%d bytes: read %d, wrote %d, %v, sent %d times", size, n, wrote, err, a.sent)
+		}
+		if err := wait(t, answered, "the answer"); err != nil {
+			t.Error(err)
+		}
+		if got := c.Written() - mark; got != int64(size) {
+			t.Errorf("counted %d bytes of %d", got, size)
+		}
+	}
+}
+
+func TestAsk_NothingOnAStaleConnection(t *testing.T) {
+	for name, spoil := range map[string]func(far *net.TCPConn) error{
+		"ended":   func(far *net.TCPConn) error { return far.CloseWrite() },
+		"unasked": func(far *net.TCPConn) error { _, err := far.Write([]byte("HTTP/1.1 200 OK\r\n\r\n")); return err },
+	} {
+		c, far := conn(t, watch(t))
+		if err := spoil(far); err != nil {
+			t.Fatal(err)
+		}
+		for c.Alive() {
+			nap(t)
+		}
+		a := asker{buffer: buffer{space: make([]byte, 100)}}
+		mark := c.Written()
+		if n, wrote, err := c.Ask([]byte("x"), &a); n != 0 || wrote != 0 || !errors.Is(err, wire.ErrStale) || a.sent != 0 {
+			t.Errorf("%s: read %d, wrote %d, %v, sent %d times", name, n, wrote, err, a.sent)
+		}
+		if c.Written() != mark {
+			t.Errorf("%s: %d bytes counted", name, c.Written()-mark)
+		}
+	}
+}
+
+func TestAsk_InTime(t *testing.T) {
+	c, _ := conn(t, watch(t))
+	c.ReadBy(20 * time.Millisecond)
+	a := asker{buffer: buffer{space: make([]byte, 100)}}
+	if n, wrote, err := c.Ask([]byte("x"), &a); n != 0 || wrote != 1 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("read %d, wrote %d, %v", n, wrote, err)
+	}
+}
