@@ -41,6 +41,17 @@ var rules = []rule{
 		why:   "the load balancer serves any application; it knows nothing of the registry",
 	},
 	{
+		who:   []string{"pkg/lb/h1"},
+		never: []string{"net/...", "os/...", "io/...", "log/...", "sync/...", "time/...", "syscall", "modules", "pkg/...", "internal/..."},
+		spare: []string{"pkg/lb/h1"},
+		why:   "the codec is pure functions over bytes: that is how it can be fuzzed and trusted",
+	},
+	{
+		who:   []string{"pkg/lb/wire", "pkg/lb/accesslog"},
+		never: []string{"net/http/...", "pkg/membership/...", "pkg/lb", "pkg/lb/h1"},
+		why:   "sockets and the log of requests know nothing of HTTP and of where requests go",
+	},
+	{
 		who: []string{"pkg/lb/...", "pkg/membership/...", "internal/elbd/...", "cmd/elb"},
 		never: []string{
 			"database/sql/...", "github.com/jmoiron/sqlx/...", "github.com/go-sql-driver/mysql/...", "modernc.org/sqlite/...",

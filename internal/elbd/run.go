@@ -154,7 +154,7 @@ func (b *balancer) buildProxy(secrets *daemon.TLS, out io.Writer) error {
 		}
 		trusted = append(trusted, p)
 	}
-	if c.AccessLog {
+	if c.AccessLog && b.log.Enabled(context.Background(), slog.LevelInfo) {
 		format := accesslog.Text
 		if c.Log.Format == "json" {
 			format = accesslog.JSON

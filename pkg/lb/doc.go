@@ -1,27 +1,43 @@
 // Package lb is the load balancer's request path: it decides which member answers a request, sends the
 // request there, and puts the answer, or an honest error, in the client's hands.
 //
-// One request goes one way:
+// One request goes one way, whatever protocol it came by:
 //
-//	listener -> screen -> route (host) -> pool -> pick -> forward -> (retry) -> log and metrics
+//	listener -> front -> screen -> route (host) -> pool -> pick -> forward -> (retry) -> log and metrics
 //
 // # Parts
 //
+//   - Server: a listener. An HTTP/1 connection is one goroutine (clientConn) that reads a head, has the request
+//     carried out and reads the next; HTTP/2 is net/http's server, whose requests (stream) are put into
+//     the words of HTTP/1 and go the same way. Both are fronts: the path knows the client as that interface only,
+//     and another protocol needs nothing but another front.
 //   - Routes: what the operator configured, host -> pool; compiled once.
 //   - Table: Routes plus the members known now. It is immutable, built aside by the pure function
 //     NewTable and swapped atomically, so requests never lock and never see half a change.
 //   - Pool: the members of one (domain, sub-domain). A Balancer chooses among them.
-//   - Forwarder: the engine that carries one request to one member. Everything else (routing, picking,
-//     retrying, headers, answers, metrics) stays outside, so that an engine can be replaced.
+//   - upstream: one member's connections. An attempt carries one request to one member: the head is written with
+//     our fields in it, the answer's head is read, and relay passes the content on: whole if it is short, by splice
+//     if it is long and both sides are plain TCP, else as it comes.
+//   - Package h1 is the codec, wire the sockets and deadlines, accesslog the record of requests.
 //   - Discovery: turns snapshots of gossip groups into tables, and says in the log who came and went.
+//
+// # Memory
+//
+// A connection without a request holds no buffer. A request holds a small one for its head while the member
+// thinks, and a big one only while bytes move. Buffers, exchanges and all that a request needs are pooled: a
+// proxied GET on kept-alive connections allocates nothing. Slices into buffers (x.id, heads, pieces) live no longer than
+// the exchange.
 //
 // # Invariants
 //
 //   - A client cannot add to, fake or remove what the proxy says about it (X-Forwarded-*, Forwarded),
 //     unless its address is a trusted proxy. It may name its request (X-Request-Id), in harmless characters.
-//   - A request is sent a second time only if nothing of it was sent, or if its method is idempotent and
+//   - A request is sent a second time only if nothing of it can have been acted on, or if its method is idempotent and
 //     its body is still there; and never to the same member while another one is eligible. No header makes an
-//     exception, and nothing below the Forwarder repeats a request of which something was sent.
+//     exception. That nothing can have been acted on is known if nothing was written, or if TCP proves that the
+//     member had closed the connection before (wire.Conn.Unheard).
+//   - Framing is never passed through: lengths and chunks are read strictly, and written anew.
+//   - A connection to a member is used again only if its last answer ended exactly where its bytes ended.
 //   - An answer that breaks off after its head went to the client is never ended cleanly.
 //   - Label values of metrics come from the configuration and the member table alone.
 //
