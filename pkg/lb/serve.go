@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -81,7 +82,7 @@ func (p *Proxy) screen(x *exchange) *refusal {
 			detail: "The method " + x.method + " is not passed on.",
 		}
 	}
-	if scheme := x.req.Scheme(); scheme != nil && string(scheme) != x.from.scheme {
+	if scheme := x.req.Scheme(); scheme != nil && !strings.EqualFold(string(scheme), x.from.scheme) {
 		return &refusal{status: http.StatusMisdirectedRequest, detail: "The address in the request line is not served on this listener."}
 	}
 	host, pool, ok := x.from.lookup(x.table, x.req.Host())

@@ -5,10 +5,13 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -56,7 +59,10 @@ type stream struct {
 	ends  []int
 }
 
-var errStreamGone = errors.New("the client gave the request up")
+var (
+	errStreamGone  = errors.New("the client gave the request up")
+	errWrongLength = &h1.Error{Status: http.StatusBadRequest, Text: "Content-Length is not that of the body"} // RFC 9113 section 8.1.1
+)
 
 // serveStream is called by net/http for every HTTP/2 request.
 func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
@@ -74,7 +80,11 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 	defer st.free() // a panic is on its way, perhaps
 	head := st.appendHead(st.memory.mem[:0])
 	x.headSize = len(head)
-	if _, err := x.req.Parse(head); err != nil {
+	_, err := x.req.Parse(head)
+	if err == nil && x.req.Length() != r.ContentLength {
+		err = errWrongLength
+	}
+	if err != nil {
 		s.proxy.serveBroken(x, err)
 	} else {
 		s.proxy.serve(x)
@@ -105,22 +115,15 @@ func (st *stream) appendHead(dst []byte) []byte {
 	dst = append(dst, " HTTP/1.1\r\n"...)
 	dst = appendField(dst, "Host", r.Host)
 	for name, values := range r.Header {
-		if name == "Content-Length" {
-			continue
-		}
 		for _, value := range values {
 			dst = appendField(dst, name, value)
 		}
 	}
-	switch {
-	case r.ContentLength > 0:
-		dst = append(dst, "Content-Length: "...)
-		dst = strconv.AppendInt(dst, r.ContentLength, 10)
-		dst = append(dst, "\r\n"...)
-	case r.ContentLength < 0:
+	if r.ContentLength < 0 {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
-	case r.Header["Content-Length"] != nil:
-		dst = append(dst, "Content-Length: 0\r\n"...)
+	}
+	if len(r.Trailer) > 0 { // net/http has taken the announcement out
+		dst = appendField(dst, "Trailer", strings.ToLower(strings.Join(slices.Sorted(maps.Keys(r.Trailer)), ", ")))
 	}
 	return append(dst, "\r\n"...)
 }
