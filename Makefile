@@ -78,7 +78,7 @@ bench-lb: build ## elb beside nginx, HAProxy and Caddy, in docs/performance.md; 
 	@exec bin/bench -out $(ARTIFACTS)/bench $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(SECONDS),-seconds $(SECONDS)) \
 	  -scenarios "$(SCENARIOS)" -proxies "$(PROXIES)"
 
-deps: ## install MariaDB and Chromium where they are missing (Debian)
+deps: ## install what the tests need where it is missing (Debian): MariaDB, Chromium, nginx, HAProxy, slowhttptest
 	@.ci/deps
 
 clean: ## remove what build, run and test made

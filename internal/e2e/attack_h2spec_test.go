@@ -94,7 +94,7 @@ func runH2spec(t *testing.T, port int) (report h2specReport) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	run := startProgram(t, "h2spec", program, "generic", "http2", "hpack",
-		"--tls", "--insecure", "--host", "127.0.0.1", "--port", strconv.Itoa(port), "--timeout", "3", "--junit-report", file)
+		"--tls", "--insecure", "--host", "127.0.0.1", "--port", strconv.Itoa(port), "--timeout", "2", "--junit-report", file)
 	_ = awaitEnd(t, run, 2*time.Minute) // a failed case is an error status too; the report tells more
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -66,7 +66,7 @@ func (a slowAttack) run(t *testing.T, member string) {
 	t.Helper()
 	program := requireProgram(t, "slowhttptest")
 	connections, seconds := e2e.Scale(1000, 150), e2e.Scale(30, 6)
-	elb := startLoneELB(t, "access_log: false\n", []loneService{{"127.0.0.1", []string{member}}})
+	elb := startLoneELB(t, "access_log: false\ntimeouts: {member_idle: 1s}\n", []loneService{{"127.0.0.1", []string{member}}})
 	client := &http.Client{Timeout: exchangeLimit, Transport: &http.Transport{MaxIdleConnsPerHost: 4}}
 	load := e2e.StartLoad(t, 4, 20*time.Millisecond, time.Minute, func(ctx context.Context, tally *e2e.Tally, _ int) {
 		tally.Timed(ctx, "good GET", func(ctx context.Context) error { return goodGet(ctx, client, "http://"+elb.httpAddr+"/good") })

@@ -80,7 +80,7 @@ func unreadingClients() []evilClient {
 func (c *wireTap) breaksWithin(limit time.Duration) error {
 	for begin := time.Now(); time.Since(begin) < limit; <-time.After(50 * time.Millisecond) {
 		_ = c.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
-		if _, err := c.Conn.Write([]byte("G")); err != nil && !isTimeout(err) {
+		if _, err := c.Write([]byte("G")); err != nil && !isTimeout(err) {
 			return nil
 		}
 	}

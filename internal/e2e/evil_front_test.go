@@ -124,14 +124,15 @@ func (f *rawFront) ask(_ context.Context, q question) reply {
 }
 
 func (f *rawFront) send(conn net.Conn, q question) error {
-	head := fmt.Sprintf("%s %s HTTP/%s\r\nHost: %s\r\n", q.method, q.path, f.version, q.host)
+	var head strings.Builder
+	head.WriteString(fmt.Sprintf("%s %s HTTP/%s\r\nHost: %s\r\n", q.method, q.path, f.version, q.host))
 	for i := 0; i+1 < len(q.fields); i += 2 {
-		head += q.fields[i] + ": " + q.fields[i+1] + "\r\n"
+		head.WriteString(q.fields[i] + ": " + q.fields[i+1] + "\r\n")
 	}
 	if q.upload > 0 {
-		head += fmt.Sprintf("Content-Length: %d\r\n", q.upload)
+		head.WriteString(fmt.Sprintf("Content-Length: %d\r\n", q.upload))
 	}
-	if _, err := io.WriteString(conn, head+"\r\n"); err != nil {
+	if _, err := io.WriteString(conn, head.String()+"\r\n"); err != nil {
 		return err
 	}
 	_, err := io.Copy(conn, uploadOf(q.upload))

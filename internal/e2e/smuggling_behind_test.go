@@ -15,7 +15,7 @@ import (
 )
 
 // behindClients is how many payloads are under way at once: most end when the first hop has waited for more.
-const behindClients = 24
+const behindClients = 48
 
 func TestSmuggling_BehindOtherProxies(t *testing.T) {
 	slow(t)
@@ -26,7 +26,7 @@ func TestSmuggling_BehindOtherProxies(t *testing.T) {
 			t.Parallel()
 			r := startRecorder(t)
 			elb := startFront(t, r.port)
-			port, process := hop.start(t, portOf(t, elb.httpAddr))
+			port, process := hop.start(t, portOf(t, elb.httpAddr), 1)
 			b := behind{t: t, front: loopback(port), recorder: r, payloads: make(chan payload, len(payloads)), answered: map[int]int{}}
 			for _, p := range payloads {
 				b.payloads <- p

@@ -16,7 +16,7 @@ import (
 )
 
 // exchangeLimit is how long a payload may take, with all its answers. The load balancer's own limits are far below.
-const exchangeLimit = 5 * time.Second
+const exchangeLimit = 10 * time.Second
 
 // sender is one connection of a client. One goroutine uses it.
 type sender struct {

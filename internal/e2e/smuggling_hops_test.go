@@ -22,7 +22,7 @@ type secondHop struct {
 	name    string // as REGISTRY_TEST_REQUIRE has it, but for case
 	program string
 	args    func(dir string) []string
-	config  func(dir string, listen, to int) string
+	config  func(dir string, listen, to, patience int) string
 }
 
 var nginx = secondHop{
@@ -31,7 +31,7 @@ var nginx = secondHop{
 		return []string{"-p", dir, "-c", filepath.Join(dir, "config"), "-e", "stderr"}
 	},
 	// It passes bodies on as they come, and upgrades, and keeps connections to the one behind it, as it does where people use it.
-	config: func(dir string, listen, to int) string {
+	config: func(dir string, listen, to, patience int) string {
 		return fmt.Sprintf(`daemon off;
 master_process off;
 pid %[1]s/pid;
@@ -42,7 +42,7 @@ http {
   client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
   client_max_body_size 0;
   large_client_header_buffers 8 80k;
-  client_header_timeout 2s; client_body_timeout 2s; keepalive_timeout %[4]s; lingering_timeout 1s;
+  client_header_timeout %[4]ds; client_body_timeout %[4]ds; keepalive_timeout %[4]ds; lingering_timeout 1s;
   map $http_upgrade $upgrade_or_not { default upgrade; '' ''; }
   upstream next { server 127.0.0.1:%[3]d max_fails=0; keepalive 8; }
   server {
@@ -62,14 +62,14 @@ http {
     }
   }
 }
-`, dir, listen, to, "2s")
+`, dir, listen, to, patience)
 	},
 }
 
 var haproxy = secondHop{
 	name: "HAProxy", program: "haproxy",
 	args: func(dir string) []string { return []string{"-db", "-f", filepath.Join(dir, "config")} },
-	config: func(_ string, listen, to int) string {
+	config: func(_ string, listen, to, patience int) string {
 		return fmt.Sprintf(`global
   maxconn 512
   tune.bufsize 98304
@@ -78,19 +78,19 @@ defaults
   mode http
   timeout connect 5s
   timeout server 20s
-  timeout client 2s
-  timeout http-request 2s
-  timeout http-keep-alive 2s
+  timeout client %[1]ds
+  timeout http-request %[1]ds
+  timeout http-keep-alive %[1]ds
   http-reuse always
 frontend hop
-  bind 127.0.0.1:%d
+  bind 127.0.0.1:%[2]d
   http-request set-header X-Front-Id %%[uuid()]
   http-request set-header X-Front-Port %%[src_port]
   http-request set-header X-Front-Request "%%[method] %%[url]"
   default_backend next
 backend next
-  server next 127.0.0.1:%d
-`, listen, to)
+  server next 127.0.0.1:%[3]d
+`, patience, listen, to)
 	},
 }
 
@@ -109,8 +109,9 @@ func requireProgram(t testing.TB, name string) string {
 	return ""
 }
 
-// start runs the hop until the test ends, before a server on loopback, and gives the port that it listens on.
-func (h secondHop) start(t testing.TB, to int) (port int, process *child.Process) {
+// start runs the hop until the test ends, before a server on loopback, and gives the port that it listens on. It waits for bytes of its client for
+// patience seconds.
+func (h secondHop) start(t testing.TB, to, patience int) (port int, process *child.Process) {
 	t.Helper()
 	program := requireProgram(t, h.program)
 	port, err := freeport.Pick()
@@ -118,7 +119,7 @@ func (h secondHop) start(t testing.TB, to int) (port int, process *child.Process
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "config"), []byte(h.config(dir, port, to)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "config"), []byte(h.config(dir, port, to, patience)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	process = startProgram(t, h.program, program, h.args(dir)...)

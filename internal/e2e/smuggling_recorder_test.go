@@ -58,7 +58,7 @@ type recorder struct {
 // startRecorder listens on a free port until the test ends.
 func startRecorder(t testing.TB) *recorder {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // nothing to wait for on loopback
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

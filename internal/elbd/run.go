@@ -35,7 +35,7 @@ type balancer struct {
 	proxy     *lb.Proxy
 	discovery *lb.Discovery
 
-	access  *accesslog.Log
+	access *accesslog.Log
 
 	admin   *daemon.Server
 	clients []*clientPort // http and https, as far as they are on

@@ -287,15 +287,14 @@ func (a *attempt) head() error {
 func (a *attempt) receive() error {
 	var n int
 	var err error
-	switch {
-	case a.in == nil:
+	if a.in == nil {
 		n, err = a.link.ReadLazy(a)
-	default:
-		if err := a.room(); err != nil {
-			return err
-		}
-		n, err = a.link.Read(a.in.mem[a.w:bigEnd])
+		return a.received(n, err)
 	}
+	if err := a.room(); err != nil {
+		return err
+	}
+	n, err = a.link.Read(a.in.mem[a.w:bigEnd])
 	return a.received(n, err)
 }
 

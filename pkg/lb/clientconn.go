@@ -43,7 +43,7 @@ const (
 
 // serve is the life of the connection. ahead is how long the first request may take to begin.
 func (c *clientConn) serve() {
-	defer c.conn.Close()
+	defer func() { _ = c.conn.Close() }() // mostly it is closed already
 	defer c.dropInput()
 	idle := c.server.timeouts.ReadHeader
 	for !c.last {

@@ -52,7 +52,6 @@ type answer struct {
 	room   []byte // memory for the head, apart from head and first; may be nil
 	whole  bool   // first is all of the content
 	tail   *h1.Fields
-	urgent bool // whoever takes it should not wait for more
 	last   bool // the client's connection cannot be used for another request
 	x      *exchange
 }

@@ -21,6 +21,7 @@ func (s *Server) http2Server() *http.Server {
 		ErrorLog:          log.New(io.Discard, "", 0), // what a client does wrong is its own affair
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: 250,
+			MaxReadFrameSize:     16 << 10, // the protocol's default; a frame must fit in a stream's window
 			// By default one stream may fill the window of its whole connection: an upload whose member takes nothing would then
 			// hold up all others.
 			MaxReceiveBufferPerStream:     256 << 10,

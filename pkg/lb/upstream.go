@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,7 +61,7 @@ func (u *upstream) endpoint(scheme string, port int) *endpoint {
 	}
 	to, addr, _ := u.member.endpoint(scheme, port) // a member without ports is in no table
 	e := &endpoint{scheme: scheme, port: port, secure: to == schemeHTTPS, addr: addr}
-	grown := append(known[:len(known):len(known)], e)
+	grown := slices.Concat(known, []*endpoint{e})
 	u.endpoints.Store(&grown)
 	return e
 }
@@ -152,7 +153,7 @@ func (u *upstream) connect(e *endpoint) (*wire.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn := wire.New(u.proxy.watch, raw.(*net.TCPConn)) //nolint:forcetypeassert,errcheck // "tcp" gives nothing else
+	conn := wire.New(u.proxy.watch, raw.(*net.TCPConn)) //nolint:forcetypeassert // "tcp" gives nothing else
 	if !e.secure {
 		return conn, nil
 	}

@@ -88,7 +88,7 @@ func (c *Conn) ReadLazy(l Lender) (int, error) {
 	return n, err
 }
 
-// ErrStale: the connection was not as it should be before a request: the peer had ended it, or had sent something unasked. Nothing was
+// ErrStale says that the connection was not as it should be before a request: the peer had ended it, or had sent something unasked. Nothing was
 // written.
 var ErrStale = errors.New("the connection is of no use any more")
 
