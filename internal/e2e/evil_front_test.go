@@ -125,12 +125,12 @@ func (f *rawFront) ask(_ context.Context, q question) reply {
 
 func (f *rawFront) send(conn net.Conn, q question) error {
 	var head strings.Builder
-	head.WriteString(fmt.Sprintf("%s %s HTTP/%s\r\nHost: %s\r\n", q.method, q.path, f.version, q.host))
+	fmt.Fprintf(&head, "%s %s HTTP/%s\r\nHost: %s\r\n", q.method, q.path, f.version, q.host)
 	for i := 0; i+1 < len(q.fields); i += 2 {
 		head.WriteString(q.fields[i] + ": " + q.fields[i+1] + "\r\n")
 	}
 	if q.upload > 0 {
-		head.WriteString(fmt.Sprintf("Content-Length: %d\r\n", q.upload))
+		fmt.Fprintf(&head, "Content-Length: %d\r\n", q.upload)
 	}
 	if _, err := io.WriteString(conn, head.String()+"\r\n"); err != nil {
 		return err
