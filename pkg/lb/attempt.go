@@ -26,11 +26,11 @@ type attempt struct {
 	out     *buffer // what is being sent
 	stale   bool    // nothing was sent: the link had ended before
 	readErr error   // of waiting for the beginning of the answer
+	begun   bool    // the answer's head went to the client
 	heard   bool    // a byte of the answer came
 	upload  *upload
 	clean   bool // the link can carry another request
 	spoilt  bool // whatever happens, it cannot
-	over    bool // the link is a tunnel's
 }
 
 // Causes of failures that no call reports.
@@ -68,7 +68,7 @@ func (u *upstream) forward(x *exchange) Result {
 		a.mark = a.link.Written()
 		result := a.run()
 		a.finish()
-		if result.Kept {
+		if result.Kept && !a.stale {
 			to.drop() // they are as old: a member that restarted knows none of them
 		}
 		switch {
@@ -83,11 +83,12 @@ func (u *upstream) forward(x *exchange) Result {
 
 // finish gives back what the attempt holds.
 func (a *attempt) finish() {
-	if a.over {
-		return
-	}
 	if a.upload != nil {
 		a.clean = a.upload.stop(a) && a.clean
+	}
+	a.link.ReadBy(0)
+	if a.link.GiveUpIf(nil) {
+		a.spoilt = true // a time-out that came too late to be felt would meet the next request
 	}
 	clean := a.clean && !a.spoilt && a.r == a.w
 	if a.in != nil {
@@ -95,7 +96,6 @@ func (a *attempt) finish() {
 		a.in = nil
 	}
 	if clean {
-		a.link.ReadBy(0)
 		a.up.keep(a.to, a.link)
 	} else {
 		_ = a.link.Close() // what mattered about it is in the result
@@ -108,14 +108,12 @@ func (a *attempt) run() Result {
 	sendErr := a.send()
 	var err error
 	if sendErr != nil && !a.stale {
+		a.spoilt = true
 		// A member that refuses a request may answer and hang up while it is still on its way. The answer is there then.
 		a.link.ReadBy(lastWords)
 	}
 	if !a.stale {
 		err = a.head()
-	}
-	if a.link.GiveUpIf(nil) {
-		a.spoilt = true
 	}
 	switch {
 	case a.stale:
@@ -240,6 +238,9 @@ func (a *attempt) write(p []byte) error {
 func (a *attempt) Lend() []byte {
 	a.in = a.p.buffers.takeBig()
 	a.r, a.w = headRoom, headRoom
+	if a.begun {
+		return a.in.mem[headRoom : headRoom+keepMost]
+	}
 	return a.in.mem[headRoom : headRoom+firstMost]
 }
 
@@ -253,6 +254,7 @@ func (a *attempt) Return() {
 func (a *attempt) head() error {
 	res := &a.x.res
 	res.Reset()
+	a.x.tail.Reset()
 	if a.readErr != nil {
 		return a.readErr
 	}

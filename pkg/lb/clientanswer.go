@@ -37,7 +37,7 @@ func (c *clientConn) begin(a *answer) error {
 	c.chunked = a.length < 0 && !a.empty && minor > 0
 	unframed := a.length < 0 && !a.empty && minor == 0
 	unread := !c.x.body.arrived() || !c.x.body.streamed && !c.done // streamed: c.done is the uploader's to read
-	if unframed || unread || c.x.req.Close() || c.server.closing.Load() {
+	if unframed || unread || c.cut || c.x.req.Close() || c.server.closing.Load() {
 		c.last = true
 	}
 	a.last = c.last
@@ -133,7 +133,7 @@ func (c *clientConn) tunnel(res *h1.Response) (*wire.Conn, []byte, error) {
 	c.last, c.silent = true, true // the connection belongs to the tunnel, which closes it
 	out := c.proxy.buffers.takeSmall()
 	defer out.free()
-	head := append(appendInterim(out.mem[:0], res), ""...)
+	head := appendInterim(out.mem[:0], res)
 	head = append(bytes.TrimSuffix(head, []byte("\r\n")), "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"...)
 	ahead := c.in.mem[c.r:c.w]
 	c.r = c.w

@@ -160,7 +160,7 @@ func (c *clientConn) unread(rest []byte) {
 		return
 	}
 	if len(rest) > len(c.in.mem)-c.w {
-		c.last = true
+		c.cut = true
 		return
 	}
 	c.r = c.w

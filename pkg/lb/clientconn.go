@@ -31,6 +31,7 @@ type clientConn struct {
 	done    bool       // all of the body was read from the connection
 	chunked bool       // the answer is
 	last    bool       // there will be no other request
+	cut     bool       // bytes of the next request were dropped; the body's reader writes it, others read it after the body's end
 	silent  bool       // the client took no answer: nothing to linger for
 }
 
@@ -46,7 +47,7 @@ func (c *clientConn) serve() {
 	defer func() { _ = c.conn.Close() }() // mostly it is closed already
 	defer c.dropInput()
 	idle := c.server.timeouts.ReadHeader
-	for !c.last {
+	for !c.last && !c.cut {
 		if c.r == c.w && !c.await(idle) {
 			return
 		}
@@ -84,6 +85,7 @@ func (c *clientConn) request() bool {
 func (c *clientConn) endRequest() {
 	c.proxy.freeExchange(c.x)
 	c.x = nil
+	c.decoded = piece{}
 	if c.chunks != nil {
 		c.chunks.Reset()
 	}
@@ -154,6 +156,7 @@ func (c *clientConn) readHead() error {
 		if n > 0 {
 			c.r += n
 			c.x.headSize = n
+			c.done = req.Length() == 0
 			if timed {
 				c.conn.ReadBy(0)
 			}
@@ -169,6 +172,7 @@ func (c *clientConn) readHead() error {
 		if err := c.room(); err != nil {
 			return err
 		}
+		req.Rebase(c.in.mem[c.r:c.w]) // the bytes may have moved, and the answer to a head that never ends still looks at them
 		n, err = c.conn.Read(c.in.mem[c.w:])
 		c.w += n
 		switch {

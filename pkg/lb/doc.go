@@ -39,7 +39,7 @@
 //   - Framing is never passed through: lengths and chunks are read strictly, and written anew.
 //   - A connection to a member is used again only if its last answer ended exactly where its bytes ended.
 //   - An answer that breaks off after its head went to the client is never ended cleanly.
-//   - Label values of metrics come from the configuration and the member table alone.
+//   - Label values of metrics come from the configuration and the member table alone, but for status codes.
 //
 // # Failure behaviour
 //

@@ -1,8 +1,7 @@
 package lb
 
 import (
-	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -18,7 +17,7 @@ func (s *Server) http2Server() *http.Server {
 		IdleTimeout:       s.timeouts.Idle,
 		WriteTimeout:      s.streamMost(),
 		MaxHeaderBytes:    h1.MaxHead,
-		ErrorLog:          log.New(io.Discard, "", 0), // what a client does wrong is its own affair
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn), // panics, above all
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: 250,
 			MaxReadFrameSize:     16 << 10, // the protocol's default; a frame must fit in a stream's window

@@ -47,6 +47,7 @@ func (a *attempt) relay() Result {
 func (a *attempt) begin(reply *answer) error {
 	a.x.status = reply.head.Status()
 	a.x.out += int64(reply.first.len())
+	a.begun = true
 	return a.x.front.begin(reply)
 }
 
@@ -120,7 +121,9 @@ func (a *attempt) relayLong(reply *answer) Result {
 	}
 	left := reply.length - have
 	if to := a.x.front.sink(); to != nil && left >= spliceLeast && a.link.TLS() == nil {
-		return a.splice(to, left)
+		if result, ok := a.splice(to, left); ok {
+			return result
+		}
 	}
 	for left > 0 {
 		n, err := a.read(a.in.mem[headRoom : headRoom+int(min(left, keepMost))])
@@ -141,8 +144,8 @@ func (a *attempt) pass(n int) error {
 	return a.x.front.write(piece{a.in.mem, headRoom, headRoom + n})
 }
 
-// splice moves the rest of an answer without copying it into the process.
-func (a *attempt) splice(to *wire.Conn, left int64) Result {
+// splice moves the rest of an answer without copying it into the process. It reports false if it moved nothing for want of a pipe.
+func (a *attempt) splice(to *wire.Conn, left int64) (result Result, ok bool) {
 	a.link.ReadBy(a.p.timeouts.Stream)
 	to.WriteBy(a.p.timeouts.Write)
 	moved, err := a.p.pipes.Splice(to, a.link, left)
@@ -152,11 +155,24 @@ func (a *attempt) splice(to *wire.Conn, left int64) Result {
 	var side *wire.SideError
 	switch {
 	case err == nil:
-		return a.result(nil, nil)
-	case errors.As(err, &side) && side.Write:
-		return a.result(side.Err, nil)
+		return a.result(nil, nil), true
+	case !errors.As(err, &side):
+		return Result{}, false
+	case side.Write:
+		return a.result(side.Err, nil), true
 	}
-	return a.result(nil, err)
+	return a.result(nil, err), true
+}
+
+// more reads more content of an answer whose head is out, to the beginning of the buffer's content. No buffer is held while it waits.
+func (a *attempt) more() (int, error) {
+	if a.in != nil {
+		a.Return()
+	}
+	a.link.ReadBy(a.p.timeouts.Stream)
+	n, err := a.link.ReadLazy(a)
+	a.link.ReadBy(0)
+	return n, err
 }
 
 // relayChunked passes a chunked answer on as it comes, in chunks of our own.
@@ -175,7 +191,7 @@ func (a *attempt) relayChunked(reply *answer) Result {
 		return a.result(err, nil)
 	}
 	for !done {
-		got, err := a.read(a.in.mem[headRoom : headRoom+keepMost])
+		got, err := a.more()
 		if got == 0 {
 			return a.result(nil, short(err))
 		}
@@ -204,7 +220,7 @@ func (a *attempt) relayUntilClose(reply *answer) Result {
 		return a.result(err, nil)
 	}
 	for {
-		n, err := a.read(a.in.mem[headRoom : headRoom+keepMost])
+		n, err := a.more()
 		if n > 0 {
 			if err := a.pass(n); err != nil {
 				return a.result(err, nil)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/regent-registry/regent/pkg/lb/wire"
@@ -27,9 +28,10 @@ type Server struct {
 
 	h2       *http.Server
 	h2Conns  *connQueue
-	streams  sync.Pool   // of *stream
-	closing  atomic.Bool // answers end their connections
-	stopping atomic.Bool // no request begins any more
+	streams  sync.Pool    // of *stream
+	handlers atomic.Int64 // streams that are being served
+	closing  atomic.Bool  // answers end their connections
+	stopping atomic.Bool  // no request begins any more
 
 	mu       sync.Mutex // guards what follows
 	listener net.Listener
@@ -54,6 +56,8 @@ type ClientTimeouts struct {
 const (
 	lingerMost = 64 << 20
 	lingerTime = 2 * time.Second
+
+	handlersMost = 5 * time.Second // see awaitHandlers
 )
 
 // NewServer makes a server for a proxy. Serve starts it.
@@ -102,15 +106,15 @@ func (s *Server) Serve(l net.Listener) error {
 			s.begin(conn)
 		case s.stopping.Load():
 			return http.ErrServerClosed
-		case isShortage(err):
-			// Descriptors come back when connections end.
+		case errors.Is(err, net.ErrClosed):
+			return err
+		case errors.Is(err, syscall.ECONNABORTED):
+			s.log.Debug("a connection could not be accepted", "error", err) // it ended before it was accepted
+		default:
+			// Descriptors and memory come back when connections end.
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
 			s.log.Warn("a connection cannot be accepted; trying again", "error", err, "pause", pause)
 			<-time.After(pause)
-		case errors.Is(err, net.ErrClosed):
-			return err
-		default:
-			s.log.Debug("a connection could not be accepted", "error", err) // it ended before it was accepted
 		}
 	}
 }
@@ -193,12 +197,10 @@ func looksLikeHTTP(head [5]byte) bool {
 	return false
 }
 
-// StopKeepAlives ends each connection with its next answer, so that clients move elsewhere while the listener still accepts.
+// StopKeepAlives ends each HTTP/1 connection with its next answer, so that clients move elsewhere while the listener still accepts. HTTP/2
+// has a word for it, which Shutdown says.
 func (s *Server) StopKeepAlives() {
 	s.closing.Store(true)
-	if s.h2 != nil {
-		s.h2.SetKeepAlivesEnabled(false)
-	}
 }
 
 // Shutdown stops accepting, closes the connections that wait for a request, and waits for running requests; when ctx
@@ -221,6 +223,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.h2Conns.close()
 		if err = s.h2.Shutdown(ctx); err != nil {
 			_ = s.h2.Close() // the context's error is the one to tell
+			s.awaitHandlers()
 		}
 	}
 	ended := make(chan struct{})
@@ -235,6 +238,13 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.breakOff()
 		<-ended
 		return ctx.Err()
+	}
+}
+
+// awaitHandlers waits for the handlers of streams that were cut off: net/http does not. They notice within a tick of the watch.
+func (s *Server) awaitHandlers() {
+	for begin := time.Now(); s.handlers.Load() > 0 && time.Since(begin) < handlersMost; {
+		<-time.After(5 * time.Millisecond)
 	}
 }
 

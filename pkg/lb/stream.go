@@ -66,6 +66,8 @@ var (
 
 // serveStream is called by net/http for every HTTP/2 request.
 func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
+	s.handlers.Add(1)
+	defer s.handlers.Add(-1)
 	conn, ok := r.Context().Value(streamConnKey{}).(*streamConn)
 	if !ok {
 		panic(http.ErrAbortHandler) // newStreamConn was called for every connection
@@ -92,7 +94,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
 	if st.aborted {
 		panic(http.ErrAbortHandler) // net/http's way to reset a stream
 	}
-	if len(st.from.block) > 0 && st.from.host != conn.last.Load().host {
+	if last := conn.last.Load(); len(st.from.block) > 0 && (st.from.host != last.host || st.from.table != last.table) {
 		conn.last.Store(new(st.from)) // most clients ask for one host all the time
 	}
 }
@@ -115,6 +117,9 @@ func (st *stream) appendHead(dst []byte) []byte {
 	dst = append(dst, " HTTP/1.1\r\n"...)
 	dst = appendField(dst, "Host", r.Host)
 	for name, values := range r.Header {
+		if name == "Host" && len(values) == 1 && values[0] == r.Host {
+			continue // net/http took it for want of :authority, or it says the same
+		}
 		for _, value := range values {
 			dst = appendField(dst, name, value)
 		}
@@ -186,6 +191,9 @@ func (st *stream) setHeader(a *answer) {
 		text = st.add(append(text, res.Value(i)...), canonicalName(res.Name(i)))
 	}
 	text = st.add(append(text, st.x.id...), "X-Request-Id")
+	if res.Count(h1.ContentType) == 0 {
+		h["Content-Type"] = nil // net/http must not guess
+	}
 	if a.length >= 0 {
 		text = st.add(strconv.AppendInt(text, a.length, 10), "Content-Length")
 	}

@@ -25,7 +25,9 @@ func (a *attempt) switchProtocols() Result {
 	t := &tunnel{idle: a.p.timeouts.UpgradeIdle, buffers: a.p.buffers}
 	t.touch()
 	behind := append([]byte(nil), a.in.mem[a.r:a.w]...)
-	a.r = a.w
+	a.in.free() // a silent tunnel holds no buffer
+	a.in, a.r, a.w = nil, 0, 0
+	a.link.GiveUpIf(nil) // the tunnel notices by itself
 	var up, down int64
 	var both sync.WaitGroup
 	both.Go(func() { up = t.copy(a.link, conn, ahead) })
@@ -56,6 +58,7 @@ func (t *tunnel) copy(to, from *wire.Conn, first []byte) (moved int64) {
 	ended := false
 	defer func() {
 		if ended {
+			to.WriteBy(t.idle)
 			_ = to.CloseWrite() // the other direction may go on
 			return
 		}

@@ -17,6 +17,7 @@ type upload struct {
 	done    chan struct{}
 	free    chan struct{} // closed when a client that waits may send its body
 	freeing sync.Once
+	piped   bool // splicing was tried
 	whole   bool // all of the body, and its end, went to the member; read after done
 
 	turn     sync.Mutex // who writes to the client, until the answer begins
@@ -42,7 +43,10 @@ func (u *upload) stop(a *attempt) bool {
 	select {
 	case <-u.done:
 	default:
-		a.x.front.stopReading()
+		u.answer() // a client that still waits for permission gets none
+		if a.x.body.touched.Load() && !a.x.body.ended.Load() {
+			a.x.front.stopReading()
+		}
 		_ = a.link.Close() // a link with half a request is of no use
 		u.release()
 		<-u.done
@@ -95,6 +99,7 @@ func (u *upload) permit() bool {
 	if u.answered {
 		return false
 	}
+	u.a.x.body.touched.Store(true)
 	if err := u.a.x.front.carryOn(); err != nil {
 		u.a.x.body.note(err)
 		u.giveUp()
@@ -107,20 +112,30 @@ func (u *upload) permit() bool {
 func (u *upload) copy() error {
 	x, p := u.a.x, u.a.p
 	chunked := x.body.length < 0
+	spliced, err := u.trySplice(x.body.length)
+	if spliced {
+		return err
+	}
 	big := p.buffers.takeBig()
 	defer big.free()
 	for left := x.body.length; left != 0; {
-		if from := x.front.source(); from != nil && left > spliceLeast && u.a.link.TLS() == nil {
-			return u.splice(from, left)
+		if spliced, err := u.trySplice(left); spliced { // what had come with the head is passed on now
+			return err
 		}
 		room := big.mem[headRoom : headRoom+keepMost]
+		if !chunked {
+			room = room[:min(left, keepMost)]
+		}
 		n, err := x.body.read(x.front, room)
 		if n > 0 {
-			if err := u.write(piece{big.mem, headRoom, headRoom + n}, chunked); err != nil {
-				return err
-			}
 			if !chunked {
 				left -= int64(n)
+			}
+			if left == 0 {
+				x.body.ended.Store(true) // before the member can answer, so that the client's connection is kept
+			}
+			if err := u.write(piece{big.mem, headRoom, headRoom + n}, chunked); err != nil {
+				return err
 			}
 		}
 		if errors.Is(err, io.EOF) {
@@ -145,6 +160,17 @@ func (u *upload) write(p piece, chunked bool) error {
 	return u.a.write(p.bytes())
 }
 
+// trySplice moves the rest of a body of known length, if it is long and can be spliced.
+func (u *upload) trySplice(left int64) (spliced bool, err error) {
+	from := u.a.x.front.source()
+	if u.piped || from == nil || left <= spliceLeast || u.a.link.TLS() != nil {
+		return false, nil
+	}
+	u.piped = true
+	err = u.splice(from, left)
+	return !errors.Is(err, errNoPipe), err
+}
+
 // splice moves the rest of a body of known length.
 func (u *upload) splice(from *wire.Conn, left int64) error {
 	x := u.a.x
@@ -162,9 +188,14 @@ func (u *upload) splice(from *wire.Conn, left int64) error {
 	case errors.As(err, &side) && !side.Write:
 		x.body.note(side.Err)
 		u.giveUp()
+	case side == nil:
+		return errNoPipe
 	}
 	return err
 }
+
+// errNoPipe says that nothing could be spliced, for want of descriptors.
+var errNoPipe = errors.New("no pipe")
 
 // giveUp ends the wait for an answer to a body that will never be whole.
 func (u *upload) giveUp() { u.a.link.Interrupt() }

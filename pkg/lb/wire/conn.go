@@ -52,6 +52,7 @@ func New(w *Watch, tcp *net.TCPConn) *Conn {
 	c.raw = raw
 	c.in.step = c.onReadable
 	c.in.peek = c.onPeek
+	c.in.grab = c.onGrab
 	c.out.step = c.onWritable
 	w.add(c)
 	return c

@@ -13,6 +13,7 @@ const (
 	gatherMost = 64 << 10 // bytes that may wait to be sent before writers wait too
 	goodbye    = 64       // a write of no more bytes never waits: TLS's last word
 	lastSend   = 5 * time.Second
+	closeWait  = 100 * time.Millisecond
 )
 
 // gatherer sends what is written to a connection, from a goroutine of its own. That goroutine steps back once before it sends, so that
@@ -65,18 +66,28 @@ func (g *gatherer) signal() {
 	}
 }
 
-// close lets what is pending be sent, and waits for that.
+// close lets what is pending be sent, after which the socket is closed. It waits a moment for that, and no longer: a peer that takes
+// nothing must not hold up whoever closes many.
 func (g *gatherer) close() {
 	_ = g.c.tcp.SetWriteDeadline(time.Now().Add(lastSend)) // fails only when the connection is closed
 	g.mu.Lock()
 	g.closed = true
 	g.mu.Unlock()
 	g.signal()
-	<-g.done
+	late := time.NewTimer(closeWait)
+	defer late.Stop()
+	select {
+	case <-g.done:
+	case <-late.C:
+	}
 }
 
 func (g *gatherer) run() {
 	defer close(g.done)
+	defer func() {
+		g.c.closing.Store(true)
+		_ = g.c.shut() // an error would be that it is closed already
+	}()
 	for range g.wake {
 		runtime.Gosched()
 		if !g.send() {

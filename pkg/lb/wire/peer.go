@@ -3,6 +3,9 @@ package wire
 // What can be known of the peer: whether it is there, and what it has not heard.
 
 import (
+	"errors"
+	"io"
+	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -14,8 +17,8 @@ func (c *Conn) Alive() bool {
 	if c.Closed() {
 		return false
 	}
-	if c.tls != nil && c.readBuffered(c.in.first[:]) > 0 {
-		return false
+	if c.tls != nil {
+		return c.quietTLS()
 	}
 	if c.raw.Control(c.in.peek) != nil {
 		return false // closed
@@ -26,6 +29,36 @@ func (c *Conn) Alive() bool {
 	c.note(c.in.errno)
 	return c.in.errno == syscall.EAGAIN
 }
+
+// quietTLS is Alive under TLS, which has messages of its own after the handshake (session tickets, new keys): these are taken in.
+func (c *Conn) quietTLS() bool {
+	c.in.now = true
+	n, err := c.tls.Read(c.in.first[:])
+	c.in.now = false
+	return n == 0 && errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// readNow reads what is there, and never waits.
+func (c *Conn) readNow(p []byte) (int, error) {
+	c.in.buf = p
+	err := c.raw.Control(c.in.grab)
+	c.in.buf = nil
+	switch {
+	case err != nil:
+		return 0, err
+	case c.in.errno == syscall.EAGAIN:
+		return 0, os.ErrDeadlineExceeded // as in socket.Read
+	case c.in.errno != 0:
+		return 0, c.fault("read", c.in.errno)
+	case c.in.n == 0:
+		c.ended.Store(true)
+		return 0, io.EOF
+	}
+	return c.in.n, nil
+}
+
+// onGrab is the step of readNow.
+func (c *Conn) onGrab(fd uintptr) { c.in.n, c.in.errno = recv(fd, c.in.buf, 0) }
 
 // onPeek looks at what could be read.
 func (c *Conn) onPeek(fd uintptr) {

@@ -18,6 +18,7 @@ type reading struct {
 	limit
 	step   func(fd uintptr) bool // these two are made once
 	peek   func(fd uintptr)
+	grab   func(fd uintptr)
 	buf    []byte
 	lender Lender // if not nil, buf comes from there
 	n      int
@@ -26,6 +27,7 @@ type reading struct {
 	asked  int    // how much of it was
 	asker  Asker
 	stale  bool    // it was not, because the connection is of no use
+	now    bool    // TLS must not wait
 	dry    bool    // TLS must not read the socket: only what it has already
 	first  [1]byte // where ReadLazy waits under TLS
 }
@@ -126,7 +128,7 @@ func (c *Conn) askSocket(p []byte, l Asker) (n, wrote int, err error) {
 	if wrote < len(p) {
 		c.out.written.Add(int64(wrote - len(p)))
 	}
-	if in.stale {
+	if in.stale || wrote == 0 && err != nil { // the wait could not even be armed
 		return 0, 0, ErrStale
 	}
 	return n, wrote, err

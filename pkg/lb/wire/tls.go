@@ -22,6 +22,9 @@ func (s socket) Read(p []byte) (int, error) {
 	if s.c.in.dry {
 		return 0, os.ErrDeadlineExceeded // TLS forgets a time-out; any other error would stick
 	}
+	if s.c.in.now {
+		return s.c.readNow(p)
+	}
 	return s.c.readSocket(p)
 }
 
@@ -37,6 +40,7 @@ func (s socket) Write(p []byte) (int, error) {
 func (s socket) Close() error {
 	if s.c.gather != nil {
 		s.c.gather.close()
+		return nil
 	}
 	s.c.closing.Store(true)
 	return s.c.shut()
