@@ -60,7 +60,7 @@ func secureFront(t *testing.T, b *bench) (*testServer, *http.Client) {
 	t.Helper()
 	certificates := httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(certificates.Close)
-	front := serveProxy(t, b.proxy, ServerConfig{TLS: &tls.Config{Certificates: certificates.TLS.Certificates}}) //nolint:gosec // the server sets the rest
+	front := serveProxy(t, b.proxy, ServerConfig{TLS: &tls.Config{Certificates: certificates.TLS.Certificates}})
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	return front, &http.Client{Transport: transport, Timeout: 20 * time.Second}
