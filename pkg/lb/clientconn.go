@@ -2,6 +2,7 @@ package lb
 
 import (
 	"errors"
+	"net/http"
 	"os"
 	"sync/atomic"
 	"time"
@@ -156,7 +157,7 @@ func (c *clientConn) readHead() error {
 		if n > 0 {
 			c.r += n
 			c.x.headSize = n
-			c.done = req.Length() == 0
+			c.done = req.Length() == 0 && string(req.Method()) != http.MethodConnect // what follows a CONNECT is meant for a tunnel
 			if timed {
 				c.conn.ReadBy(0)
 			}
