@@ -43,7 +43,7 @@ const (
 	connClosed        // by the server that stops; the connection must not begin a request
 )
 
-// serve is the life of the connection. ahead is how long the first request may take to begin.
+// serve is the life of the connection.
 func (c *clientConn) serve() {
 	defer func() { _ = c.conn.Close() }() // mostly it is closed already
 	defer c.dropInput()

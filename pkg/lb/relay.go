@@ -120,7 +120,7 @@ func (a *attempt) relayLong(reply *answer) Result {
 		return a.result(err, nil)
 	}
 	left := reply.length - have
-	if to := a.x.front.sink(); to != nil && left >= spliceLeast && a.link.TLS() == nil {
+	if to := a.x.front.sink(); to != nil && left >= spliceLeast && wire.CanSplice(to, a.link) {
 		if result, ok := a.splice(to, left); ok {
 			return result
 		}

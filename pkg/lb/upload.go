@@ -163,7 +163,7 @@ func (u *upload) write(p piece, chunked bool) error {
 // trySplice moves the rest of a body of known length, if it is long and can be spliced.
 func (u *upload) trySplice(left int64) (spliced bool, err error) {
 	from := u.a.x.front.source()
-	if u.piped || from == nil || left <= spliceLeast || u.a.link.TLS() != nil {
+	if u.piped || from == nil || left <= spliceLeast || !wire.CanSplice(u.a.link, from) {
 		return false, nil
 	}
 	u.piped = true
