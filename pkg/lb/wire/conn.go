@@ -20,7 +20,6 @@ type Conn struct {
 	tcp    *net.TCPConn
 	raw    syscall.RawConn
 	tls    *tls.Conn // nil: plain
-	gather *gatherer // nil: writes are sent at once
 	local  netip.AddrPort
 	remote netip.AddrPort
 

@@ -30,18 +30,11 @@ func (s socket) Read(p []byte) (int, error) {
 
 // Write implements net.Conn.
 func (s socket) Write(p []byte) (int, error) {
-	if s.c.gather != nil {
-		return s.c.gather.write(p)
-	}
 	return s.c.writeSocket(p)
 }
 
 // Close implements net.Conn.
 func (s socket) Close() error {
-	if s.c.gather != nil {
-		s.c.gather.close()
-		return nil
-	}
 	s.c.closing.Store(true)
 	return s.c.shut()
 }
