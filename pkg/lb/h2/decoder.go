@@ -155,12 +155,13 @@ func (d *Decoder) write(fragment []byte) *Error {
 		return errBlock
 	}
 	switch _, err := d.hpack.Write(fragment); {
+	case err == nil:
+		return nil
 	case errors.Is(err, hpack.ErrStringLength):
 		return errString
-	case err != nil:
+	default:
 		return errCompression
 	}
-	return nil
 }
 
 // End says that the block is complete, and gives what it says. The error is an *Error for the connection: what came
@@ -176,11 +177,12 @@ func (d *Decoder) End() (Head, error) {
 	if d.stored && !d.trailers {
 		d.finish()
 	}
+	head := d.head
 	if d.stored {
-		d.head.Text = d.text
+		head.Text = d.text
 	}
 	d.forget()
-	return d.head, nil
+	return head, nil
 }
 
 // finish writes what can be written only when all fields are there.
