@@ -114,6 +114,7 @@ func (c *h2Conn) frame(f h2.Frame, payload []byte) error {
 		if err := h2.PriorityFault(f, payload); err != nil {
 			return err
 		}
+	case h2.PushPromise: // was refused
 	}
 	return c.spend() // priorities are not followed, and unknown frames ignored
 }
@@ -233,7 +234,7 @@ func (c *h2Conn) request(b *fieldBlock, head *h2.Head) {
 	case head.TooLarge:
 		st.refusal = errHeadTooLarge
 	case head.Malformed != "":
-		st.refusal = &h1.Error{Status: http.StatusBadRequest, Text: head.Malformed}
+		st.refusal, st.malformed = &h1.Error{Status: http.StatusBadRequest, Text: head.Malformed}, true
 	default:
 		n, err := x.req.Parse(text)
 		switch {
@@ -242,10 +243,9 @@ func (c *h2Conn) request(b *fieldBlock, head *h2.Head) {
 		case n != len(text):
 			st.refusal = &h1.Error{Status: http.StatusBadRequest, Text: "the field block is no head of a request"}
 		case b.end && x.req.Length() > 0:
-			st.refusal = errWrongLength
+			st.refusal, st.malformed = errWrongLength, true
 		}
 	}
-	st.malformed = head.Malformed != "" || st.refusal == error(errWrongLength)
 	st.c, st.x, st.id = c, x, b.stream
 	st.wake.L = &c.mu
 	st.over, st.deaf = b.end, st.refusal != nil
@@ -355,7 +355,7 @@ func (c *h2Conn) giveBack(n int64) {
 		return
 	}
 	c.out.open(c.proxy)
-	c.out.pending = h2.AppendWindowUpdate(c.out.pending, 0, uint32(c.owed)) //nolint:gosec // at most the window
+	c.out.pending = h2.AppendWindowUpdate(c.out.pending, 0, uint32(c.owed))
 	c.recv += c.owed
 	c.owed = 0
 }

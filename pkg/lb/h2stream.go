@@ -168,7 +168,7 @@ func (st *h2Stream) giveBack(n int64) {
 	}
 	c := st.c
 	c.out.open(c.proxy)
-	c.out.pending = h2.AppendWindowUpdate(c.out.pending, st.id, uint32(st.owed)) //nolint:gosec // at most the window
+	c.out.pending = h2.AppendWindowUpdate(c.out.pending, st.id, uint32(st.owed))
 	st.recv += st.owed
 	st.owed = 0
 }
