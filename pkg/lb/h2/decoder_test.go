@@ -83,6 +83,10 @@ func TestDecoder_AppendsToWhatItIsGiven(t *testing.T) {
 	if want := "0\r\n" + lines("sum: 1", "cookie: a", "cookie: b", "host: c"); err != nil || string(got.Text) != want {
 		t.Errorf("%s, %v; want %q", outcome(got, err), err, want)
 	}
+	d.Begin(make([]byte, MaxHead)) // what was there before does not count
+	if got, err := finish(d, e.block(t, get())); err != nil || len(got.Text) != MaxHead+len(lines("GET /p HTTP/1.1", "Host: a.test")) {
+		t.Errorf("behind much else: %d bytes, too large %t, %v", len(got.Text), got.TooLarge, err)
+	}
 	if got, err := decodeTrailers(d, nil); err != nil || len(got.Text) != 0 || got.Malformed != "" || got.TooLarge {
 		t.Errorf("no trailers: %s", outcome(got, err))
 	}
@@ -458,8 +462,16 @@ func TestDecoder_KeepsNothingOfARequest(t *testing.T) {
 	for range 100 {
 		fields = append(fields, field{"cookie", "a=1"})
 	}
-	if _, err := decode(d, block(t, fields)); err != nil {
-		t.Fatal(err)
+	e := newEncoder()
+	for _, fields := range [][]field{fields, get(field{"cookie", "a=1"}, field{"cookie", "b=2"})} {
+		if _, err := decode(d, e.block(t, fields)); err != nil {
+			t.Fatal(err)
+		}
+		for _, crumb := range d.crumbs[:cap(d.crumbs)] {
+			if crumb != "" {
+				t.Errorf("cookie %q is kept", crumb)
+			}
+		}
 	}
 	if d.text != nil || d.method+d.scheme+d.path+d.authority != "" || cap(d.crumbs) > keepCrumbs {
 		t.Errorf("%q %q, room for %d cookies", d.text, d.path, cap(d.crumbs))
