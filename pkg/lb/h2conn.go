@@ -21,7 +21,8 @@ type h2Conn struct {
 	// The reader's own.
 	in       *buffer // nil while nothing is here; in.mem[r:w] is read and not used
 	r, w     int
-	whole    bool // a frame, or a field block, has ended since a time for its rest was set
+	settled  bool // the client's preface and its first settings came
+	taken    bool // what the time for the rest of a frame or field block was set for has ended
 	decoder  *h2.Decoder
 	block    fieldBlock
 	patience patience
@@ -38,7 +39,6 @@ type h2Conn struct {
 	resets    [h2Streams]uint32 // streams that we reset lately: frames for them may be on their way
 	nextReset int
 	promised  uint32 // the last stream of the last GOAWAY
-	settled   bool   // the client's preface and its first settings came
 	partial   bool   // the reader waits for the rest of something, with a due time of its own
 	recv      int64  // what the client may still send
 	owed      int64  // what was taken, and the client not told of yet
@@ -203,8 +203,8 @@ func (c *h2Conn) revive() {
 // none, since their own waits are bounded. It is called with mu held.
 func (c *h2Conn) bound() {
 	partial := c.r < c.w || c.block.stream != 0
-	same := partial && c.partial && !c.whole
-	c.whole = false
+	same := partial && c.partial && !c.taken
+	c.taken = false
 	switch {
 	case !c.settled: // it runs already
 	case partial && c.block.stream == 0 && c.awaitsData():

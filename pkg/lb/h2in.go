@@ -68,7 +68,7 @@ func (c *h2Conn) frames() error {
 		if fault == nil {
 			fault = c.frame(f, payload)
 		}
-		c.whole = c.whole || c.block.stream == 0
+		c.taken = c.taken || c.block.stream == 0
 		if isStreamError(fault) {
 			fault = c.refuse(f.Stream, fault)
 		}
@@ -136,6 +136,7 @@ func (c *h2Conn) refuse(stream uint32, fault error) error {
 		delete(c.streams, stream)
 	}
 	c.appendReset(stream, code)
+	c.heading = false // if there was one, it was this stream's
 	c.mu.Unlock()
 	return c.spend()
 }
@@ -212,7 +213,6 @@ func (c *h2Conn) fragment(p []byte, end bool) error {
 	}
 	b := c.block
 	c.block = fieldBlock{}
-	defer c.headed()
 	var head h2.Head
 	if err == nil {
 		head, err = c.decoder.End()
@@ -230,13 +230,6 @@ func (c *h2Conn) fragment(p []byte, end bool) error {
 		b.text.free()
 	}
 	return err
-}
-
-// headed notes that no head is on its way any more.
-func (c *h2Conn) headed() {
-	c.mu.Lock()
-	c.heading = false
-	c.mu.Unlock()
 }
 
 // request begins a stream.
@@ -284,6 +277,7 @@ func (c *h2Conn) request(b *fieldBlock, head *h2.Head) {
 	st.window = c.out.initial
 	st.recv = h2StreamWindow
 	c.streams[st.id] = st
+	c.heading = false
 	c.active++
 	c.mu.Unlock()
 	c.server.crew.carryOut(st)
@@ -391,9 +385,9 @@ func (c *h2Conn) settings(f h2.Frame, payload []byte) error {
 	if f.Has(h2.Ack) {
 		return c.spend()
 	}
+	c.settled = true
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.settled = true
 	initial := c.out.initial
 	for id, value := range h2.EachSetting(payload) {
 		if err := id.Check(value); err != nil {
