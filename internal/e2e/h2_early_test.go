@@ -75,6 +75,32 @@ func h2Early() []evilClient {
 			p.data(id, false, make([]byte, 10_000))
 			p.trail(id, "x-sum", "abc")
 		}, "trailer", "x-sum"),
+		// All that the windows allow is on its way when they are answered.
+		onPeer("early answer, 100 at once", func(a *attack, p *h2peer) error {
+			ids := map[uint32]string{}
+			for range 100 {
+				token := a.token()
+				ids[p.open("POST", "/early/"+token+"/413", false)] = token
+			}
+			for range 4 {
+				for id := range ids {
+					for range 4 {
+						if p.room(id) >= 8<<10 {
+							p.data(id, false, make([]byte, 8<<10))
+						}
+					}
+				}
+				if err := p.flush(); err != nil {
+					return err
+				}
+			}
+			for id, token := range ids {
+				if err := p.expect(id, 413, goodBody(token)); err != nil {
+					return err
+				}
+			}
+			return p.expectGoodSoon(a)
+		}),
 		onPeer("early answer, and the connection's window comes back", func(a *attack, p *h2peer) error {
 			for range 100 { // of 100,000 bytes each, which nobody reads: more than any window
 				token := a.token()

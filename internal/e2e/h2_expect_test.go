@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"golang.org/x/net/http2"
 )
@@ -39,6 +40,16 @@ func (p *h2peer) expectGood(a *attack) error {
 		return fmt.Errorf("a good request on the same connection: %w", err)
 	}
 	return nil
+}
+
+// expectGoodSoon is expectGood after the client has given many requests up: the load balancer may refuse more until it has ended them.
+func (p *h2peer) expectGoodSoon(a *attack) error {
+	for began := time.Now(); ; <-time.After(20 * time.Millisecond) {
+		err := p.expectGood(a)
+		if s := p.streams[p.next-2]; err == nil || s.code != http2.ErrCodeRefusedStream || time.Since(began) > noticeable {
+			return err
+		}
+	}
 }
 
 // ping waits until the server has read all that was said before.

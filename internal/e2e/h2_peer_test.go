@@ -276,6 +276,9 @@ func (p *h2peer) take(f http2.Frame) error {
 			s.window += int64(f.Increment)
 		}
 	case *http2.RSTStreamFrame:
+		if f.StreamID >= p.next || f.StreamID%2 == 0 { // RFC 9113 section 6.4
+			return fmt.Errorf("RST_STREAM on stream %d, which is idle", f.StreamID)
+		}
 		if s := p.streams[f.StreamID]; s != nil {
 			s.reset, s.code = true, f.ErrCode
 		}

@@ -78,7 +78,7 @@ func TestHTTP2_Programs(t *testing.T) {
 	t.Run("h2load", func(t *testing.T) {
 		n := e2e.Scale(100_000, 4000)
 		for _, path := range []string{"/h2load", "/random/h2load/30000/chunked"} {
-			got, err := runProgram(t, "", "h2load", "-n", fmt.Sprint(n), "-c", "8", "-m", "50", url+path)
+			got, err := runProgram(t, "", "h2load", "-n", fmt.Sprint(n), "-c", "4", "-m", "128", url+path)
 			if err != nil || !strings.Contains(got, fmt.Sprintf("%d succeeded, 0 failed, 0 errored, 0 timeout", n)) {
 				t.Errorf("%s: %s: %v", path, got, err)
 			}

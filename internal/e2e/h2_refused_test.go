@@ -89,7 +89,47 @@ func h2Refusals() []evilClient {
 			if came := a.member.visit(token).came; came > 400-refused {
 				return fmt.Errorf("%d requests came to the member, %d were refused", came, refused)
 			}
-			return p.expectGood(a)
+			return p.expectGoodSoon(a)
+		}),
+		// A client may begin before it knows the limit. What follows on streams that were refused was on its way (RFC 9113 section 5.1).
+		{"refused: 400 uploads with trailers, before the limit is known", func(a *attack) error {
+			p, err := a.peer()
+			if err != nil {
+				return err
+			}
+			var ids []uint32
+			for range 400 {
+				ids = append(ids, p.open("POST", "/hash/"+a.token(), false, "trailer", "x-sum"))
+			}
+			for _, id := range ids {
+				p.data(id, false, []byte("12345"))
+			}
+			for _, id := range ids {
+				p.trail(id, "x-sum", "abc")
+			}
+			answered := 0
+			for _, id := range ids {
+				s, err := p.finish(id)
+				switch {
+				case err != nil:
+					return err
+				case s.ended && s.status == 200:
+					answered++
+				case s.code != refusedStream && s.code != protocol:
+					return fmt.Errorf("stream %d: %v", id, s)
+				}
+			}
+			if answered < 100 {
+				return fmt.Errorf("%d of 400 are answered", answered)
+			}
+			return p.expectGoodSoon(a)
+		}},
+		onPeer("refused: an idle stream that depends on itself", func(_ *attack, p *h2peer) error { // RST_STREAM on an idle stream may not be
+			_ = p.framer.WritePriority(101, http2.PriorityParam{StreamDep: 101})
+			if err := p.ping(); err != nil && (p.goAway == nil || p.goAway.code != protocol) {
+				return err
+			}
+			return nil
 		}),
 		stream("a window overflows", codes(flow), func(p *h2peer) uint32 {
 			id := p.open("POST", "/hash/x", false)
