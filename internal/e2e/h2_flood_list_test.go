@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/net/http2"
 )
@@ -14,6 +15,12 @@ func ask(p *h2peer, path string, end bool, fields ...string) uint32 {
 	id := p.open("GET", path, end, fields...)
 	delete(p.streams, id)
 	return id
+}
+
+// begun gives the requests that were sent time to be carried out, as far as they can.
+func (p *h2peer) begun() {
+	_ = p.flush()
+	<-time.After(300 * time.Millisecond)
 }
 
 // resetFloods begin requests that end before they are answered.
@@ -90,7 +97,28 @@ func frameFloods() []flood {
 			for range 50 {
 				ask(p, "/big/f/100000", true)
 			}
+			p.begun()
 		}, once: func(p *h2peer, i int) { _ = p.framer.WriteWindowUpdate(uint32(i%50)*2+1, 1) }},
+		// Each byte is room for all 100.
+		{name: "windows of one byte, of the connection", from: "CVE-2019-9511", n: 50_000, reads: true, settings: []http2.Setting{setting(http2.SettingInitialWindowSize, h2most)}, start: func(p *h2peer) {
+			for range 100 {
+				ask(p, "/big/f/1000000", true)
+			}
+			p.begun()
+		}, once: func(p *h2peer, _ int) { _ = p.framer.WriteWindowUpdate(0, 1) }},
+		// Each of the settings is one for all 100.
+		{name: "2,700 windows in a frame", from: "CVE-2019-9515", n: 2000, reads: true, start: func(p *h2peer) {
+			for range 100 {
+				ask(p, "/hold/f", true)
+			}
+			p.begun()
+		}, once: func(p *h2peer, i int) {
+			var all []http2.Setting
+			for j := range 2700 {
+				all = append(all, setting(http2.SettingInitialWindowSize, uint32(i+j)))
+			}
+			_ = p.framer.WriteSettings(all...)
+		}},
 	}
 }
 

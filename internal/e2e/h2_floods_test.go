@@ -20,6 +20,8 @@ const (
 	floodGoroutines = 4*h2streams + 100
 	// h2streams is how many requests a connection may have at once.
 	h2streams = 250
+	// floodCPU is seconds of work for one flood. What is work for the client as well takes less than half of it.
+	floodCPU = 1.0
 	// floodTime is for how long a flood goes on when the load balancer takes it slowly, or no more.
 	floodTime = 4 * time.Second
 )
@@ -27,8 +29,8 @@ const (
 // flood is a way of being cheap for the client and dear for the server.
 type flood struct {
 	name  string
-	from  string
-	n     int // times; ten times as often in the full run
+	from  string // what describes it
+	n     int    // times; ten times as often in the full run
 	reads bool
 	never bool // it reads nothing after the flood either
 	// settings are the client's.
@@ -98,10 +100,17 @@ func (s *h2suite) flood(t *testing.T, f flood) {
 		peak.heap, peak.goroutines, peak.inFlight = max(peak.heap, now.heap), max(peak.goroutines, now.goroutines), max(peak.inFlight, now.inFlight)
 		peak.cpu = now.cpu
 	}
-	t.Logf("%d times in %v, ended %t (%v, %v); at most %.1f MiB, %.0f goroutines, %.0f requests; %.2f s of CPU; member had %d", o.sent, o.took.Round(time.Millisecond),
+	t.Logf("%s: %d times in %v, ended %t (%v, %v); at most %.1f MiB, %.0f goroutines, %.0f requests; %.2f s of CPU; member had %d", f.from, o.sent, o.took.Round(time.Millisecond),
 		o.ended, p.goAway, o.err, (peak.heap-before.heap)/(1<<20), peak.goroutines-before.goroutines, peak.inFlight, peak.cpu-before.cpu, s.member.most.Load())
 	if peak.heap > before.heap+floodHeap || peak.goroutines > before.goroutines+floodGoroutines || peak.inFlight > before.inFlight+h2streams+10 {
 		t.Errorf("it costs too much: %+v, at first %+v", peak, before)
+	}
+	most := float64(e2e.Scale(10, 1)) * floodCPU
+	if raceDetector() {
+		most *= 10
+	}
+	if peak.cpu > before.cpu+most {
+		t.Errorf("it costs %.2f s of CPU", peak.cpu-before.cpu)
 	}
 	if f.ends && !o.ended {
 		t.Errorf("after %d times the connection still goes on", o.sent)

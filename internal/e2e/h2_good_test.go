@@ -45,10 +45,13 @@ func TestHTTP2_GoodClients(t *testing.T) {
 		defer front.close()
 		manyStreams(t, front.client, front.url)
 	})
-	t.Run("100 streams at once, x/net", func(t *testing.T) {
-		client := &http.Client{Transport: &http2.Transport{
-			TLSClientConfig: elb.tlsConfig("h2"), DisableCompression: true, StrictMaxConcurrentStreams: true, MaxReadFrameSize: 256 << 10,
-			MaxDecoderHeaderTableSize: 16 << 10, MaxHeaderListSize: 8 << 10, ReadIdleTimeout: time.Second,
+	t.Run("100 streams at once, other settings", func(t *testing.T) {
+		client := &http.Client{Transport: &http.Transport{
+			TLSClientConfig: elb.tlsConfig(), ForceAttemptHTTP2: true, DisableCompression: true,
+			HTTP2: &http.HTTP2Config{
+				StrictMaxConcurrentRequests: true, MaxReadFrameSize: 256 << 10, MaxDecoderHeaderTableSize: 1 << 10,
+				MaxReceiveBufferPerStream: 20 << 10, MaxReceiveBufferPerConnection: 100 << 10, SendPingTimeout: time.Second,
+			},
 		}}
 		defer client.CloseIdleConnections()
 		manyStreams(t, client, "https://"+elb.httpsAddr)

@@ -242,7 +242,7 @@ func (p *h2peer) step() error {
 	case isTimeout(err):
 		return fmt.Errorf("nothing within %v: %s", answerLimit, p)
 	case errors.As(err, &stream), errors.Is(err, http2.ErrFrameTooLarge), errors.As(err, new(http2.ConnectionError)):
-		return fmt.Errorf("the server breaks the protocol: %w: %v", err, p.framer.ErrorDetail())
+		return fmt.Errorf("the server breaks the protocol: %w", errors.Join(err, p.framer.ErrorDetail()))
 	default:
 		p.over = err
 		return nil

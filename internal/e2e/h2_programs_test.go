@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/regent-registry/regent/internal/e2e"
@@ -36,16 +37,24 @@ func TestHTTP2_Programs(t *testing.T) {
 	slow(t)
 	t.Parallel()
 	m := startH2Member(t)
-	elb := startLoneELB(t, "access_log: false\ntimeouts: {idle: 5s, member_idle: 2s, read_header: 2s}\n", []loneService{{"127.0.0.1", []string{m.addr}}})
+	elb := startLoneELB(t, "access_log: false\ntimeouts: {idle: 5s, member_idle: 2s, read_header: 2s, body: 2s, write: 2s}\n", []loneService{{"127.0.0.1", []string{m.addr}}})
 	url := "https://" + elb.httpsAddr
-	upload := filepath.Join(t.TempDir(), "upload")
+	dir := t.TempDir()
 	content := randomBytes(5 << 20)
-	if err := os.WriteFile(upload, content, 0o600); err != nil {
-		t.Fatal(err)
+	file := func(n int) (name, sum string) {
+		name = filepath.Join(dir, fmt.Sprint(n))
+		if err := os.WriteFile(name, content[:n], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name, fmt.Sprintf("%d %s te=\"\"", n, hashOf(content[:n]))
 	}
-	sum := fmt.Sprintf("%d %s te=\"\"", len(content), hashOf(content))
+	upload, sum := file(len(content))
+	const slowly = 1200 << 10 // four seconds at 300 KiB/s, which is longer than any deadline
+	long, longSum := file(slowly)
 
 	t.Run("curl", func(t *testing.T) {
+		requireProgram(t, "curl")
+		var all sync.WaitGroup
 		for name, c := range map[string]struct {
 			want string
 			args []string
@@ -55,6 +64,8 @@ func TestHTTP2_Programs(t *testing.T) {
 			"upload":                   {sum, []string{"-T", upload, "-X", "POST", url + "/hash/curl"}},
 			"upload of unknown length": {sum, []string{"-T", "-", "-X", "POST", url + "/hash/curl"}},
 			"upload after 100":         {sum, []string{"-T", upload, "-X", "POST", "-H", "Expect: 100-continue", "--expect100-timeout", "10", url + "/hash/curl"}},
+			"slow upload":              {longSum, []string{"--limit-rate", "300k", "-T", long, "-X", "POST", url + "/hash/curl"}},
+			"slow download":            {string(randomBytes(slowly)), []string{"--limit-rate", "300k", fmt.Sprintf("%s/random/curl/%d/length", url, slowly)}},
 			"several at once":          {strings.Repeat(goodBody("curl"), 20), append([]string{"-Z"}, strings.Fields(strings.Repeat(url+"/curl ", 20))...)},
 			"HEAD":                     {"2 200", []string{"-I", "-o", "/dev/null", "-w", "%{http_version} %{http_code}", url + "/status/curl/200"}},
 			"the version":              {goodBody("curl") + "2 200", []string{"-w", "%{http_version} %{http_code}", url + "/curl"}},
@@ -63,11 +74,14 @@ func TestHTTP2_Programs(t *testing.T) {
 			if strings.HasSuffix(name, "unknown length") {
 				stdin = string(content)
 			}
-			got, err := runProgram(t, stdin, "curl", append([]string{"--http2", "-sS", "-k", "-f"}, c.args...)...)
-			if err != nil || got != c.want {
-				t.Errorf("%s: %d bytes, %.80q; want %d, %.80q; %v", name, len(got), got, len(c.want), c.want, err)
-			}
+			all.Go(func() {
+				got, err := runProgram(t, stdin, "curl", append([]string{"--http2", "-sS", "-k", "-f"}, c.args...)...)
+				if err != nil || got != c.want {
+					t.Errorf("%s: %d bytes, %.80q; want %d, %.80q; %v", name, len(got), got, len(c.want), c.want, err)
+				}
+			})
 		}
+		all.Wait()
 	})
 	t.Run("nghttp", func(t *testing.T) {
 		got, err := runProgram(t, "", "nghttp", "--no-verify-peer", "-d", upload, "-H", "te: trailers", "--trailer", "x-sum: abc", url+"/hash/nghttp")

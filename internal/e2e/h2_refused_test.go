@@ -3,10 +3,12 @@ package e2e_test
 // HTTP/2 requests that are too much, and clients that are only odd: the connection goes on.
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/net/http2"
 )
@@ -220,6 +222,25 @@ func h2Odd() []evilClient {
 				_ = p.framer.WriteContinuation(id, i == len(block)-1, block[i:i+1])
 			}
 			return errors.Join(p.expect(id, 200, goodBody(token)), p.expectGood(a))
+		}),
+		// Each write ends in the middle of a frame, so that there is always one that has only begun: all are in time.
+		onPeer("odd: a long upload that always has begun a frame", func(a *attack, p *h2peer) error {
+			token := a.token()
+			id := p.open("POST", "/echo/"+token, false)
+			var frames bytes.Buffer
+			writer := http2.NewFramer(&frames, nil)
+			for i := range 12 {
+				_ = writer.WriteData(id, i == 11, make([]byte, h2frame))
+			}
+			for piece := frames.Next(1000); len(piece) > 0; piece = frames.Next(1000) {
+				p.write(piece)
+				if err := p.flush(); err != nil {
+					p.drain()
+					return fmt.Errorf("%w: %v, %v", err, p, p.streams[id])
+				}
+				<-time.After(20 * time.Millisecond) // four seconds in all, and a third of one for each frame
+			}
+			return p.expect(id, 200, echoBody(token, 12*h2frame))
 		}),
 		onPeer("odd: no header table", func(a *attack, p *h2peer) error { // RFC 7541 section 4.2
 			if err := p.expectGood(a); err != nil {
