@@ -170,7 +170,7 @@ func (b *loneELB) sockets() (n int) {
 	return n
 }
 
-// resting counts the goroutines that wait for the next HTTP/2 request: they are kept.
+// resting counts the goroutines that wait for the next HTTP/2 request: they are kept for a while, which no test has to wait for.
 func (b *loneELB) resting() (n float64) {
 	b.t.Helper()
 	profile, err := b.look("/debug/pprof/goroutine?debug=1")

@@ -120,7 +120,7 @@ func TestHTTP2_StopBreaksOff(t *testing.T) {
 func TestHTTP2_Idle(t *testing.T) {
 	slow(t)
 	t.Parallel()
-	a, p := startH2Stop(t, "access_log: false\ntimeouts: {idle: 1s}\n")
+	a, p := startH2Stop(t, "access_log: false\ntimeouts: {idle: 1s, member_idle: 1s}\n")
 	for range 5 {
 		token := a.token()
 		if err := p.expect(p.get("/slow/"+token), 200, goodBody(token)); err != nil {
