@@ -37,7 +37,7 @@ func TestHTTP2_Programs(t *testing.T) {
 	slow(t)
 	t.Parallel()
 	m := startH2Member(t)
-	elb := startLoneELB(t, "access_log: false\ntimeouts: {idle: 5s, member_idle: 2s, read_header: 2s, body: 2s, write: 2s}\n", []loneService{{"127.0.0.1", []string{m.addr}}})
+	elb := startLoneELB(t, "access_log: false\ntimeouts: {idle: 5s, member_idle: 2s, connect: 10s, read_header: 2s, body: 2s}\n", []loneService{{"127.0.0.1", []string{m.addr}}})
 	url := "https://" + elb.httpsAddr
 	dir := t.TempDir()
 	content := randomBytes(5 << 20)
