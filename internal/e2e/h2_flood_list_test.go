@@ -34,24 +34,24 @@ func resetFloods() []flood {
 	}
 	const made2025 = "CVE-2025-8671 (MadeYouReset)"
 	return []flood{
-		{name: "rapid reset", from: "CVE-2023-44487", n: 10_000, reads: true, once: reset("/hold/f", true)},
-		{name: "rapid reset, nothing read", from: "CVE-2023-44487", n: 10_000, once: reset("/hold/f", true)},
-		{name: "rapid reset of uploads", from: "CVE-2023-44487", n: 10_000, reads: true, once: reset("/hold/f", false)},
-		{name: "rapid reset of unknown hosts", from: "CVE-2023-44487", n: 10_000, reads: true, once: func(p *h2peer, i int) {
+		{name: "rapid reset", from: "CVE-2023-44487", n: 10_000, ends: true, reads: true, once: reset("/hold/f", true)},
+		{name: "rapid reset, nothing read", from: "CVE-2023-44487", n: 10_000, ends: true, once: reset("/hold/f", true)},
+		{name: "rapid reset of uploads", from: "CVE-2023-44487", n: 10_000, ends: true, reads: true, once: reset("/hold/f", false)},
+		{name: "rapid reset of unknown hosts", from: "CVE-2023-44487", n: 10_000, ends: true, reads: true, once: func(p *h2peer, i int) {
 			_ = p.framer.WriteRSTStream(ask(p, "/f", true, ":authority", "x.test"), http2.ErrCodeCancel)
 		}},
-		{name: "made reset: increment 0", from: made2025, n: 10_000, reads: true, once: made(func(p *h2peer, id uint32) { _ = p.framer.WriteWindowUpdate(id, 0) })},
-		{name: "made reset: window overflow", from: made2025, n: 10_000, reads: true, once: made(func(p *h2peer, id uint32) { _ = p.framer.WriteWindowUpdate(id, h2most) })},
-		{name: "made reset: depends on itself", from: made2025, n: 10_000, reads: true, once: made(func(p *h2peer, id uint32) { _ = p.framer.WritePriority(id, http2.PriorityParam{StreamDep: id}) })},
-		{name: "made reset: PRIORITY of 4 bytes", from: made2025, n: 10_000, reads: true, once: made(func(p *h2peer, id uint32) { _ = p.framer.WriteRawFrame(http2.FramePriority, 0, id, make([]byte, 4)) })},
-		{name: "made reset: DATA after the end", from: made2025, n: 10_000, reads: true, once: made(func(p *h2peer, id uint32) { _ = p.framer.WriteData(id, true, []byte("x")) })},
-		{name: "made reset: HEADERS after the end", from: made2025, n: 10_000, reads: true, once: made(func(p *h2peer, id uint32) {
+		{name: "made reset: increment 0", from: made2025, n: 10_000, ends: true, reads: true, once: made(func(p *h2peer, id uint32) { _ = p.framer.WriteWindowUpdate(id, 0) })},
+		{name: "made reset: window overflow", from: made2025, n: 10_000, ends: true, reads: true, once: made(func(p *h2peer, id uint32) { _ = p.framer.WriteWindowUpdate(id, h2most) })},
+		{name: "made reset: depends on itself", from: made2025, n: 10_000, ends: true, reads: true, once: made(func(p *h2peer, id uint32) { _ = p.framer.WritePriority(id, http2.PriorityParam{StreamDep: id}) })},
+		{name: "made reset: PRIORITY of 4 bytes", from: made2025, n: 10_000, ends: true, reads: true, once: made(func(p *h2peer, id uint32) { _ = p.framer.WriteRawFrame(http2.FramePriority, 0, id, make([]byte, 4)) })},
+		{name: "made reset: DATA after the end", from: made2025, n: 10_000, ends: true, reads: true, once: made(func(p *h2peer, id uint32) { _ = p.framer.WriteData(id, true, []byte("x")) })},
+		{name: "made reset: HEADERS after the end", from: made2025, n: 10_000, ends: true, reads: true, once: made(func(p *h2peer, id uint32) {
 			_ = p.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: p.encode("x", "y"), EndHeaders: true, EndStream: true})
 		})},
-		{name: "made reset: more than its length", from: made2025, n: 10_000, reads: true, once: func(p *h2peer, i int) {
+		{name: "made reset: more than its length", from: made2025, n: 10_000, ends: true, reads: true, once: func(p *h2peer, i int) {
 			_ = p.framer.WriteData(ask(p, "/hold/f", false, lengthOf(1)...), false, []byte("xx"))
 		}},
-		{name: "malformed requests, nothing read", from: "CVE-2019-9514", n: 20_000, once: func(p *h2peer, i int) { ask(p, "", true) }},
+		{name: "malformed requests, nothing read", from: "CVE-2019-9514", n: 20_000, ends: true, once: func(p *h2peer, i int) { ask(p, "", true) }},
 	}
 }
 
@@ -77,19 +77,19 @@ func frameFloods() []flood {
 			block := append(p.encode(":method", "GET", ":scheme", "https", ":path", "/"), strings.Repeat("\xbe", 8000)...)
 			_ = p.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, EndHeaders: true, EndStream: true, BlockFragment: block})
 		}},
-		{name: "SETTINGS, nothing read", from: "CVE-2019-9515", n: 200_000, once: func(p *h2peer, i int) { _ = p.framer.WriteSettings() }},
-		{name: "SETTINGS", from: "CVE-2019-9515", n: 50_000, reads: true, once: func(p *h2peer, i int) {
+		{name: "SETTINGS, nothing read", from: "CVE-2019-9515", n: 200_000, ends: true, once: func(p *h2peer, i int) { _ = p.framer.WriteSettings() }},
+		{name: "SETTINGS", from: "CVE-2019-9515", n: 50_000, ends: true, reads: true, once: func(p *h2peer, i int) {
 			_ = p.framer.WriteSettings(setting(http2.SettingInitialWindowSize, uint32(i%1000)), setting(http2.SettingHeaderTableSize, uint32(i%4096)))
 		}},
-		{name: "PING, nothing read", from: "CVE-2019-9512", n: 200_000, once: func(p *h2peer, i int) { _ = p.framer.WritePing(false, [8]byte{1}) }},
-		{name: "PING", from: "CVE-2019-9512", n: 50_000, reads: true, once: func(p *h2peer, i int) { _ = p.framer.WritePing(false, [8]byte{1}) }},
-		{name: "empty DATA", from: "CVE-2019-9518", n: 100_000, reads: true, start: startUpload, once: func(p *h2peer, i int) { _ = p.framer.WriteData(1, false, nil) }},
-		{name: "DATA of padding alone", from: "CVE-2019-9518", n: 50_000, reads: true, start: startUpload, once: func(p *h2peer, i int) { _ = p.framer.WriteDataPadded(1, false, nil, make([]byte, 8)) }},
-		{name: "PRIORITY", from: "CVE-2019-9513", n: 100_000, reads: true, once: func(p *h2peer, i int) {
+		{name: "PING, nothing read", from: "CVE-2019-9512", n: 200_000, ends: true, once: func(p *h2peer, i int) { _ = p.framer.WritePing(false, [8]byte{1}) }},
+		{name: "PING", from: "CVE-2019-9512", n: 50_000, ends: true, reads: true, once: func(p *h2peer, i int) { _ = p.framer.WritePing(false, [8]byte{1}) }},
+		{name: "empty DATA", from: "CVE-2019-9518", n: 100_000, ends: true, reads: true, start: startUpload, once: func(p *h2peer, i int) { _ = p.framer.WriteData(1, false, nil) }},
+		{name: "DATA of padding alone", from: "CVE-2019-9518", n: 50_000, ends: true, reads: true, start: startUpload, once: func(p *h2peer, i int) { _ = p.framer.WriteDataPadded(1, false, nil, make([]byte, 8)) }},
+		{name: "PRIORITY", from: "CVE-2019-9513", n: 100_000, ends: true, reads: true, once: func(p *h2peer, i int) {
 			_ = p.framer.WritePriority(uint32(2*i+1)%(1<<20), http2.PriorityParam{StreamDep: uint32(2*i + 3), Weight: byte(i)})
 		}},
 		{name: "WINDOW_UPDATE", from: "RFC 9113 section 10.5", n: 100_000, reads: true, once: func(p *h2peer, i int) { _ = p.framer.WriteWindowUpdate(0, 1) }},
-		{name: "unknown frames", from: "RFC 9113 section 10.5", n: 100_000, reads: true, once: func(p *h2peer, i int) { _ = p.framer.WriteRawFrame(0x42, 0xff, uint32(i), []byte("x")) }},
+		{name: "unknown frames", from: "RFC 9113 section 10.5", n: 100_000, ends: true, reads: true, once: func(p *h2peer, i int) { _ = p.framer.WriteRawFrame(0x42, 0xff, uint32(i), []byte("x")) }},
 		{name: "answers that are not read", from: "CVE-2019-9517", n: 200, never: true, settings: []http2.Setting{setting(http2.SettingInitialWindowSize, h2most)}, start: func(p *h2peer) {
 			_ = p.framer.WriteWindowUpdate(0, h2most-h2window)
 		}, once: func(p *h2peer, i int) { ask(p, "/big/f/8000000", true) }},

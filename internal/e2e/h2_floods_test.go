@@ -115,6 +115,9 @@ func (s *h2suite) flood(t *testing.T, f flood) {
 	if f.ends && !o.ended {
 		t.Errorf("after %d times the connection still goes on", o.sent)
 	}
+	if f.ends && p.goAway != nil && p.goAway.code != http2.ErrCodeEnhanceYourCalm { // it may get lost when much was on its way
+		t.Error(p.goAway)
+	}
 	if o.err != nil {
 		t.Error(o.err)
 	}
