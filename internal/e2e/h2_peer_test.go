@@ -26,6 +26,9 @@ const (
 	h2most = 1<<31 - 1
 )
 
+// h2life is how long a client's connection may last at most, whatever comes on it.
+const h2life = 2 * time.Minute
+
 // h2peer is a client's connection. What it writes is held until it waits for something, or flush. One goroutine uses it.
 type h2peer struct {
 	conn    net.Conn
@@ -46,6 +49,7 @@ type h2peer struct {
 	window   int64  // what the connection may still send
 	goAway   *h2end // the last one
 	over     error  // how the connection ended
+	began    time.Time
 }
 
 // h2end is a GOAWAY.
@@ -107,7 +111,7 @@ func (a *attack) barePeer() (*h2peer, error) {
 
 func newH2Peer(conn net.Conn) *h2peer {
 	p := &h2peer{
-		conn: conn, out: bufio.NewWriterSize(conn, 64<<10), next: 1, window: h2window,
+		conn: conn, out: bufio.NewWriterSize(conn, 64<<10), next: 1, window: h2window, began: time.Now(),
 		streams: map[uint32]*h2answer{}, stingy: map[uint32]bool{}, settings: map[http2.SettingID]uint32{},
 	}
 	p.framer = http2.NewFramer(p.out, bufio.NewReaderSize(conn, 64<<10))
@@ -235,6 +239,9 @@ func (p *h2peer) drain() {
 
 // step reads one frame. An error is a fault of the server, or a wait that was too long; the end of the connection is none.
 func (p *h2peer) step() error {
+	if time.Since(p.began) > h2life {
+		return fmt.Errorf("no end after %v: %s", h2life, p)
+	}
 	f, err := p.framer.ReadFrame()
 	var stream http2.StreamError
 	switch {
