@@ -27,25 +27,24 @@ type h2Conn struct {
 	block    fieldBlock
 	patience patience
 
-	mu        sync.Mutex // guards what follows
-	changed   sync.Cond  // active or sending changed
-	from      client     // what the next request begins with
-	streams   map[uint32]*h2Stream
-	last      uint32            // the highest stream that the client began
-	heading   bool              // the head of a request is on its way that was counted in last
-	active    int               // workers at work, also for streams that are over
-	stalled   int               // of these, the ones that wait to send
-	useful    int               // what went well since the reader last looked: it gives patience back
-	resets    [h2Streams]uint32 // streams that we reset lately: frames for them may be on their way
-	nextReset int
-	promised  uint32 // the last stream of the last GOAWAY
-	partial   bool   // the reader waits for the rest of something, with a due time of its own
-	recv      int64  // what the client may still send
-	owed      int64  // what was taken, and the client not told of yet
-	leaving   bool   // the client was told that the connection will end
-	final     bool   // and which streams are still carried out: those up to last
-	ended     bool   // nothing is carried out any more
-	farewell  *time.Timer
+	mu       sync.Mutex // guards what follows
+	changed  sync.Cond  // active or sending changed
+	from     client     // what the next request begins with
+	streams  map[uint32]*h2Stream
+	last     uint32    // the highest stream that the client began
+	heading  bool      // the head of a request is on its way that was counted in last
+	active   int       // workers at work, also for streams that are over
+	stalled  int       // of these, the ones that wait to send
+	useful   int       // what went well since the reader last looked: it gives patience back
+	resets   streamSet // streams that we reset lately: frames for them may be on their way
+	promised uint32    // the last stream of the last GOAWAY
+	partial  bool      // the reader waits for the rest of something, with a due time of its own
+	recv     int64     // what the client may still send
+	owed     int64     // what was taken, and the client not told of yet
+	leaving  bool      // the client was told that the connection will end
+	final    bool      // and which streams are still carried out: those up to last
+	ended    bool      // nothing is carried out any more
+	farewell *time.Timer
 
 	out h2Out
 }

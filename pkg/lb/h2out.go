@@ -2,9 +2,7 @@ package lb
 
 import (
 	"runtime"
-	"strconv"
 
-	"github.com/regent-registry/regent/pkg/lb/h1"
 	"github.com/regent-registry/regent/pkg/lb/h2"
 )
 
@@ -173,64 +171,4 @@ func (c *h2Conn) appendBlock(stream uint32, flags h2.Flags, fill func(dst []byte
 		rest, kind, flags = rest[n:], h2.Continuation, flags&^h2.EndStream
 	}
 	c.out.pending = dst
-}
-
-// appendBlock appends the head of a final answer as a field block.
-func (a *answer) appendBlock(dst []byte, clock *clock) []byte {
-	res := a.head
-	dst = h2.AppendStatus(dst, res.Status())
-	dated := false
-	for i := range res.Len() {
-		switch res.ID(i) {
-		case h1.Connection, h1.ContentLength, h1.TransferEncoding, h1.Upgrade, h1.RequestID:
-			continue
-		case h1.Location:
-			if location, changed := a.x.publicLocation(res.Value(i)); changed {
-				dst = h2.AppendFieldString(dst, "location", location)
-				continue
-			}
-		case h1.Trailer:
-			if a.length >= 0 {
-				continue
-			}
-		case h1.Date:
-			dated = true
-		default:
-			if res.Hop(i) {
-				continue
-			}
-		}
-		dst = h2.AppendField(dst, res.Name(i), res.Value(i))
-	}
-	if !dated {
-		dst = h2.AppendField(dst, dateName, clock.date())
-	}
-	dst = h2.AppendField(dst, requestIDName, a.x.id)
-	if a.length >= 0 {
-		var digits [20]byte
-		dst = h2.AppendField(dst, lengthName, strconv.AppendInt(digits[:0], a.length, 10))
-	}
-	return dst
-}
-
-// The names of the fields that we add ourselves.
-var (
-	dateName      = []byte("date")
-	lengthName    = []byte("content-length")
-	requestIDName = []byte("x-request-id")
-)
-
-// appendInterimBlock appends an answer of the 1xx class as a field block.
-func appendInterimBlock(dst []byte, res *h1.Response) []byte {
-	dst = h2.AppendStatus(dst, res.Status())
-	for i := range res.Len() {
-		switch res.ID(i) {
-		case h1.Connection, h1.ContentLength, h1.TransferEncoding, h1.Upgrade:
-		default:
-			if !res.Hop(i) {
-				dst = h2.AppendField(dst, res.Name(i), res.Value(i))
-			}
-		}
-	}
-	return dst
 }

@@ -2,9 +2,7 @@ package lb
 
 import (
 	"errors"
-	"io"
 	"net/http"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,21 +49,6 @@ type h2Stream struct {
 	// The worker's own.
 	left   int64     // content of the answer that is still to come, -1: unknown
 	chunks h1.Chunks // checks the trailers
-}
-
-// h2Wait is where one goroutine at a time waits for a change of a stream. The connection's mutex guards it.
-type h2Wait struct {
-	changed sync.Cond
-	clock   *time.Timer // ends waits; nil before the first
-	rung    bool        // it has run out once, and may still be about to say so
-	due     time.Time   // of the wait that is running; zero: none
-	late    bool        // it is over
-}
-
-// h2Part is content that has come, mem[from:to].
-type h2Part struct {
-	*buffer
-	from, to int
 }
 
 var (
@@ -148,38 +131,47 @@ func (st *h2Stream) reset() bool {
 	return true
 }
 
-// store keeps content until it is asked for. It is called with mu held, and never with more than the windows allow.
-func (st *h2Stream) store(p []byte) {
-	st.held += int64(len(p))
-	buffers := st.c.proxy.buffers
-	if st.want >= 0 && st.want <= keepMost {
-		if st.whole == nil {
-			st.whole = buffers.takeFor(headRoom + int(st.want))
+// gap is why nothing can be sent or received any more; nil while it can. It is called with mu held.
+func (st *h2Stream) gap() error {
+	if st.dead.Load() {
+		if st.fault != nil {
+			return st.fault
 		}
-		copy(st.whole.mem[headRoom+int(st.got)-len(p):], p)
-		return
+		return errStreamGone
 	}
-	for len(p) > 0 {
-		if n := len(st.queue); n == 0 || st.queue[n-1].to == len(st.queue[n-1].mem) {
-			st.queue = append(st.queue, h2Part{buffer: buffers.takeFor(len(p))})
-		}
-		last := &st.queue[len(st.queue)-1]
-		n := copy(last.mem[last.to:], p)
-		last.to += n
-		p = p[n:]
+	if st.c.out.err != nil {
+		return st.c.out.err
 	}
+	return nil
 }
 
-// giveBack lets the client send n more bytes on this stream.
-func (st *h2Stream) giveBack(n int64) {
-	if st.owed += n; st.owed < h2StreamWindow/4 || st.over || st.dead.Load() {
-		return
+// gone implements front.
+func (st *h2Stream) gone() error {
+	if st.dead.Load() {
+		return errStreamGone
 	}
-	c := st.c
-	c.out.open(c.proxy)
-	c.out.pending = h2.AppendWindowUpdate(c.out.pending, st.id, uint32(st.owed))
-	st.recv += st.owed
-	st.owed = 0
+	return nil
+}
+
+// abort implements front: what was not ended is reset in the end.
+func (st *h2Stream) abort() {}
+
+// source implements front.
+func (st *h2Stream) source() *wire.Conn { return nil }
+
+// sink implements front.
+func (st *h2Stream) sink() *wire.Conn { return nil }
+
+// tunnel implements front. It is not called: an HTTP/2 request asks for no upgrade.
+func (st *h2Stream) tunnel(*h1.Response) (*wire.Conn, []byte, error) { return nil, nil, errNoTunnel }
+
+// h2Wait is where one goroutine at a time waits for a change of a stream. The connection's mutex guards it.
+type h2Wait struct {
+	changed sync.Cond
+	clock   *time.Timer // ends waits; nil before the first
+	rung    bool        // it has run out once, and may still be about to say so
+	due     time.Time   // of the wait that is running; zero: none
+	late    bool        // it is over
 }
 
 // wait waits, with the mutex held, until something has happened. It reports false when the time since begin has passed, which it sets
@@ -215,312 +207,4 @@ func (w *h2Wait) ring() {
 		w.late = true
 		w.changed.Signal()
 	}
-}
-
-// gap is why nothing can be sent or received any more; nil while it can. It is called with mu held.
-func (st *h2Stream) gap() error {
-	if st.dead.Load() {
-		if st.fault != nil {
-			return st.fault
-		}
-		return errStreamGone
-	}
-	if st.c.out.err != nil {
-		return st.c.out.err
-	}
-	return nil
-}
-
-// takeBody implements front.
-func (st *h2Stream) takeBody() error {
-	b := &st.x.body
-	n := st.x.req.Length()
-	switch {
-	case n == 0:
-		return nil
-	case n < 0 || n > keepMost:
-		b.streamed, b.length, b.waiting = true, n, st.x.req.Continue()
-		return nil
-	}
-	if st.x.req.Continue() {
-		if err := st.carryOn(); err != nil { // a short body is read before its request goes anywhere, so permission is ours to give
-			b.note(err)
-			return err
-		}
-	}
-	c := st.c
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var begin time.Time
-	for seen := st.got; !st.over; {
-		err := st.gap()
-		if err == nil && !st.coming.wait(&begin, c.proxy.timeouts.Body) {
-			err = os.ErrDeadlineExceeded
-		}
-		if err != nil {
-			b.note(err)
-			return err
-		}
-		if st.got > seen {
-			seen, begin = st.got, time.Time{}
-		}
-	}
-	b.memory, st.whole = st.whole, nil
-	b.kept = piece{b.memory.mem, headRoom, headRoom + int(n)}
-	c.giveBack(st.held)
-	st.held = 0
-	return nil
-}
-
-// read implements front.
-func (st *h2Stream) read(p []byte) (int, error) {
-	c := st.c
-	c.mu.Lock()
-	var begin time.Time
-	var err error
-	for len(st.queue) == 0 && err == nil {
-		switch err = st.gap(); {
-		case err != nil:
-		case st.over:
-			err = io.EOF
-		case st.deaf:
-			err = errStreamDeaf
-		case !st.coming.wait(&begin, c.proxy.timeouts.Body):
-			err = os.ErrDeadlineExceeded
-		}
-	}
-	n := 0
-	for len(st.queue) > 0 && n < len(p) && err == nil {
-		first := &st.queue[0]
-		got := copy(p[n:], first.mem[first.from:first.to])
-		n += got
-		if first.from += got; first.from == first.to {
-			first.free()
-			copy(st.queue, st.queue[1:])
-			st.queue[len(st.queue)-1] = h2Part{}
-			st.queue = st.queue[:len(st.queue)-1]
-		}
-	}
-	st.held -= int64(n)
-	c.giveBack(int64(n))
-	st.giveBack(int64(n))
-	c.flush()
-	return n, err
-}
-
-// stopReading implements front.
-func (st *h2Stream) stopReading() {
-	st.c.mu.Lock()
-	defer st.c.mu.Unlock()
-	st.deaf = true
-	for _, part := range st.queue {
-		part.free()
-	}
-	clear(st.queue)
-	st.queue = st.queue[:0]
-	st.c.giveBack(st.held)
-	st.held = 0
-	st.coming.changed.Signal()
-}
-
-// trailers implements front.
-func (st *h2Stream) trailers() *h1.Fields {
-	st.c.mu.Lock()
-	lines := st.tail
-	st.c.mu.Unlock()
-	if len(lines) == 0 {
-		return nil
-	}
-	// In the words of HTTP/1, so that the same rules hold for them.
-	text := append([]byte("0\r\n"), lines...)
-	if _, _, done, err := st.chunks.Decode(append(text, "\r\n"...)); err != nil || !done {
-		return nil // what is malformed is no trailer
-	}
-	return st.chunks.Trailers()
-}
-
-// source implements front.
-func (st *h2Stream) source() *wire.Conn { return nil }
-
-// sink implements front.
-func (st *h2Stream) sink() *wire.Conn { return nil }
-
-// tunnel implements front. It is not called: an HTTP/2 request asks for no upgrade.
-func (st *h2Stream) tunnel(*h1.Response) (*wire.Conn, []byte, error) { return nil, nil, errNoTunnel }
-
-// gone implements front.
-func (st *h2Stream) gone() error {
-	if st.dead.Load() {
-		return errStreamGone
-	}
-	return nil
-}
-
-// abort implements front: what was not ended is reset in the end.
-func (st *h2Stream) abort() {}
-
-// carryOn implements front.
-func (st *h2Stream) carryOn() error {
-	return st.say(0, func(dst []byte) []byte { return h2.AppendStatus(dst, http.StatusContinue) })
-}
-
-// interim implements front.
-func (st *h2Stream) interim(res *h1.Response) error {
-	return st.say(0, func(dst []byte) []byte { return appendInterimBlock(dst, res) })
-}
-
-// say sends a field block.
-func (st *h2Stream) say(flags h2.Flags, fill func(dst []byte) []byte) error {
-	c := st.c
-	c.mu.Lock()
-	err := st.turn()
-	if err == nil {
-		c.appendBlock(st.id, flags, fill)
-	}
-	c.flush()
-	return err
-}
-
-// begin implements front.
-func (st *h2Stream) begin(a *answer) error {
-	c := st.c
-	trailers := a.tail != nil && a.tail.Len() > 0
-	if st.left = a.length; a.empty {
-		st.left = 0
-	}
-	if a.whole && a.length < 0 {
-		st.left = int64(a.first.len())
-	}
-	c.mu.Lock()
-	defer c.flush()
-	if err := st.turn(); err != nil {
-		return err
-	}
-	flags := h2.Flags(0)
-	if st.left == 0 && !trailers {
-		flags = h2.EndStream
-		st.ended = true
-	}
-	c.appendBlock(st.id, flags, func(dst []byte) []byte { return a.appendBlock(dst, &c.proxy.clock) })
-	if st.ended {
-		return nil
-	}
-	if err := st.put(a.first.bytes(), trailers); err != nil || !a.whole || !trailers {
-		return err
-	}
-	return st.close(a.tail)
-}
-
-// write implements front. What comes in pieces is passed on at once.
-func (st *h2Stream) write(p piece) error {
-	st.c.mu.Lock()
-	defer st.c.flush()
-	return st.put(p.bytes(), false)
-}
-
-// put sends content, the last of a known length with the stream's end unless more is to follow. It waits as long as the client takes
-// nothing, within its time. It is called with mu held.
-func (st *h2Stream) put(p []byte, more bool) error {
-	c := st.c
-	var begin time.Time
-	for len(p) > 0 {
-		if err := st.gap(); err != nil {
-			return err
-		}
-		n := c.room(st, len(p))
-		if n == 0 {
-			if err := st.stall(&begin, true); err != nil {
-				return err
-			}
-			continue
-		}
-		begin = time.Time{}
-		if st.left > 0 {
-			st.left -= int64(n)
-		}
-		flags := h2.Flags(0)
-		if st.left == 0 && !more {
-			flags = h2.EndStream
-			st.ended = true
-		}
-		st.window -= int64(n)
-		c.out.window -= int64(n)
-		c.useful++
-		c.out.open(c.proxy)
-		c.out.pending = h2.AppendFrame(c.out.pending, h2.Frame{Length: n, Type: h2.Data, Flags: flags, Stream: st.id})
-		c.out.pending = append(c.out.pending, p[:n]...)
-		p = p[n:]
-	}
-	return nil
-}
-
-// turn waits until a field block can be queued: heads, too, are not piled up for a client that takes nothing. It is called with mu held.
-func (st *h2Stream) turn() error {
-	var begin time.Time
-	for {
-		if err := st.gap(); err != nil || !st.c.crowded() {
-			return err
-		}
-		if err := st.stall(&begin, false); err != nil {
-			return err
-		}
-	}
-}
-
-// stall waits until more can be sent. It is called with mu held.
-//
-// Only the client's own windows make a stream late. While it waits for its turn among others, the client may be taking as much as its
-// line lets through; that it takes something at all is for send to see.
-func (st *h2Stream) stall(begin *time.Time, content bool) error {
-	c := st.c
-	if !c.out.sending && len(c.out.pending) > 0 {
-		c.flush()
-		c.mu.Lock()
-		return nil
-	}
-	st.stalled, st.content = true, content
-	c.stalled++
-	opened := c.out.opened
-	ok := st.going.wait(begin, c.proxy.timeouts.Write)
-	st.stalled = false
-	c.stalled--
-	switch {
-	case !content, st.window > 0 && (c.out.window > 0 || c.out.opened != opened):
-		*begin = time.Time{}
-	case !ok:
-		return os.ErrDeadlineExceeded
-	}
-	return nil
-}
-
-// end implements front.
-func (st *h2Stream) end(trailers *h1.Fields) error {
-	c := st.c
-	c.mu.Lock()
-	defer c.flush()
-	if st.ended {
-		return st.gap()
-	}
-	return st.close(trailers)
-}
-
-// close ends our side of the stream, with trailers if there are any. It is called with mu held.
-func (st *h2Stream) close(trailers *h1.Fields) error {
-	if err := st.turn(); err != nil {
-		return err
-	}
-	c := st.c
-	st.ended = true
-	if trailers == nil || trailers.Len() == 0 {
-		c.out.open(c.proxy)
-		c.out.pending = h2.AppendFrame(c.out.pending, h2.Frame{Type: h2.Data, Flags: h2.EndStream, Stream: st.id})
-		return nil
-	}
-	c.appendBlock(st.id, h2.EndStream, func(dst []byte) []byte {
-		for i := range trailers.Len() {
-			dst = h2.AppendField(dst, trailers.Name(i), trailers.Value(i))
-		}
-		return dst
-	})
-	return nil
 }
