@@ -35,15 +35,14 @@ func (c *h2Conn) headers(f h2.Frame, payload []byte) error {
 	b := fieldBlock{stream: f.Stream, end: f.Has(h2.EndStream), fault: fault}
 	c.mu.Lock()
 	switch st := c.streams[f.Stream]; {
+	case st != nil && st.over && st.ended, st == nil && f.Stream <= c.last && !c.resets.has(f.Stream):
+		c.mu.Unlock()
+		return errClosedStream
 	case st != nil && st.over:
 		b.fault = errStreamEnded
 	case st != nil:
 		b.kind = blockTrailers
-	case f.Stream <= c.last:
-		if !c.resets.has(f.Stream) {
-			c.mu.Unlock()
-			return errClosedStream
-		}
+	case f.Stream <= c.last: // it was on its way when we reset the stream
 	default:
 		c.resets.reach(f.Stream)
 		c.last = f.Stream
