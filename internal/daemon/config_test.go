@@ -185,3 +185,45 @@ func FuzzLoadYAML(f *testing.F) {
 		}
 	})
 }
+
+func TestDocument_VerdictTellsWhatWasReadAndWhatWasChecked(t *testing.T) {
+	c := defaults()
+	d, err := daemon.LoadYAML(writeConfig(t, "wait: 5\nhttp_port: 0\nmounst: []\nextra: x\n"), &c, "T", nil)
+	if err == nil || d == nil {
+		t.Fatalf("document %v, error %v", d, err)
+	}
+	err = d.Verdict([]error{
+		d.Fault("http_port", "is 0"),
+		d.Fault("wait", "is too short"),        // it could not be read, so nothing is known of it
+		d.Fault("extra.dsn", "is missing"),     // in what could not be read
+		d.Fault("mounts", "name at least one"), // what was meant
+		d.Fault("name", "is missing"),
+	})
+	var got []string
+	for _, f := range daemon.Flatten(err) {
+		_, text, _ := strings.Cut(f.Error(), "test.yaml")
+		got = append(got, text)
+	}
+	want := []string{
+		": name: is missing",
+		`:1: wait: "5" is not a duration such as 500ms or 30s`,
+		":2: http_port: is 0",
+		":3: mounst: unknown key; did you mean mounts?",
+		`:4: extra: must be a block of keys, not "x"`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDocument_WarningsComeByLine(t *testing.T) {
+	d := daemon.NewDocument("x.conf")
+	d.Warn("b", 7, "late")
+	d.Warn("a", 2, "early")
+	if err := d.Verdict(nil); err != nil {
+		t.Errorf("a warning is a fault: %v", err)
+	}
+	if w := d.Warnings(); len(w) != 2 || w[0].Error() != "x.conf:2: a: early" || w[1].Error() != "x.conf:7: b: late" {
+		t.Errorf("%v", w)
+	}
+}

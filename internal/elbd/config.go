@@ -1,7 +1,6 @@
 package elbd
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -105,7 +104,7 @@ func Default() Config {
 func LoadConfig(file string, environ []string) (Config, *daemon.Document, error) {
 	c := Default()
 	d, err := daemon.LoadYAML(file, &c, EnvPrefix, environ)
-	if err != nil {
+	if d == nil {
 		return Config{}, nil, err
 	}
 	if c.TLS.CertFile == "" && c.TLS.DevCADir == "" {
@@ -116,8 +115,8 @@ func LoadConfig(file string, environ []string) (Config, *daemon.Document, error)
 			c.NodeName = "elb"
 		}
 	}
-	if faults := c.validate(d); len(faults) > 0 {
-		return Config{}, nil, errors.Join(faults...)
+	if err := d.Verdict(c.validate(d)); err != nil {
+		return Config{}, d, err
 	}
 	return c, d, nil
 }
