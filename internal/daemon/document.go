@@ -206,4 +206,3 @@ func editDistance(a, b string) int {
 	}
 	return row[len(b)]
 }
-
