@@ -23,30 +23,46 @@ import (
 // together, joined, each as "file:line: key: …". With faults of keys the document is there all the same, so that a caller can check the
 // values that could be read and tell everything at once with [Document.Verdict]; without a document nothing could be read.
 func LoadYAML(file string, cfg any, prefix string, environ []string) (*Document, error) {
-	d := NewDocument(file)
+	var data []byte
 	if file != "" {
-		data, err := os.ReadFile(file)
-		if err != nil {
+		var err error
+		if data, err = os.ReadFile(file); err != nil {
 			return nil, fmt.Errorf("%w; name a configuration file with -config", err)
 		}
-		var root yaml.Node
-		decoder := yaml.NewDecoder(bytes.NewReader(data))
-		if err := decoder.Decode(&root); err != nil && !errors.Is(err, io.EOF) {
-			return nil, d.syntax(err)
-		}
-		var second yaml.Node
-		if err := decoder.Decode(&second); err == nil {
-			return nil, fmt.Errorf("%s:%d: a second document begins here; a configuration is one", file, second.Line)
-		} else if !errors.Is(err, io.EOF) {
-			return nil, d.syntax(err)
-		}
-		if len(root.Content) > 0 { // a file of comments alone has none
-			l := &loader{doc: d}
-			l.value(root.Content[0], reflect.ValueOf(cfg).Elem(), "")
-		}
+	}
+	return ParseYAML(file, data, cfg, prefix, environ)
+}
+
+// ParseYAML is [LoadYAML] for a file that was read already.
+func ParseYAML(file string, data []byte, cfg any, prefix string, environ []string) (*Document, error) {
+	d := NewDocument(file)
+	var root yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	if err := decoder.Decode(&root); err != nil && !errors.Is(err, io.EOF) {
+		return nil, d.syntax(err)
+	}
+	var second yaml.Node
+	if err := decoder.Decode(&second); err == nil {
+		return nil, fmt.Errorf("%s:%d: a second document begins here; a configuration is one", file, second.Line)
+	} else if !errors.Is(err, io.EOF) {
+		return nil, d.syntax(err)
+	}
+	if len(root.Content) > 0 { // a file of comments alone has none
+		l := &loader{doc: d}
+		l.value(root.Content[0], reflect.ValueOf(cfg).Elem(), "")
 	}
 	d.Overlay(cfg, prefix, environ)
 	return d, d.Verdict(nil)
+}
+
+func (d *Document) syntax(err error) error {
+	if list, ok := errors.AsType[*yaml.LoadErrors](err); ok && len(list.Errors) > 0 {
+		err = list.Errors[0]
+	}
+	if e, ok := errors.AsType[*yaml.LoadError](err); ok {
+		return fmt.Errorf("%s:%d: %s", d.file, e.Mark.Line, e.Message)
+	}
+	return fmt.Errorf("%s: %w", d.file, err)
 }
 
 // loader copies a YAML tree into a Go value, with a fault for everything that does not fit.

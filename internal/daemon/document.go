@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"go.yaml.in/yaml/v4"
 )
 
 // Document is a configuration as it was read: it knows where each key came from, so that a later check can name file, line and key.
@@ -160,16 +158,6 @@ func parentKey(key string) string {
 		return key[:i]
 	}
 	return ""
-}
-
-func (d *Document) syntax(err error) error {
-	if list, ok := errors.AsType[*yaml.LoadErrors](err); ok && len(list.Errors) > 0 {
-		err = list.Errors[0]
-	}
-	if e, ok := errors.AsType[*yaml.LoadError](err); ok {
-		return fmt.Errorf("%s:%d: %s", d.file, e.Mark.Line, e.Message)
-	}
-	return fmt.Errorf("%s: %w", d.file, err)
 }
 
 // nearest is the known key that an unknown one was likely meant to be; "" when none comes near.
