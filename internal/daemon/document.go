@@ -12,13 +12,13 @@ import (
 
 // Document is a configuration as it was read: it knows where each key came from, so that a later check can name file, line and key.
 type Document struct {
-	file     string
-	lines    map[string]int    // key path -> line
-	env      map[string]string // key path -> the environment variable that set it
-	unused   []string          // environment variables with our prefix that set no key
-	faults   []error           // found while reading
-	doubtful []string          // keys that could not be read as they were meant
-	warnings []*KeyError
+	file      string
+	lines     map[string]int    // key path -> line
+	elsewhere map[string]string // key path -> what set it, mostly an environment variable
+	unused    []string          // environment variables with our prefix that set no key
+	faults    []error           // found while reading
+	doubtful  []string          // keys that could not be read as they were meant
+	warnings  []*KeyError
 }
 
 // KeyError is a fault, or a warning, about a key of a configuration.
@@ -34,17 +34,23 @@ func (e *KeyError) Error() string { return e.Where + ": " + e.Key + ": " + e.Tex
 // NewDocument is a document without keys, for a file that is no YAML: its reader says with [Document.Set] where each key stands, and
 // lays the environment over the result with [Document.Overlay].
 func NewDocument(file string) *Document {
-	return &Document{file: file, lines: map[string]int{}, env: map[string]string{}}
+	return &Document{file: file, lines: map[string]int{}, elsewhere: map[string]string{}}
 }
 
 // Set notes the line that a key stands at.
 func (d *Document) Set(key string, line int) { d.lines[key] = line }
 
+// SetFrom notes that a key was set by something else than the file, such as an environment variable.
+func (d *Document) SetFrom(key, where string) { d.elsewhere[key] = where }
+
 // Refuse notes a fault at a line of the file, found while reading. What a later check says of the same key is left out of the verdict.
 func (d *Document) Refuse(key string, line int, format string, args ...any) {
 	d.faults = append(d.faults, d.at(key, line, format, args...))
-	d.doubtful = append(d.doubtful, key)
+	d.Doubt(key)
 }
+
+// Doubt leaves what a later check says of a key out of the verdict: it only follows from a fault elsewhere.
+func (d *Document) Doubt(key string) { d.doubtful = append(d.doubtful, key) }
 
 // RefuseUnknown notes that the block key has no key of that name, and names the nearest of those that it has. The nearest is likely what was
 // meant, so that a later check should not say that it is missing.
@@ -52,7 +58,7 @@ func (d *Document) RefuseUnknown(key, name string, line int, known []string) {
 	text := "unknown key"
 	if near := nearest(name, known); near != "" {
 		text += "; did you mean " + near + "?"
-		d.doubtful = append(d.doubtful, join(key, near))
+		d.Doubt(join(key, near))
 	}
 	d.faults = append(d.faults, d.at(join(key, name), line, "%s", text))
 }
@@ -127,7 +133,7 @@ func (d *Document) Where(key string) string {
 // where is Where, with the line; 0 when the key does not stand in the file.
 func (d *Document) where(key string) (where string, line int) {
 	for k := key; k != ""; k = parentKey(k) {
-		if name, ok := d.env[k]; ok {
+		if name, ok := d.elsewhere[k]; ok {
 			return name, 0
 		}
 		if line, ok := d.lines[k]; ok {
@@ -143,7 +149,7 @@ func (d *Document) where(key string) (where string, line int) {
 // IsSet tells whether the file or the environment sets the key.
 func (d *Document) IsSet(key string) bool {
 	_, inFile := d.lines[key]
-	_, inEnv := d.env[key]
+	_, inEnv := d.elsewhere[key]
 	return inFile || inEnv
 }
 

@@ -20,7 +20,7 @@ func (d *Document) overlay(v reflect.Value, prefix string, environ []string) {
 	}
 	o := &overlayer{doc: d, set: set}
 	o.value(v, "", prefix)
-	for _, name := range d.env {
+	for _, name := range d.elsewhere {
 		delete(set, name)
 	}
 	d.unused = slices.Sorted(maps.Keys(set))
@@ -34,7 +34,7 @@ type overlayer struct {
 // refuse notes a fault of the variable that sets a key.
 func (o *overlayer) refuse(key string, err error) {
 	o.doc.faults = append(o.doc.faults, err)
-	o.doc.doubtful = append(o.doc.doubtful, key)
+	o.doc.Doubt(key)
 }
 
 func (o *overlayer) value(v reflect.Value, key, name string) {
@@ -44,7 +44,7 @@ func (o *overlayer) value(v reflect.Value, key, name string) {
 		if !given {
 			return
 		}
-		o.doc.env[key] = name
+		o.doc.SetFrom(key, name)
 		if err := setScalar(v, text); err != nil {
 			o.refuse(key, o.doc.Fault(key, "%s", err))
 		}
@@ -67,7 +67,7 @@ func (o *overlayer) value(v reflect.Value, key, name string) {
 }
 
 func (o *overlayer) list(v reflect.Value, key, name, text string) {
-	o.doc.env[key] = name
+	o.doc.SetFrom(key, name)
 	if !strings.HasPrefix(strings.TrimSpace(text), "[") {
 		text = "[" + text + "]"
 	}
