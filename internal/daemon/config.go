@@ -75,6 +75,7 @@ func (l *loader) fault(n *yaml.Node, key, format string, args ...any) {
 		key = "(top level)"
 	}
 	l.doc.Refuse(key, n.Line, format, args...)
+	l.doc.Doubt(key)
 }
 
 func (l *loader) value(n *yaml.Node, v reflect.Value, key string) {

@@ -17,7 +17,8 @@ type Document struct {
 	elsewhere map[string]string // key path -> what set it, mostly an environment variable
 	unused    []string          // environment variables with our prefix that set no key
 	faults    []error           // found while reading
-	doubtful  []string          // keys that could not be read as they were meant
+	doubtful  []string          // keys that could not be read
+	meant     []string          // keys that unknown ones were likely meant to be
 	warnings  []*KeyError
 }
 
@@ -43,24 +44,25 @@ func (d *Document) Set(key string, line int) { d.lines[key] = line }
 // SetFrom notes that a key was set by something else than the file, such as an environment variable.
 func (d *Document) SetFrom(key, where string) { d.elsewhere[key] = where }
 
-// Refuse notes a fault at a line of the file, found while reading. What a later check says of the same key is left out of the verdict.
+// Refuse notes a fault at a line of the file, found while reading.
 func (d *Document) Refuse(key string, line int, format string, args ...any) {
 	d.faults = append(d.faults, d.at(key, line, format, args...))
-	d.Doubt(key)
 }
 
-// Doubt leaves what a later check says of a key out of the verdict: it only follows from a fault elsewhere.
+// Doubt leaves what a later check says of a key, and of those in it, out of the verdict: it would only follow from a fault that was noted.
 func (d *Document) Doubt(key string) { d.doubtful = append(d.doubtful, key) }
 
-// RefuseUnknown notes that the block key has no key of that name, and names the nearest of those that it has. The nearest is likely what was
-// meant, so that a later check should not say that it is missing.
+// RefuseUnknown notes that the block key has no key of that name, and names the nearest of those that it has. If that one stands nowhere it
+// is likely what was meant, so that a later check should not say that it is missing.
 func (d *Document) RefuseUnknown(key, name string, line int, known []string) {
 	text := "unknown key"
 	if near := nearest(name, known); near != "" {
 		text += "; did you mean " + near + "?"
-		d.Doubt(join(key, near))
+		d.meant = append(d.meant, join(key, near))
+	} else if n := len(known); n > 0 && n <= 4 {
+		text += "; there is " + strings.Join(slices.Sorted(slices.Values(known)), ", ")
 	}
-	d.faults = append(d.faults, d.at(join(key, name), line, "%s", text))
+	d.Refuse(join(key, name), line, "%s", text)
 }
 
 // Warn notes something at a line of the file that does no harm but is not what its writer may expect.
@@ -103,13 +105,13 @@ func lineOf(err error) int {
 	return 0
 }
 
-// isDoubtful tells whether a key, or one that it lies in, or one in it, could not be read.
+// isDoubtful tells whether a key, or one that it lies in, could not be read.
 func (d *Document) isDoubtful(key string) bool {
-	within := func(inner, outer string) bool {
-		rest, ok := strings.CutPrefix(inner, outer)
+	within := func(outer string) bool {
+		rest, ok := strings.CutPrefix(key, outer)
 		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 	}
-	return slices.ContainsFunc(d.doubtful, func(k string) bool { return within(k, key) || within(key, k) })
+	return slices.ContainsFunc(d.doubtful, within) || slices.ContainsFunc(d.meant, func(k string) bool { return !d.IsSet(k) && within(k) })
 }
 
 // Overlay lays the environment over cfg, a pointer to a struct, as [LoadYAML] does. Its faults are part of the verdict.

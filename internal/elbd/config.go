@@ -210,7 +210,7 @@ func (c *Config) validatePorts(d *daemon.Document) []error {
 		case dom.GroupMgtPort != 0:
 			use(key+".group_mgt_port", dom.GroupMgtPort, 1)
 		case len(dom.staticMembers()) == 0:
-			faults = append(faults, d.Fault(key, "group_mgt_port is missing: give the port where the domain's members join, or list static members"))
+			faults = append(faults, d.Fault(key+".group_mgt_port", "is missing: give the port where the domain's members join, or list static members"))
 		}
 	}
 	if c.HTTPPort < 0 && c.HTTPSPort < 0 {

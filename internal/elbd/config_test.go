@@ -86,13 +86,13 @@ func TestLoadConfig_Faults(t *testing.T) {
 	}{
 		"unknown key":    {one + "http_prt: 1\n", []string{":2: http_prt: unknown key; did you mean http_port?"}},
 		"no service":     {"http_port: 1\n", []string{": services: no service is configured"}},
-		"no domain":      {"services:\n  s:\n    hosts: [a]\n", []string{":2: services.s: has no domains"}},
+		"no domain":      {"services:\n  s:\n    hosts: [a]\n", []string{":2: services.s.domains: names no domain"}},
 		"unknown block":  {"services:\n  s:\n    domains:\n      d:\n        store: {hosts: [a]}\n", []string{":5: services.s.domains.d.store: unknown key"}},
 		"port too large": {one + "https_port: 70000\n", []string{":2: https_port: is 70000; ports are from 0 to 65535"}},
 		"both ports off": {one + "http_port: -1\nhttps_port: -1\n", []string{":2: http_port: http_port and https_port are both off"}},
 		"same port":      {one + "http_port: 8243\n", []string{": https_port: 8243 is the same port as http_port"}},
 		"admin":          {one + "admin: here\n", []string{`:2: admin: "here" is not of the form host:port`}},
-		"no group port":  {"services:\n  s:\n    hosts: [a]\n    domains:\n      d:\n        tenant_range: \"*\"\n", []string{":5: services.s.domains.d: group_mgt_port is missing"}},
+		"no group port":  {"services:\n  s:\n    hosts: [a]\n    domains:\n      d:\n        tenant_range: \"*\"\n", []string{":5: services.s.domains.d.group_mgt_port: is missing"}},
 		"group port = local member port": {
 			"local_member_port: 5000\nservices:\n  s:\n    hosts: [a]\n    domains:\n      d: {group_mgt_port: 5000}\n",
 			[]string{":6: services.s.domains.d.group_mgt_port: 5000 is the same port as local_member_port (", "elb.yaml:1)"},
@@ -162,7 +162,7 @@ func TestLoadConfig_Faults(t *testing.T) {
 		"no certificate": {one + "tls: {cert_file: /nonexistent.pem, key_file: /nonexistent.key}\n", []string{":2: tls.cert_file: ", "/nonexistent.pem"}},
 		"several": {
 			"http_port: -5\nservices:\n  s:\n    hosts: [\"a b\"]\n    domains:\n      d: {group_mgt_port: 0, tenant_range: x}\n",
-			[]string{":1: http_port", `:4: services.s.hosts[0]: "a b" is no host name`, ":6: services.s.domains.d: group_mgt_port", ":6: services.s.domains.d.tenant_range"},
+			[]string{":1: http_port", `:4: services.s.hosts[0]: "a b" is no host name`, ":6: services.s.domains.d.group_mgt_port: is missing", ":6: services.s.domains.d.tenant_range"},
 		},
 		"keys and values": {
 			"htp_port: 1\nhttps_port: many\nadmin: x\nservices:\n  s:\n    host: [a]\n    domains:\n      d: {tenant_range: 0, group_port: 3}\n",

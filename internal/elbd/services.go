@@ -100,7 +100,7 @@ func (c *Config) pools(d *daemon.Document) ([]lb.PoolSpec, []error) {
 	}
 	for _, service := range slices.Sorted(maps.Keys(c.Services)) {
 		if len(c.Services[service].Domains) == 0 {
-			b.fault(serviceKey(service), "has no domains: name at least one")
+			b.fault(serviceKey(service)+".domains", "names no domain: a service has at least one")
 		}
 	}
 	for service, domain := range c.eachDomain() {

@@ -104,11 +104,12 @@ func (r *wso2Reader) root(root *wso2conf.Block) {
 		}
 	}
 	if found["services"] == 0 {
-		key := "(top level)"
-		if len(r.config.Services) == 0 {
-			key = "services" // then a check need not say that there are none
+		key := "services"
+		if len(r.config.Services) > 0 {
+			key = "(top level)" // what was said of those that stand there counts
 		}
 		r.doc.Refuse(key, 0, "the block services { … } is missing")
+		r.doc.Doubt(key)
 	}
 }
 
@@ -186,7 +187,8 @@ func (r *wso2Reader) service(b *wso2conf.Block) {
 	}
 	domains := child(b, "domains")
 	if domains == nil {
-		r.doc.Refuse(key, b.Line, "the block domains { … } is missing")
+		r.doc.Refuse(key+".domains", b.Line, "the block domains { … } is missing")
+		r.doc.Doubt(key + ".domains")
 		return
 	}
 	r.doc.Set(key+".domains", domains.Line)

@@ -102,10 +102,13 @@ func (r *wso2Reader) checkKeys(b *wso2conf.Block, key string, known map[string]w
 			continue
 		}
 		at := key + "." + p.Key
+		r.doc.Set(at, p.Line)
 		if k.fate == noScaling && !r.scales {
 			k.fate = isOff
 		}
-		if r.checkValue(at, p, k) && k.fate != "" {
+		if !r.checkValue(at, p, k) {
+			r.doc.Doubt(at)
+		} else if k.fate != "" {
 			r.doc.Warn(at, p.Line, "%s", k.fate)
 		}
 	}

@@ -169,6 +169,7 @@ func (s *wso2Service) pool(d *wso2Domain, p wso2Pool, inner, b *wso2conf.Block) 
 		p.hosts = wso2List{hosts: splitHosts(s.value(at, prop)), line: prop.Line, level: level}
 		if len(p.hosts.hosts) == 0 && level < 2 {
 			s.doc.Refuse(at, prop.Line, "names no host")
+			s.doc.Doubt(at)
 		}
 	}
 	p.tenants = "*"
@@ -261,13 +262,14 @@ func (p wso2Pool) subDomain(main wso2Pool) *SubDomain {
 // checkOwnHosts tells which hosts of the service lead nowhere because each of its domains has hosts of its own.
 func (s *wso2Service) checkOwnHosts(svc Service) {
 	p, ok := s.block.Property("hosts")
-	if !ok {
+	if !ok || len(svc.Domains) == 0 {
 		return
 	}
 	at := s.key + ".hosts"
 	hosts := splitHosts(s.value(at, p))
 	if len(hosts) == 0 {
 		s.doc.Refuse(at, p.Line, "names no host")
+		s.doc.Doubt(at)
 		return
 	}
 	used := map[string]bool{}
