@@ -50,6 +50,9 @@ func Parse(text string) (*Block, []Problem) {
 	p := &parser{src: strings.TrimPrefix(text, "\ufeff"), line: 1}
 	p.open = []frame{{root, map[string]int{}}}
 	p.run()
+	if p.full {
+		p.problems = append(p.problems, Problem{Line: p.line, Text: "there are too many faults; the rest of the file was not read"})
+	}
 	return root, p.problems
 }
 
@@ -60,6 +63,7 @@ type parser struct {
 	line     int
 	open     []frame // blocks that are not closed yet, outermost first
 	problems []Problem
+	full     bool // more problems than are told
 
 	start    int    // where the statement being read begins
 	variable bool   // it holds "${"
@@ -75,12 +79,7 @@ type frame struct {
 }
 
 func (p *parser) run() {
-	for p.pos < len(p.src) {
-		if len(p.problems) >= maxProblems {
-			p.problems = p.problems[:maxProblems]
-			p.fault("", "there are too many faults; the rest of the file was not read")
-			return
-		}
+	for p.pos < len(p.src) && !p.full {
 		switch p.src[p.pos] {
 		case '#':
 			p.endOfLine()
@@ -282,9 +281,15 @@ func (p *parser) path(name string) string {
 }
 
 func (p *parser) fault(key, format string, args ...any) {
-	p.problems = append(p.problems, Problem{Line: p.line, Key: key, Text: fmt.Sprintf(format, args...)})
+	p.note(Problem{Line: p.line, Key: key, Text: fmt.Sprintf(format, args...)})
 }
 
 func (p *parser) warn(key, format string, args ...any) {
-	p.problems = append(p.problems, Problem{Line: p.line, Key: key, Text: fmt.Sprintf(format, args...), Warning: true})
+	p.note(Problem{Line: p.line, Key: key, Text: fmt.Sprintf(format, args...), Warning: true})
+}
+
+func (p *parser) note(problem Problem) {
+	if p.full = len(p.problems) == maxProblems; !p.full {
+		p.problems = append(p.problems, problem)
+	}
 }
