@@ -57,6 +57,9 @@ func (p Program) Main(args, environ []string, stdout, stderr io.Writer) int {
 	}
 	command, ok := p.Commands[name]
 	switch n := flags.NArg(); {
+	case !ok && name != "version" && name != "help":
+		fmt.Fprintf(stderr, "%s: unknown command %q\n%s", p.Name, name, p.Usage)
+		return 2
 	case n > command.Most:
 		fmt.Fprintf(stderr, "%s: unexpected argument %q\n%s", p.Name, flags.Arg(command.Most), p.Usage)
 		return 2
@@ -69,9 +72,6 @@ func (p Program) Main(args, environ []string, stdout, stderr io.Writer) int {
 	case name == "help":
 		fmt.Fprint(stdout, p.Usage)
 		return 0
-	case !ok:
-		fmt.Fprintf(stderr, "%s: unknown command %q\n%s", p.Name, name, p.Usage)
-		return 2
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
