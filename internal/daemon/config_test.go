@@ -216,6 +216,14 @@ func TestDocument_VerdictTellsWhatWasReadAndWhatWasChecked(t *testing.T) {
 	}
 }
 
+func TestDocument_VerdictKeepsWhatIsSaidOfAKeyBesideAMisspeltOne(t *testing.T) {
+	c := defaults()
+	d, _ := daemon.LoadYAML(writeConfig(t, "http_prt: 1\nhttp_port: 0\n"), &c, "T", nil)
+	if n := len(daemon.Flatten(d.Verdict([]error{d.Fault("http_port", "is 0")}))); n != 2 {
+		t.Errorf("%d faults, want 2: %v", n, d.Verdict(nil))
+	}
+}
+
 func TestDocument_WarningsComeByLine(t *testing.T) {
 	d := daemon.NewDocument("x.conf")
 	d.Warn("b", 7, "late")

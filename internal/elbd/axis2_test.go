@@ -43,14 +43,16 @@ func TestImport_TakesTheGroupOfAxis2(t *testing.T) {
 		"other scheme": {clustering(`<parameter name="membershipScheme">multicast</parameter>` + "\n<members><member><hostName>10.0.0.1</hostName><port>4000</port></member></members>"), []string{"axis2.xml:3: clustering.membershipScheme: not supported", "axis2.xml:4: clustering.members[0]: not needed"}, "10.0.0.1"},
 		"members": {
 			clustering(`<parameter name="membershipScheme">wka</parameter><members><member><hostName>127.0.0.1</hostName><port>5000</port></member><member><hostName>elb2</hostName><port>5000</port></member><member><hostName>elb2</hostName><port>5000</port></member></members>`),
-			[]string{"members: ['elb2:5000']\n"}, "# What",
+			[]string{"members: ['elb2:5000']\n"},
+			"# What",
 		},
 		"other domain": {clustering(`<parameter name="domain">my.lb.domain</parameter>`), []string{"axis2.xml:3: clustering.domain: not supported: the group of the ELBs is always wso2.carbon.lb.domain"}, ""},
 		"secret":       {clustering(`<parameter name="groupPassword">hidden-word</parameter><parameter name="hidden">hidden-word</parameter>`), []string{"axis2.xml:3: clustering.groupPassword: ", "axis2.xml:3: clustering.hidden: is no parameter that is known"}, "hidden-word"},
 		"switched off": {strings.Replace(clustering(""), "true", "false", 1), []string{"axis2.xml:2: clustering.enable: not needed"}, ""},
 		"transports": {
 			clustering("") + "\n<transportReceiver name=\"passthru-https\"><parameter name=\"port\">443</parameter></transportReceiver>\n<transportReceiver name=\"http\"/>\n<transportReceiver name=\"jms\"/>",
-			[]string{"https_port: 443\n", "axis2.xml:6: transportReceiver.http: names no port; http_port stays 8280", "axis2.xml:7: transportReceiver.jms: not supported"}, "http_port: 8280\n",
+			[]string{"https_port: 443\n", "axis2.xml:6: transportReceiver.http: names no port; http_port stays 8280", "axis2.xml:7: transportReceiver.jms: not supported"},
+			"http_port: 8280\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/regent-registry/regent/internal/daemon"
 	"github.com/regent-registry/regent/internal/elbd/wso2conf"
@@ -240,11 +242,15 @@ func (r *wso2Reader) value(key string, p wso2conf.Property) string {
 	}
 	return expand(p.Value, func(name string) string {
 		value, ok := r.env[name]
-		if !ok {
+		switch {
+		case !ok:
 			r.warnOnce(key, p.Line, "${%s} is not set in the environment and stays as it is", name)
-			return "${" + name + "}"
+		case !utf8.ValidString(value) || strings.ContainsFunc(value, func(c rune) bool { return !unicode.IsPrint(c) }):
+			r.warnOnce(key, p.Line, "${%s} holds a character that cannot be printed, and stays as it is", name)
+		default:
+			return value
 		}
-		return value
+		return "${" + name + "}"
 	})
 }
 

@@ -160,12 +160,14 @@ func (s *wso2Service) subDomain(b *wso2conf.Block) string {
 func (s *wso2Service) pool(d *wso2Domain, p wso2Pool, inner, b *wso2conf.Block) {
 	key := domainKey(s.block.Name, b.Name)
 	if prop, level, ok := find("hosts", inner, b, s.block); ok {
-		at := key + ".hosts"
-		if level == 0 {
-			at = key + "." + inner.Name + ".hosts"
-		} else if level == 2 {
-			at = s.key + ".hosts"
+		at := key
+		switch level {
+		case 0:
+			at += "." + inner.Name
+		case 2:
+			at = s.key
 		}
+		at += ".hosts"
 		p.hosts = wso2List{hosts: splitHosts(s.value(at, prop)), line: prop.Line, level: level}
 		if len(p.hosts.hosts) == 0 && level < 2 {
 			s.doc.Refuse(at, prop.Line, "names no host")
@@ -175,8 +177,12 @@ func (s *wso2Service) pool(d *wso2Domain, p wso2Pool, inner, b *wso2conf.Block) 
 	p.tenants = "*"
 	if prop, _, ok := find("tenant_range", inner, b, s.block); ok {
 		p.tenants, p.tenantsLine = s.value(key+".tenant_range", prop), prop.Line
-		if p.tenants == "0" {
+		switch p.tenants {
+		case "0":
 			p.tenants = "*" // WSO2 ELB kept the domain of everybody else under that id
+		case "":
+			s.doc.Refuse(key+".tenant_range", prop.Line, "names no tenants")
+			s.doc.Doubt(key + ".tenant_range")
 		}
 	} else {
 		s.warnOnce(key+".tenant_range", d.line, "is missing: the domain serves all tenants (*)")
