@@ -53,7 +53,7 @@ func (s BalancerSpec) check() error {
 		if s.Key == (HashKey{}) {
 			return errors.New("balancer hash needs a key")
 		}
-		if s.LoadBound != 0 && s.LoadBound <= 1 {
+		if s.LoadBound != 0 && !(s.LoadBound > 1) { // nor NaN
 			return fmt.Errorf("load bound %v is not above 1", s.LoadBound)
 		}
 	default:
