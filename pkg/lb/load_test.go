@@ -222,6 +222,22 @@ func TestProxy_NothingStaysInFlight(t *testing.T) {
 	}
 }
 
+// An ejected member pays for its failure by its rest. It must not count as slow as well when it is back.
+func TestProxy_EjectionForgetsTheLatency(t *testing.T) {
+	b := newBench(t, nil)
+	b.members(refusedAddr(t), goodMember(t, "good"))
+	b.get("/")
+	b.get("/")
+	pool, _ := b.proxy.table.Load().Lookup("app.example")
+	now := time.Now().UnixNano()
+	if _, known := pool.active[0].load.latency(now); known != 0 || pool.active[0].health.usable(now) {
+		t.Errorf("usable: %t, its latency is worth %v", pool.active[0].health.usable(now), known)
+	}
+	if _, known := pool.active[1].load.latency(now); known == 0 {
+		t.Error("the latency of the other one is not known")
+	}
+}
+
 // What requests meet reaches the balancer: one of five members that is much slower gets few of them.
 func TestProxy_TwoChoicesSpareASlowMember(t *testing.T) {
 	b := newBench(t, func(c *Config) {
