@@ -108,6 +108,10 @@ func (l *loader) value(n *yaml.Node, v reflect.Value, key string) {
 }
 
 func (l *loader) structure(n *yaml.Node, v reflect.Value, key string) {
+	if index, name, ok := wordOf(v.Type()); ok && n.Kind == yaml.ScalarNode {
+		l.value(n, v.Field(index), join(key, name))
+		return
+	}
 	if n.Kind != yaml.MappingNode {
 		l.fault(n, key, "must be a block of keys, not %s", describe(n))
 		return
@@ -271,6 +275,16 @@ func fieldsOf(t reflect.Type) map[string]int {
 		}
 	}
 	return fields
+}
+
+// wordOf finds the field of a block that a single word in place of the block sets: its tag says `yaml:"name,word"`.
+func wordOf(t reflect.Type) (index int, name string, ok bool) {
+	for i := range t.NumField() {
+		if name, option, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ","); option == "word" {
+			return i, name, true
+		}
+	}
+	return 0, "", false
 }
 
 // Flatten gives the errors that errors.Join put together, one for each line to print.

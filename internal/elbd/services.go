@@ -18,6 +18,8 @@ type poolSource struct {
 	hosts                []string
 	membersKey           string
 	members              []string
+	balancerKey          string
+	balancer             *Balancer
 }
 
 // block is a sub-domain of a domain, with its name and key.
@@ -60,6 +62,7 @@ func (c *Config) sources(service, domain string) []poolSource {
 		tenantsKey: key + ".tenant_range", tenants: dom.TenantRange,
 		hostsKey: key + ".hosts", hosts: dom.Hosts,
 		membersKey: key + ".members", members: dom.Members,
+		balancerKey: key + ".balancer", balancer: dom.Balancer,
 	}
 	var pools []poolSource
 	for _, b := range dom.blocks(key) {
@@ -68,9 +71,13 @@ func (c *Config) sources(service, domain string) []poolSource {
 			tenantsKey: b.key + ".tenant_range", tenants: b.TenantRange,
 			hostsKey: b.key + ".hosts", hosts: b.Hosts,
 			membersKey: b.key + ".members", members: b.Members,
+			balancerKey: b.key + ".balancer", balancer: b.Balancer,
 		}
 		if p.tenants == "" {
 			p.tenantsKey, p.tenants = own.tenantsKey, own.tenants
+		}
+		if p.balancer == nil {
+			p.balancerKey, p.balancer = own.balancerKey, own.balancer
 		}
 		pools = append(pools, p)
 	}
@@ -91,7 +98,10 @@ func (c *Config) sources(service, domain string) []poolSource {
 
 // pools turns the services into pool specifications, with a fault for whatever cannot be routed.
 func (c *Config) pools(d *daemon.Document) ([]lb.PoolSpec, []error) {
-	b := &specBuilder{doc: d, hosts: map[string][]claim{}, domains: map[string]string{}, served: map[string]bool{}, told: map[string]bool{}}
+	b := &specBuilder{
+		doc: d, zone: c.Zone, checked: map[string]bool{},
+		hosts: map[string][]claim{}, domains: map[string]string{}, served: map[string]bool{}, told: map[string]bool{},
+	}
 	switch {
 	case len(c.Services) == 0 && d.File() == "":
 		b.fault("services", "no service is configured: name a configuration file with -config")
@@ -119,6 +129,8 @@ func (c *Config) pools(d *daemon.Document) ([]lb.PoolSpec, []error) {
 // specBuilder collects pools and faults.
 type specBuilder struct {
 	doc     *daemon.Document
+	zone    string
+	checked map[string]bool // keys of balancers whose faults are told
 	specs   []lb.PoolSpec
 	faults  []error
 	hosts   map[string][]claim // by host pattern
@@ -163,7 +175,8 @@ func (b *specBuilder) domain(c *Config, service, domain string) {
 }
 
 func (b *specBuilder) pool(s poolSource) {
-	spec := lb.PoolSpec{Service: s.service, Domain: s.domain, SubDomain: s.sub, Hosts: s.hosts}
+	spec := lb.PoolSpec{Service: s.service, Domain: s.domain, SubDomain: s.sub, Hosts: s.hosts, Balancer: b.balancer(s)}
+	spec.Balancer.Zone = b.zone
 	if s.hostsKey == serviceKey(s.service)+".hosts" {
 		b.served[s.service] = true
 	}

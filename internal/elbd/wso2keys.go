@@ -33,7 +33,7 @@ const (
 	anyELBs    = "not needed: as many ELBs serve as are started"
 	alwaysOn   = "not needed: a failed request goes to another member wherever that does no harm"
 	byGossip   = "not needed: members are found by gossip"
-	byTurns    = "not needed: WSO2 ELB went round robin whatever stood here"
+	byTurns    = "not needed: WSO2 ELB went round robin whatever stood here; so does elb, unless a domain has a balancer"
 	obsolete1  = "obsolete: a launch setting of ELB 1.x; elb starts no machines"
 	obsolete2  = "obsolete: gone since ELB 2.0.5; elb neither starts nor stops members"
 )

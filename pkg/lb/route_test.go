@@ -3,6 +3,7 @@ package lb
 import (
 	"errors"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -257,7 +258,21 @@ func TestParseStatic(t *testing.T) {
 	if err != nil || m.HTTPSPort != 443 || m.HTTPPort != 0 || m.Host != "App.example" || !m.Static {
 		t.Errorf("got %+v, %v", m, err)
 	}
-	for _, bad := range []string{"", "app:9001", "ftp://x", "http://", "http://x/path", "http://x?q", "http://u@x", "http://x:0", "http://x:70000", "http://x:y", "http://[::1"} {
+	for raw, want := range map[string]Member{
+		"http://x:80":       {},
+		"http://x weight=3": {Weight: 3},
+		"http://x weight=0": {Weight: WeightNone},
+		"http://x  weight=1000 zone=west  backup ": {Weight: 1000, Zone: "west", Backup: true},
+	} {
+		want.ID, want.Name, want.Host, want.HTTPPort, want.Static = "http://x:80", "http://x:80", "x", 80, true
+		if m, err := ParseStatic(raw); err != nil || !reflect.DeepEqual(m, want) {
+			t.Errorf("ParseStatic(%q) = %+v, %v", raw, m, err)
+		}
+	}
+	for _, bad := range []string{
+		"", "app:9001", "ftp://x", "http://", "http://x/path", "http://x?q", "http://u@x", "http://x:0", "http://x:70000", "http://x:y", "http://[::1",
+		"   ", "http://x weight", "http://x weight=", "http://x weight=-1", "http://x weight=1001", "http://x weight=1.5", "http://x zone=", "http://x backup=true", "http://x spare", "weight=1 http://x",
+	} {
 		if m, err := ParseStatic(bad); err == nil {
 			t.Errorf("ParseStatic(%q) = %+v, no error", bad, m)
 		}
