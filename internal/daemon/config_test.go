@@ -117,6 +117,7 @@ func TestLoadYAML_TakesAWordForABlock(t *testing.T) {
 func TestLoadYAML_FaultsNameFileLineAndKey(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"unknown key", "http_port: 1\nhttp_prt: 2\n", "test.yaml:2: http_prt: unknown key; did you mean http_port?"},
+		{"unknown key, but for its case", "HTTP_Port: 1\n", "test.yaml:1: HTTP_Port: unknown key; did you mean http_port?"},
 		{"unknown key in a list", "mounts:\n  - path: /a\n    stor: x\n", "test.yaml:3: mounts[0].stor: unknown key; did you mean store?"},
 		{"word for a number", "http_port: many\n", `test.yaml:1: http_port: "many" is not a whole number`},
 		{"number without unit for a duration", "wait: 5\n", `test.yaml:1: wait: "5" is not a duration such as 500ms or 30s`},

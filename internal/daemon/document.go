@@ -132,6 +132,9 @@ func (d *Document) Where(key string) string {
 	return where
 }
 
+// Line is the line of the file that sets a key; 0 when none does.
+func (d *Document) Line(key string) int { return d.lines[key] }
+
 // where is Where, with the line; 0 when the key does not stand in the file.
 func (d *Document) where(key string) (where string, line int) {
 	for k := key; k != ""; k = parentKey(k) {
@@ -175,6 +178,9 @@ func nearest(name string, known []string) string {
 	}
 	best, distance := "", len(name)/2+1
 	for _, k := range known {
+		if strings.EqualFold(name, k) {
+			return k
+		}
 		if d := editDistance(name, k); d < distance || d == distance && k < best {
 			best, distance = k, d
 		}

@@ -36,6 +36,9 @@ func (c *Config) readAxis2(file string, text []byte, conf *daemon.Document) *dae
 	for _, p := range a.Parameters {
 		r.parameter(p)
 	}
+	if _, ok := r.set["localMemberHost"]; !ok && len(a.Parameters) > 0 {
+		r.doc.Warn("clustering.localMemberHost", a.Parameters[0].Line, "is not there: %s", r.firstAddress())
+	}
 	r.members(a.Members)
 	r.receivers(a.Receivers)
 	return r.doc
@@ -71,7 +74,7 @@ func (r *axis2Reader) parameter(p wso2conf.Parameter) {
 	case "localMemberHost":
 		switch {
 		case p.Value == "":
-			r.doc.Warn(key, p.Line, "is empty: WSO2 ELB took its first address that is not loopback; elb takes %s unless local_member_host says otherwise", r.config.LocalMemberHost)
+			r.doc.Warn(key, p.Line, "is empty: %s", r.firstAddress())
 		case strings.ContainsAny(p.Value, " /:${}") && net.ParseIP(p.Value) == nil:
 			r.doc.Refuse(key, p.Line, "%q is no address", p.Value)
 		default:
@@ -106,6 +109,11 @@ func (r *axis2Reader) parameter(p wso2conf.Parameter) {
 		}
 		r.doc.Warn(key, p.Line, "%s", fate)
 	}
+}
+
+// firstAddress says what stands in for an address that is not given.
+func (r *axis2Reader) firstAddress() string {
+	return "WSO2 ELB took its first address that is not loopback; elb takes " + r.config.LocalMemberHost + " unless local_member_host says otherwise"
 }
 
 // from notes the line of the axis2.xml that set a key of the configuration.

@@ -33,7 +33,11 @@ func TestImport_TakesTheGroupOfAxis2(t *testing.T) {
 		want     []string
 		never    string
 	}{
-		"port": {clustering(""), []string{"local_member_port: 5000\n", "local_member_host: 127.0.0.1\n"}, "# What"},
+		"port": {
+			clustering(""),
+			[]string{"local_member_port: 5000\n", "local_member_host: 127.0.0.1\n", "axis2.xml:2: clustering.localMemberHost: is not there: WSO2 ELB took its first address"},
+			"gossip_key_file",
+		},
 		"address beyond loopback": {
 			clustering(`<parameter name="localMemberHost">192.0.2.7</parameter>`),
 			[]string{"local_member_host: 192.0.2.7\n", "gossip_key_file: gossip.key\n", "#   axis2.xml:3: local_member_host: gossip beyond loopback needs a key"},
@@ -44,7 +48,7 @@ func TestImport_TakesTheGroupOfAxis2(t *testing.T) {
 		"members": {
 			clustering(`<parameter name="membershipScheme">wka</parameter><members><member><hostName>127.0.0.1</hostName><port>5000</port></member><member><hostName>elb2</hostName><port>5000</port></member><member><hostName>elb2</hostName><port>5000</port></member></members>`),
 			[]string{"members: ['elb2:5000']\n"},
-			"# What",
+			"clustering.members",
 		},
 		"other domain": {clustering(`<parameter name="domain">my.lb.domain</parameter>`), []string{"axis2.xml:3: clustering.domain: not supported: the group of the ELBs is always wso2.carbon.lb.domain"}, ""},
 		"secret":       {clustering(`<parameter name="groupPassword">hidden-word</parameter><parameter name="hidden">hidden-word</parameter>`), []string{"axis2.xml:3: clustering.groupPassword: ", "axis2.xml:3: clustering.hidden: is no parameter that is known"}, "hidden-word"},

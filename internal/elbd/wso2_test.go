@@ -293,6 +293,7 @@ func TestWSO2_Domain(t *testing.T) {
 		"no port":                   {"tenant_range *; group_mgt_port; hosts a.example;", `3: services.s.domains.d.group_mgt_port: "" is not a whole number`},
 		"port too large":            {"tenant_range *; group_mgt_port 65536; hosts a.example;", "3: services.s.domains.d.group_mgt_port: is 65536; ports are from 1 to 65535"},
 		"hosts in both sub-domains": {"tenant_range *; group_mgt_port 4100; hosts a.example; mgt { } worker { }", "3: services.s.domains.d.worker.hosts[0]: a.example leads to another sub-domain of d already (f.conf:3)"},
+		"sub_domain for nobody":     {"tenant_range *; group_mgt_port 4100; sub_domain x; mgt { hosts a.example; }", "3: services.s.domains.d.sub_domain: is for nobody"},
 		"block of another name":     {"tenant_range *; group_mgt_port 4100; hosts a.example; wroker { }", "3: services.s.domains.d.wroker: unknown key; did you mean worker?"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -362,7 +363,7 @@ func FuzzWSO2(f *testing.F) {
 			t.Fatalf("check accepts what cannot be routed: %v", err)
 		}
 		var out bytes.Buffer
-		if err := writeYAML(&out, &c, []string{"f.conf"}, nil); err != nil {
+		if err := writeYAML(&out, &c, r.doc, []string{"f.conf"}, nil); err != nil {
 			t.Fatal(err)
 		}
 		again := Default()

@@ -2,6 +2,7 @@ package elbd
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,11 +62,11 @@ func importConfig(_ context.Context, in daemon.Invocation) error {
 	if err := errors.Join(faults...); err != nil {
 		return err
 	}
-	return writeYAML(in.Stdout, &c, in.Args, notes)
+	return writeYAML(in.Stdout, &c, r.doc, in.Args, notes)
 }
 
-// writeYAML writes what differs from the defaults, below a comment with the notes.
-func writeYAML(w io.Writer, c *Config, from, notes []string) error {
+// writeYAML writes what differs from the defaults, in the order of the document, below a comment with the notes.
+func writeYAML(w io.Writer, c *Config, doc *daemon.Document, from, notes []string) error {
 	var out bytes.Buffer
 	comment := func(text string) { fmt.Fprintf(&out, "# %s\n", oneLine(text)) }
 	comment("Made by elb config import from " + strings.Join(from, " and ") + ".")
@@ -77,7 +78,7 @@ func writeYAML(w io.Writer, c *Config, from, notes []string) error {
 	}
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(2)
-	if err := encoder.Encode(c.yamlNode()); err != nil {
+	if err := encoder.Encode(c.yamlNode(doc)); err != nil {
 		return err
 	}
 	if err := encoder.Close(); err != nil {
@@ -98,7 +99,7 @@ func oneLine(text string) string {
 }
 
 // yamlNode is the part of the configuration that an import can set, as YAML.
-func (c *Config) yamlNode() *yaml.Node {
+func (c *Config) yamlNode(doc *daemon.Document) *yaml.Node {
 	top, standard := mapping(), Default()
 	for _, n := range []struct {
 		key         string
@@ -115,11 +116,11 @@ func (c *Config) yamlNode() *yaml.Node {
 		put(top, "gossip_key_file", text(c.GossipKeyFile))
 	}
 	services := mapping()
-	for _, name := range slices.Sorted(maps.Keys(c.Services)) {
+	for _, name := range byLine(doc, c.Services, serviceKey) {
 		svc := c.Services[name]
 		service, domains := mapping(), mapping()
 		putList(service, "hosts", svc.Hosts)
-		for _, d := range slices.Sorted(maps.Keys(svc.Domains)) {
+		for _, d := range byLine(doc, svc.Domains, func(d string) string { return domainKey(name, d) }) {
 			putText(domains, d, svc.Domains[d].yamlNode())
 		}
 		put(service, "domains", domains)
@@ -127,6 +128,13 @@ func (c *Config) yamlNode() *yaml.Node {
 	}
 	put(top, "services", services)
 	return top
+}
+
+// byLine gives the names in m in the order of the document; key is the key of a name.
+func byLine[T any](doc *daemon.Document, m map[string]T, key func(name string) string) []string {
+	return slices.SortedFunc(maps.Keys(m), func(a, b string) int {
+		return cmp.Or(cmp.Compare(doc.Line(key(a)), doc.Line(key(b))), cmp.Compare(a, b))
+	})
 }
 
 func (d Domain) yamlNode() *yaml.Node {

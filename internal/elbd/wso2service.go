@@ -92,6 +92,8 @@ func (s *wso2Service) domain(b *wso2conf.Block) {
 	}
 	if len(blocks) == 0 || own {
 		s.pool(d, wso2Pool{sub: s.subDomain(b), line: b.Line}, nil, b)
+	} else if p, ok := b.Property("sub_domain"); ok {
+		s.doc.Warn(key+".sub_domain", p.Line, "is for nobody: the blocks of the domain take all its hosts")
 	}
 }
 
