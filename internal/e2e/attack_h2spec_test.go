@@ -16,17 +16,6 @@ const h2specModule = "github.com/summerwind/h2spec/cmd/h2spec"
 // minH2spec is how many cases the groups generic, http2 and hpack have at least; fewer were a run that broke off.
 const minH2spec = 140
 
-// h2specExceptions are the cases that net/http's HTTP/2 server does not pass, which is in front here. Each says why it is no hole, and which test shows
-// that. One that begins to pass must be taken out.
-var h2specExceptions = map[string]string{
-	"http2/6.5.3: Sends multiple values of SETTINGS_INITIAL_WINDOW_SIZE": "net/http closes the connection of a client that gives one setting twice in a frame " +
-		"(golang/go#56760): it does less than it might, and nothing wrong",
-	"http2/8.1.2.2: Sends a HEADERS frame that contains the connection-specific header field": "net/http answers 400 and does not reset the stream " +
-		"(golang/go#26321), as RFC 9113 section 8.1.1 allows; TestSmuggling_DowngradeFromHTTP2/connection: the member sees nothing",
-	`http2/8.1.2.2: Sends a HEADERS frame that contains the TE header field with any value other than "trailers"`: "the same; " +
-		"TestSmuggling_DowngradeFromHTTP2/te-other: the member sees nothing",
-}
-
 // h2specReport is the part of h2spec's report that counts.
 type h2specReport struct {
 	Suites []struct {
@@ -66,16 +55,7 @@ func TestAttack_H2spec(t *testing.T) {
 		t.Errorf("h2spec ran %d cases", cases)
 	}
 	for name, detail := range failed {
-		if why, known := h2specExceptions[name]; known {
-			t.Logf("not passed, as is known: %s: %s", name, why)
-		} else {
-			t.Errorf("%s: %s", name, detail)
-		}
-	}
-	for name := range h2specExceptions {
-		if _, ok := failed[name]; !ok {
-			t.Errorf("%s passes: it is no exception any more", name)
-		}
+		t.Errorf("%s: %s", name, detail)
 	}
 	t.Logf("%d of %d cases pass", cases-len(failed), cases)
 	_, faults := r.since(mark{})

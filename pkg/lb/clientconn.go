@@ -64,6 +64,16 @@ func (c *clientConn) serve() {
 	}
 }
 
+// shutDown implements served. A connection on which a request runs ends with its answer.
+func (c *clientConn) shutDown() {
+	if c.state.CompareAndSwap(connIdle, connClosed) {
+		_ = c.conn.Close() // no request is on it
+	}
+}
+
+// breakOff implements served.
+func (c *clientConn) breakOff() { _ = c.conn.Reset() } // what is cut off must not look complete
+
 // request reads one request and has it carried out. It reports whether the connection is still good.
 func (c *clientConn) request() bool {
 	c.x = c.proxy.takeExchange()

@@ -162,12 +162,20 @@ type datedSecond struct {
 }
 
 // appendDate appends a Date field (RFC 9110 section 6.6.1), for an answer that has none.
-func (c *clock) appendDate(dst []byte) []byte {
+func (c *clock) appendDate(dst []byte) []byte { return append(dst, c.line()...) }
+
+// date is the value of that field.
+func (c *clock) date() []byte {
+	line := c.line()
+	return line[len("Date: ") : len(line)-len("\r\n")]
+}
+
+func (c *clock) line() []byte {
 	now := time.Now()
 	d := c.current.Load()
 	if d == nil || d.second != now.Unix() {
 		d = &datedSecond{now.Unix(), now.UTC().AppendFormat(nil, "Date: Mon, 02 Jan 2006 15:04:05 GMT\r\n")}
 		c.current.Store(d)
 	}
-	return append(dst, d.field...)
+	return d.field
 }

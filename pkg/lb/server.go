@@ -16,8 +16,7 @@ import (
 	"github.com/regent-registry/regent/pkg/lb/wire"
 )
 
-// Server serves clients on one listener: HTTP/1 by its own code, and, over TLS, HTTP/2 by net/http's server in front
-// of the same request path.
+// Server serves clients on one listener: HTTP/1, and over TLS HTTP/2, in front of the same request path.
 type Server struct {
 	proxy    *Proxy
 	timeouts ClientTimeouts
@@ -26,17 +25,24 @@ type Server struct {
 	port     int
 	log      *slog.Logger
 
-	h2       *http.Server
-	h2Conns  *connQueue
-	streams  sync.Pool    // of *stream
-	handlers atomic.Int64 // streams that are being served
-	closing  atomic.Bool  // answers end their connections
-	stopping atomic.Bool  // no request begins any more
+	crew     crew
+	streams  sync.Pool   // of *h2Stream
+	closing  atomic.Bool // answers end their connections
+	stopping atomic.Bool // no request begins any more
 
 	mu       sync.Mutex // guards what follows
 	listener net.Listener
-	conns    map[*clientConn]struct{}
-	running  sync.WaitGroup // connections and the HTTP/2 server
+	conns    map[served]struct{}
+	running  sync.WaitGroup // connections
+}
+
+// served is a connection of a client.
+type served interface {
+	serve()
+	// shutDown ends the connection as soon as the requests on it are done. It does not wait.
+	shutDown()
+	// breakOff ends it at once.
+	breakOff()
 }
 
 // ServerConfig is what a Server needs besides a Proxy.
@@ -56,13 +62,11 @@ type ClientTimeouts struct {
 const (
 	lingerMost = 64 << 20
 	lingerTime = 2 * time.Second
-
-	handlersMost = 5 * time.Second // see awaitHandlers
 )
 
 // NewServer makes a server for a proxy. Serve starts it.
 func NewServer(p *Proxy, c ServerConfig) *Server {
-	s := &Server{proxy: p, timeouts: c.Timeouts, scheme: schemeHTTP, log: c.Logger, conns: map[*clientConn]struct{}{}}
+	s := &Server{proxy: p, timeouts: c.Timeouts, scheme: schemeHTTP, log: c.Logger, conns: map[served]struct{}{}}
 	if s.timeouts.ReadHeader <= 0 {
 		s.timeouts.ReadHeader = 10 * time.Second
 	}
@@ -77,9 +81,7 @@ func NewServer(p *Proxy, c ServerConfig) *Server {
 		s.tls = c.TLS.Clone()
 		s.tls.NextProtos = []string{"h2", "http/1.1"}
 		s.tls.DynamicRecordSizingDisabled = true // an answer that fits one record leaves in one
-		s.h2Conns = newConnQueue()
-		s.h2 = s.http2Server()
-		s.streams.New = func() any { return &stream{server: s} }
+		s.streams.New = func() any { return &h2Stream{} }
 	}
 	return s
 }
@@ -94,8 +96,6 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 	if s.stopping.Load() {
 		_ = l.Close() // it was stopped before it began
-	} else if s.tls != nil {
-		s.running.Go(func() { _ = s.h2.Serve(s.h2Conns) }) // it ends with the queue
 	}
 	s.mu.Unlock()
 	for pause := time.Duration(0); ; {
@@ -127,45 +127,55 @@ func (s *Server) begin(raw net.Conn) {
 		_ = raw.Close() // of no use
 		return
 	}
-	c := &clientConn{server: s, proxy: s.proxy, conn: wire.New(s.proxy.watch, tcp)}
+	conn := wire.New(s.proxy.watch, tcp)
+	from := client{scheme: s.scheme, port: s.port, major: 1, public: s.proxy.public, peer: conn.RemoteAddr().Addr().WithZone("")}
+	from.trusted = s.proxy.trusted.has(from.peer)
+	c := &clientConn{server: s, proxy: s.proxy, conn: conn, from: from}
 	c.state.Store(connBusy)
-	c.from = client{scheme: s.scheme, port: s.port, major: 1, public: s.proxy.public, peer: c.conn.RemoteAddr().Addr().WithZone("")}
-	c.from.trusted = s.proxy.trusted.has(c.from.peer)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopping.Load() {
-		_ = c.conn.Close() // accepted just when the server stopped
+	if !s.admit(c) {
+		_ = conn.Close() // accepted just when the server stopped
 		return
 	}
-	s.conns[c] = struct{}{}
 	if s.tls == nil {
 		s.running.Go(func() { s.serve(c) })
 		return
 	}
 	// The handshake has a goroutine of its own, since it needs much stack, which the goroutine that serves would keep.
 	s.running.Go(func() {
-		if s.handshake(c) {
-			s.running.Go(func() { s.serve(c) })
-		} else {
-			s.forget(c)
+		next := s.handshake(c)
+		s.forget(c)
+		if next == nil || !s.admit(next) {
+			_ = conn.Close() // the handshake failed, or the server stopped meanwhile
+			return
 		}
+		s.running.Go(func() { s.serve(next) })
 	})
 }
 
-func (s *Server) serve(c *clientConn) {
+// admit puts a connection among those that a stop looks after. It reports false if it is too late.
+func (s *Server) admit(c served) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping.Load() {
+		return false
+	}
+	s.conns[c] = struct{}{}
+	return true
+}
+
+func (s *Server) serve(c served) {
 	defer s.forget(c)
 	c.serve()
 }
 
-func (s *Server) forget(c *clientConn) {
+func (s *Server) forget(c served) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
 }
 
-// handshake puts TLS on a connection, and hands it to the HTTP/2 server if that was agreed on. It reports whether the
-// connection is ours to serve.
-func (s *Server) handshake(c *clientConn) bool {
+// handshake puts TLS on a connection, and gives the connection of the protocol that was agreed on; nil if it failed.
+func (s *Server) handshake(c *clientConn) served {
 	c.conn.Server(s.tls)
 	ctx, cancel := context.WithTimeout(context.Background(), s.timeouts.ReadHeader)
 	defer cancel()
@@ -174,18 +184,14 @@ func (s *Server) handshake(c *clientConn) bool {
 		if errors.As(err, &plain) && plain.Conn != nil && looksLikeHTTP(plain.RecordHeader) {
 			_, _ = io.WriteString(plain.Conn, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\nThis port speaks HTTPS; the request came as plain HTTP.\n")
 		}
-		_ = c.conn.Close() // the client knows no more than that
-		return false
+		return nil
 	}
 	state := c.conn.TLS().ConnectionState()
 	c.from.tls = tls.VersionName(state.Version)
-	if state.NegotiatedProtocol != "h2" {
-		return true
+	if state.NegotiatedProtocol == "h2" {
+		return newH2Conn(s, c.conn, c.from)
 	}
-	c.conn.Release()
-	c.conn.Gather()
-	s.h2Conns.hand(c.conn.NetConn())
-	return false
+	return c
 }
 
 // looksLikeHTTP reports whether the first bytes on a TLS port are those of a plain request.
@@ -213,38 +219,22 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		_ = s.listener.Close() // an error would be that it is closed already
 	}
 	for c := range s.conns {
-		if c.state.CompareAndSwap(connIdle, connClosed) {
-			_ = c.conn.Close() // no request is on it
-		}
+		c.shutDown()
 	}
 	s.mu.Unlock()
-	var err error
-	if s.h2 != nil {
-		s.h2Conns.close()
-		if err = s.h2.Shutdown(ctx); err != nil {
-			_ = s.h2.Close() // the context's error is the one to tell
-			s.awaitHandlers()
-		}
-	}
 	ended := make(chan struct{})
 	go func() {
 		s.running.Wait()
+		s.crew.close()
 		close(ended)
 	}()
 	select {
 	case <-ended:
-		return err
+		return nil
 	case <-ctx.Done():
 		s.breakOff()
 		<-ended
 		return ctx.Err()
-	}
-}
-
-// awaitHandlers waits for the handlers of streams that were cut off: net/http does not. They notice within a tick of the watch.
-func (s *Server) awaitHandlers() {
-	for begin := time.Now(); s.handlers.Load() > 0 && time.Since(begin) < handlersMost; {
-		<-time.After(5 * time.Millisecond)
 	}
 }
 
@@ -253,6 +243,17 @@ func (s *Server) breakOff() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		_ = c.conn.Reset() // what is cut off must not look complete
+		c.breakOff()
+	}
+}
+
+func (s *Server) takeStream() *h2Stream {
+	st, _ := s.streams.Get().(*h2Stream)
+	return st
+}
+
+func (s *Server) freeStream(st *h2Stream) {
+	if st.reset() {
+		s.streams.Put(st)
 	}
 }
