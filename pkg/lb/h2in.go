@@ -68,6 +68,7 @@ func (c *h2Conn) frames() error {
 		if fault == nil {
 			fault = c.frame(f, payload)
 		}
+		c.taken = c.taken || c.block.stream == 0
 		if isStreamError(fault) {
 			fault = c.refuse(f.Stream, fault)
 		}
@@ -135,6 +136,7 @@ func (c *h2Conn) refuse(stream uint32, fault error) error {
 		delete(c.streams, stream)
 	}
 	c.appendReset(stream, code)
+	c.heading = false // if there was one, it was this stream's
 	c.mu.Unlock()
 	return c.spend()
 }
@@ -169,10 +171,11 @@ func (c *h2Conn) headers(f h2.Frame, payload []byte) error {
 		c.last = f.Stream
 		switch {
 		case c.final: // the client was told
-		case c.active >= h2Streams:
+		case c.full():
 			b.fault = errStreamRefused
 		default:
 			b.kind = blockRequest
+			c.heading = true
 		}
 	}
 	c.mu.Unlock()
@@ -184,6 +187,22 @@ func (c *h2Conn) headers(f h2.Frame, payload []byte) error {
 		c.decoder.Begin(b.text.mem[:0])
 	}
 	return c.fragment(fragment, f.Has(h2.EndHeaders))
+}
+
+// full reports whether as many requests are running as may be. A stream that has ended on both sides does not count (RFC 9113
+// section 5.1.2), though its worker may still have to notice; one that was broken off does as long as it makes work. It is called with
+// mu held.
+func (c *h2Conn) full() bool {
+	if c.active < h2Streams {
+		return false
+	}
+	n := c.active
+	for _, st := range c.streams {
+		if st.over && st.ended {
+			n--
+		}
+	}
+	return n >= h2Streams
 }
 
 // fragment takes in a part of a field block, and does what the block says when it is whole.
@@ -247,7 +266,7 @@ func (c *h2Conn) request(b *fieldBlock, head *h2.Head) {
 		}
 	}
 	st.c, st.x, st.id = c, x, b.stream
-	st.wake.L = &c.mu
+	st.coming.changed.L, st.going.changed.L = &c.mu, &c.mu
 	st.over, st.deaf = b.end, st.refusal != nil
 	st.want = -1
 	if n := x.req.Length(); st.refusal == nil && n >= 0 {
@@ -258,6 +277,7 @@ func (c *h2Conn) request(b *fieldBlock, head *h2.Head) {
 	st.window = c.out.initial
 	st.recv = h2StreamWindow
 	c.streams[st.id] = st
+	c.heading = false
 	c.active++
 	c.mu.Unlock()
 	c.server.crew.carryOut(st)
@@ -335,7 +355,7 @@ func (c *h2Conn) data(f h2.Frame, payload []byte) error {
 	if f.Has(h2.EndStream) {
 		return c.endBody(st)
 	}
-	st.wake.Broadcast()
+	st.coming.changed.Signal()
 	return nil
 }
 
@@ -345,13 +365,13 @@ func (c *h2Conn) endBody(st *h2Stream) error {
 		return errStreamLength
 	}
 	st.over = true
-	st.wake.Broadcast()
+	st.coming.changed.Signal()
 	return nil
 }
 
 // giveBack lets the client send n more bytes, of any stream. It is told when they are worth a frame.
 func (c *h2Conn) giveBack(n int64) {
-	if c.owed += n; c.owed < h2ConnWindow/4 {
+	if c.owed += n; c.owed < h2ConnWindow/4 || c.ended {
 		return
 	}
 	c.out.open(c.proxy)
@@ -368,15 +388,17 @@ func (c *h2Conn) settings(f h2.Frame, payload []byte) error {
 	c.settled = true
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	initial := c.out.initial
 	for id, value := range h2.EachSetting(payload) {
 		if err := id.Check(value); err != nil {
 			return err
 		}
-		if id != h2.InitialWindowSize {
-			continue // there is no push and no table of fields, and no frame is longer than the least that all must take
+		if id == h2.InitialWindowSize { // there is no push and no table of fields, and no frame is longer than the least that all must take
+			initial = int64(value) // there may be thousands of them, of which the last counts
 		}
-		change := int64(value) - c.out.initial
-		c.out.initial = int64(value)
+	}
+	if change := initial - c.out.initial; change != 0 {
+		c.out.initial = initial
 		for _, st := range c.streams {
 			if st.window += change; st.window > h2.MaxWindow {
 				return errWindowSize
@@ -401,6 +423,7 @@ func (c *h2Conn) windowUpdate(f h2.Frame, payload []byte) error {
 		if c.out.window += n; c.out.window > h2.MaxWindow {
 			return errWindowSize
 		}
+		c.out.opened++
 		c.wake()
 		return nil
 	}
@@ -416,8 +439,8 @@ func (c *h2Conn) windowUpdate(f h2.Frame, payload []byte) error {
 	if st.window += n; st.window > h2.MaxWindow {
 		return errStreamWindowSize
 	}
-	if st.stalled {
-		st.wake.Broadcast()
+	if st.stalled && c.open(st) {
+		st.going.changed.Signal()
 	}
 	return nil
 }
@@ -461,6 +484,8 @@ func (c *h2Conn) goAway() error {
 
 // patience is how many frames a client may send that bring nothing on, but make work: resets, pings, settings, frames for streams that
 // are over. Clients do that now and then, and attacks on HTTP/2 consist of it (CVE-2019-9511 to 9518, CVE-2023-44487, CVE-2025-8671).
+// It comes back with time, and with what is useful, content and answers: some clients send a ping with every round trip, and a proxy in
+// front of us gives up as many requests as its clients do.
 type patience struct {
 	left  int64
 	since int64 // on the watch's clock: when left was last looked at
@@ -482,6 +507,9 @@ func (p *patience) spend(now int64) bool {
 	p.left--
 	return p.left >= 0
 }
+
+// earn gives back what n useful things are worth.
+func (p *patience) earn(n int) { p.left = min(p.left+int64(n), patienceMost) }
 
 func (c *h2Conn) spend() error {
 	if !c.patience.spend(c.proxy.watch.Now()) {

@@ -17,6 +17,7 @@ type h2Out struct {
 	hasty   bool    // the connection ends: the client has little time to take the rest
 	err     error   // of sending
 	window  int64   // content that the client takes, of all streams
+	opened  uint    // counts how often it was opened
 	initial int64   // and of a new stream
 	begun   bool    // the first field block was sent, which says that the table of fields stays empty
 }
@@ -93,8 +94,8 @@ func (c *h2Conn) send(worker bool) {
 		if o.hasty {
 			most = lingerTime
 		}
-		c.mu.Unlock()
 		c.conn.WriteBy(most)
+		c.mu.Unlock()
 		_, err := c.conn.Write(p)
 		c.conn.WriteBy(0)
 		memory.free()
@@ -118,24 +119,30 @@ func (c *h2Conn) broke(err error) {
 	c.conn.Interrupt() // the reader ends the connection
 }
 
-// wake lets the streams look again that wait to send.
+// wake lets the streams go on that wait to send, and can.
 func (c *h2Conn) wake() {
-	if c.stalled == 0 {
+	if c.stalled == 0 || c.crowded() {
 		return
 	}
 	for _, st := range c.streams {
-		if st.stalled {
-			st.wake.Signal()
+		if st.stalled && (!st.content || c.open(st)) {
+			st.going.changed.Signal()
 		}
 	}
 }
 
+// crowded reports whether enough waits to be sent.
+func (c *h2Conn) crowded() bool { return len(c.out.pending) >= h2PendingMost }
+
+// open reports whether the windows let content of a stream through.
+func (c *h2Conn) open(st *h2Stream) bool { return c.out.window > 0 && st.window > 0 }
+
 // room is how much content of a stream may be sent now, of n bytes.
 func (c *h2Conn) room(st *h2Stream, n int) int {
-	if len(c.out.pending) >= h2PendingMost {
+	if c.crowded() || !c.open(st) {
 		return 0
 	}
-	return int(max(min(int64(n), c.out.window, st.window, h2.MaxFrame), 0))
+	return int(min(int64(n), c.out.window, st.window, h2.MaxFrame))
 }
 
 // appendBlock appends a field block that fill writes, in as many frames as it takes.

@@ -31,28 +31,35 @@ type h2Stream struct {
 	dead atomic.Bool // nobody waits for the answer; written under the connection's mutex
 
 	// The connection's mutex guards what follows.
-	wake    sync.Cond
-	over    bool        // the client has ended its side
-	ended   bool        // and we ours
-	deaf    bool        // content of the body is dropped
-	stalled bool        // the worker waits to send
-	fault   error       // why we reset the stream
-	window  int64       // content that the client takes
-	recv    int64       // content that the client may still send
-	owed    int64       // what was taken, and the client not told of yet
-	got     int64       // content that came
-	held    int64       // of it, what was neither passed on nor given back to the connection's window
-	whole   *buffer     // content of a short body, from headRoom on
-	queue   []h2Part    // content of any other
-	tail    []byte      // the lines of the trailers
-	clock   *time.Timer // ends waits; nil before the first
-	rung    bool        // it has run out once, and may still be about to say so
-	due     time.Time   // of the wait that is running; zero: none
-	late    bool        // it is over
+	coming  h2Wait   // of takeBody or read, for content
+	going   h2Wait   // of whoever answers, to send
+	over    bool     // the client has ended its side
+	ended   bool     // and we ours
+	deaf    bool     // content of the body is dropped
+	stalled bool     // somebody waits to send
+	content bool     // what waits is content, for which windows count
+	fault   error    // why we reset the stream
+	window  int64    // content that the client takes
+	recv    int64    // content that the client may still send
+	owed    int64    // what was taken, and the client not told of yet
+	got     int64    // content that came
+	held    int64    // of it, what was neither passed on nor given back to the connection's window
+	whole   *buffer  // content of a short body, from headRoom on
+	queue   []h2Part // content of any other
+	tail    []byte   // the lines of the trailers
 
 	// The worker's own.
 	left   int64     // content of the answer that is still to come, -1: unknown
 	chunks h1.Chunks // checks the trailers
+}
+
+// h2Wait is where one goroutine at a time waits for a change of a stream. The connection's mutex guards it.
+type h2Wait struct {
+	changed sync.Cond
+	clock   *time.Timer // ends waits; nil before the first
+	rung    bool        // it has run out once, and may still be about to say so
+	due     time.Time   // of the wait that is running; zero: none
+	late    bool        // it is over
 }
 
 // h2Part is content that has come, mem[from:to].
@@ -71,7 +78,8 @@ var (
 // kill ends a stream before its time. It is called with the connection's mutex held.
 func (st *h2Stream) kill() {
 	st.dead.Store(true)
-	st.wake.Broadcast()
+	st.coming.changed.Signal()
+	st.going.changed.Signal()
 }
 
 // serve carries the request out. It is the worker's.
@@ -100,6 +108,7 @@ func (st *h2Stream) finish() {
 	}
 	if c.streams[st.id] == st {
 		delete(c.streams, st.id)
+		c.useful++
 	}
 	c.giveBack(st.held)
 	if len(st.from.block) > 0 && (st.from.host != c.from.host || st.from.table != c.from.table) {
@@ -115,13 +124,13 @@ func (st *h2Stream) finish() {
 
 // idle is called, with mu held, when the last request is done.
 func (c *h2Conn) idle() {
-	if !c.partial && c.settled {
+	if !c.partial && !c.ended {
 		c.conn.ReadBy(c.server.timeouts.Idle)
 	}
 	c.leave()
 }
 
-// reset makes the stream ready for another request. It reports false if that cannot be: its clock may still be running.
+// reset makes the stream ready for another request. It reports false if that cannot be: a clock may still be about to ring.
 func (st *h2Stream) reset() bool {
 	st.memory.free()
 	if st.whole != nil {
@@ -132,10 +141,10 @@ func (st *h2Stream) reset() bool {
 	}
 	clear(st.queue)
 	st.chunks.Reset()
-	if st.rung {
+	if st.coming.rung || st.going.rung {
 		return false
 	}
-	*st = h2Stream{queue: st.queue[:0], chunks: st.chunks, clock: st.clock}
+	*st = h2Stream{queue: st.queue[:0], chunks: st.chunks, coming: h2Wait{clock: st.coming.clock}, going: h2Wait{clock: st.going.clock}}
 	return true
 }
 
@@ -163,7 +172,7 @@ func (st *h2Stream) store(p []byte) {
 
 // giveBack lets the client send n more bytes on this stream.
 func (st *h2Stream) giveBack(n int64) {
-	if st.owed += n; st.owed < h2StreamWindow/4 || st.over {
+	if st.owed += n; st.owed < h2StreamWindow/4 || st.over || st.dead.Load() {
 		return
 	}
 	c := st.c
@@ -173,38 +182,38 @@ func (st *h2Stream) giveBack(n int64) {
 	st.owed = 0
 }
 
-// wait waits, with mu held, until something has happened on the stream. It reports false when the time since begin has passed, which
-// it sets if that is the first wait.
-func (st *h2Stream) wait(begin *time.Time, most time.Duration) bool {
+// wait waits, with the mutex held, until something has happened. It reports false when the time since begin has passed, which it sets
+// if that is the first wait.
+func (w *h2Wait) wait(begin *time.Time, most time.Duration) bool {
 	if begin.IsZero() {
 		*begin = time.Now()
 	}
-	st.due, st.late = begin.Add(most), false
-	left := time.Until(st.due)
+	w.due, w.late = begin.Add(most), false
+	left := time.Until(w.due)
 	if left <= 0 {
-		st.due = time.Time{}
+		w.due = time.Time{}
 		return false
 	}
-	if st.clock == nil {
-		st.clock = time.AfterFunc(left, st.ring)
+	if w.clock == nil {
+		w.clock = time.AfterFunc(left, w.ring)
 	} else {
-		st.clock.Reset(left)
+		w.clock.Reset(left)
 	}
-	st.wake.Wait()
-	if !st.clock.Stop() {
-		st.rung = true
+	w.changed.Wait()
+	if !w.clock.Stop() {
+		w.rung = true
 	}
-	st.due = time.Time{}
-	return !st.late
+	w.due = time.Time{}
+	return !w.late
 }
 
 // ring is the end of a wait. One that comes too late finds another wait, or none.
-func (st *h2Stream) ring() {
-	st.c.mu.Lock()
-	defer st.c.mu.Unlock()
-	if !st.due.IsZero() && !time.Now().Before(st.due) {
-		st.late = true
-		st.wake.Broadcast()
+func (w *h2Wait) ring() {
+	w.changed.L.Lock()
+	defer w.changed.L.Unlock()
+	if !w.due.IsZero() && !time.Now().Before(w.due) {
+		w.late = true
+		w.changed.Signal()
 	}
 }
 
@@ -245,7 +254,7 @@ func (st *h2Stream) takeBody() error {
 	var begin time.Time
 	for seen := st.got; !st.over; {
 		err := st.gap()
-		if err == nil && !st.wait(&begin, c.proxy.timeouts.Body) {
+		if err == nil && !st.coming.wait(&begin, c.proxy.timeouts.Body) {
 			err = os.ErrDeadlineExceeded
 		}
 		if err != nil {
@@ -276,7 +285,7 @@ func (st *h2Stream) read(p []byte) (int, error) {
 			err = io.EOF
 		case st.deaf:
 			err = errStreamDeaf
-		case !st.wait(&begin, c.proxy.timeouts.Body):
+		case !st.coming.wait(&begin, c.proxy.timeouts.Body):
 			err = os.ErrDeadlineExceeded
 		}
 	}
@@ -311,7 +320,7 @@ func (st *h2Stream) stopReading() {
 	st.queue = st.queue[:0]
 	st.c.giveBack(st.held)
 	st.held = 0
-	st.wake.Broadcast()
+	st.coming.changed.Signal()
 }
 
 // trailers implements front.
@@ -364,7 +373,7 @@ func (st *h2Stream) interim(res *h1.Response) error {
 func (st *h2Stream) say(flags h2.Flags, fill func(dst []byte) []byte) error {
 	c := st.c
 	c.mu.Lock()
-	err := st.gap()
+	err := st.turn()
 	if err == nil {
 		c.appendBlock(st.id, flags, fill)
 	}
@@ -384,7 +393,7 @@ func (st *h2Stream) begin(a *answer) error {
 	}
 	c.mu.Lock()
 	defer c.flush()
-	if err := st.gap(); err != nil {
+	if err := st.turn(); err != nil {
 		return err
 	}
 	flags := h2.Flags(0)
@@ -399,8 +408,7 @@ func (st *h2Stream) begin(a *answer) error {
 	if err := st.put(a.first.bytes(), trailers); err != nil || !a.whole || !trailers {
 		return err
 	}
-	st.close(a.tail)
-	return nil
+	return st.close(a.tail)
 }
 
 // write implements front. What comes in pieces is passed on at once.
@@ -421,7 +429,7 @@ func (st *h2Stream) put(p []byte, more bool) error {
 		}
 		n := c.room(st, len(p))
 		if n == 0 {
-			if err := st.stall(&begin); err != nil {
+			if err := st.stall(&begin, true); err != nil {
 				return err
 			}
 			continue
@@ -437,6 +445,7 @@ func (st *h2Stream) put(p []byte, more bool) error {
 		}
 		st.window -= int64(n)
 		c.out.window -= int64(n)
+		c.useful++
 		c.out.open(c.proxy)
 		c.out.pending = h2.AppendFrame(c.out.pending, h2.Frame{Length: n, Type: h2.Data, Flags: flags, Stream: st.id})
 		c.out.pending = append(c.out.pending, p[:n]...)
@@ -445,20 +454,40 @@ func (st *h2Stream) put(p []byte, more bool) error {
 	return nil
 }
 
+// turn waits until a field block can be queued: heads, too, are not piled up for a client that takes nothing. It is called with mu held.
+func (st *h2Stream) turn() error {
+	var begin time.Time
+	for {
+		if err := st.gap(); err != nil || !st.c.crowded() {
+			return err
+		}
+		if err := st.stall(&begin, false); err != nil {
+			return err
+		}
+	}
+}
+
 // stall waits until more can be sent. It is called with mu held.
-func (st *h2Stream) stall(begin *time.Time) error {
+//
+// Only the client's own windows make a stream late. While it waits for its turn among others, the client may be taking as much as its
+// line lets through; that it takes something at all is for send to see.
+func (st *h2Stream) stall(begin *time.Time, content bool) error {
 	c := st.c
 	if !c.out.sending && len(c.out.pending) > 0 {
 		c.flush()
 		c.mu.Lock()
 		return nil
 	}
-	st.stalled = true
+	st.stalled, st.content = true, content
 	c.stalled++
-	ok := st.wait(begin, c.proxy.timeouts.Write)
+	opened := c.out.opened
+	ok := st.going.wait(begin, c.proxy.timeouts.Write)
 	st.stalled = false
 	c.stalled--
-	if !ok {
+	switch {
+	case !content, st.window > 0 && (c.out.window > 0 || c.out.opened != opened):
+		*begin = time.Time{}
+	case !ok:
 		return os.ErrDeadlineExceeded
 	}
 	return nil
@@ -469,23 +498,23 @@ func (st *h2Stream) end(trailers *h1.Fields) error {
 	c := st.c
 	c.mu.Lock()
 	defer c.flush()
-	if err := st.gap(); err != nil {
-		return err
+	if st.ended {
+		return st.gap()
 	}
-	if !st.ended {
-		st.close(trailers)
-	}
-	return nil
+	return st.close(trailers)
 }
 
 // close ends our side of the stream, with trailers if there are any. It is called with mu held.
-func (st *h2Stream) close(trailers *h1.Fields) {
+func (st *h2Stream) close(trailers *h1.Fields) error {
+	if err := st.turn(); err != nil {
+		return err
+	}
 	c := st.c
 	st.ended = true
 	if trailers == nil || trailers.Len() == 0 {
 		c.out.open(c.proxy)
 		c.out.pending = h2.AppendFrame(c.out.pending, h2.Frame{Type: h2.Data, Flags: h2.EndStream, Stream: st.id})
-		return
+		return nil
 	}
 	c.appendBlock(st.id, h2.EndStream, func(dst []byte) []byte {
 		for i := range trailers.Len() {
@@ -493,4 +522,5 @@ func (st *h2Stream) close(trailers *h1.Fields) {
 		}
 		return dst
 	})
+	return nil
 }
