@@ -54,6 +54,7 @@ type answer struct {
 	tail   *h1.Fields
 	last   bool // the client's connection cannot be used for another request
 	x      *exchange
+	ours   bool // a refusal, and no member's answer
 }
 
 // exchange is one client request on its way, and what was decided about it.
@@ -70,6 +71,7 @@ type exchange struct {
 	try    attempt
 	reply  answer
 	choice Selection
+	sticky stickiness
 	lost   func() bool // nobody waits for an answer any more
 
 	method  string // an interned name for the usual methods
@@ -110,6 +112,7 @@ func (x *exchange) reset() {
 	clear(x.choice.tried)
 	x.choice.tried = x.choice.tried[:0]
 	x.choice.desperate = false
+	x.sticky.reset()
 	x.try = attempt{}
 	x.reply = answer{}
 }

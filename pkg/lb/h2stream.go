@@ -357,7 +357,7 @@ func (st *h2Stream) carryOn() error {
 
 // interim implements front.
 func (st *h2Stream) interim(res *h1.Response) error {
-	return st.say(0, func(dst []byte) []byte { return appendInterimBlock(dst, res) })
+	return st.say(0, func(dst []byte) []byte { return appendInterimBlock(dst, st.x, res) })
 }
 
 // say sends a field block.

@@ -21,6 +21,7 @@ type metrics struct {
 	budgetEmpty *prometheus.CounterVec
 	ejections   *prometheus.CounterVec
 	noMember    *prometheus.CounterVec
+	sticky      *prometheus.CounterVec
 	inFlight    prometheus.Gauge
 	other       *poolMetrics
 }
@@ -45,6 +46,7 @@ func newMetrics(r prometheus.Registerer, table *atomic.Pointer[Table]) (*metrics
 		budgetEmpty: counter("elb_retry_budget_exhausted_total", "Requests that got no further attempt because too many needed one.", "domain"),
 		ejections:   counter("elb_ejections_total", "Members taken out of use for a while by this ELB.", "domain", "reason"),
 		noMember:    counter("elb_no_member_total", "Requests answered with 503 because the pool had no member.", "domain"),
+		sticky:      counter("elb_sticky_total", "Requests to pools with affinity, by what became of the cookie.", "domain", "result"),
 		inFlight:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "elb_requests_in_flight", Help: "Requests that are running now."}),
 	}
 	m.other = m.pool(otherDomain, "")
@@ -52,7 +54,7 @@ func newMetrics(r prometheus.Registerer, table *atomic.Pointer[Table]) (*metrics
 		return m, nil
 	}
 	members := newMemberCollector(table)
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.upstream, m.retries, m.budgetEmpty, m.ejections, m.noMember, m.inFlight, members} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.upstream, m.retries, m.budgetEmpty, m.ejections, m.noMember, m.sticky, m.inFlight, members} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
@@ -63,6 +65,14 @@ func newMetrics(r prometheus.Registerer, table *atomic.Pointer[Table]) (*metrics
 // forget removes the series of a member that is gone. Requests that still run on it count into nothing.
 func (m *metrics) forget(gone Member) {
 	m.upstream.DeletePartialMatch(prometheus.Labels{"domain": gone.Domain, "member": gone.ID})
+}
+
+// stickiness finds the series of a domain's affinity.
+func (m *metrics) stickiness(domain string) (series [stickyResults]prometheus.Counter) {
+	for i, label := range stickyLabels() {
+		series[i] = m.sticky.WithLabelValues(domain, label)
+	}
+	return series
 }
 
 // methodIndex is a method as metrics count it: a place in methodLabels.

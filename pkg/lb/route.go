@@ -16,6 +16,7 @@ type PoolSpec struct {
 	Hosts     []string // as written; "*." in front matches only names below
 	Static    []Member // from ParseStatic
 	Balancer  BalancerSpec
+	Affinity  AffinitySpec
 }
 
 // Routes is the compiled, immutable form of what the operator configured: host -> pool. Safe for
@@ -44,6 +45,9 @@ func NewRoutes(specs []PoolSpec) (*Routes, error) {
 			spec.Static[i].Domain, spec.Static[i].SubDomain = spec.Domain, spec.SubDomain
 		}
 		if err := spec.Balancer.check(); err != nil {
+			faults = append(faults, fmt.Errorf("domain %s, sub-domain %q: %w", spec.Domain, spec.SubDomain, err))
+		}
+		if err := spec.Affinity.Check(); err != nil {
 			faults = append(faults, fmt.Errorf("domain %s, sub-domain %q: %w", spec.Domain, spec.SubDomain, err))
 		}
 		r.pools = append(r.pools, spec)
