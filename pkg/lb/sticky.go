@@ -80,9 +80,10 @@ func (s *stickiness) pair(field int, value []byte, from, to int, now int64) {
 	}
 	s.looked++
 	s.ourCookie(value[from+equals+1:to], now)
-	if to < len(value) {
-		for to++; to < len(value) && isBlank(value[to]); to++ { // the semicolon, and what follows
-		}
+	if n := bytes.IndexByte(value[to:], ';'); n >= 0 {
+		to, _ = trimmed(value, to+n+1, len(value))
+	} else {
+		to = len(value)
 	}
 	s.cut(cut{field, from, to, true})
 }
