@@ -31,7 +31,6 @@ func AffinityModes() []AffinityMode {
 const (
 	DefaultAffinityCookie = "elb_route"
 	DefaultSessionCookie  = "JSESSIONID"
-	DefaultDrainWindow    = 30 * time.Second
 )
 
 // AffinitySpec is whether and how the requests of a session are kept at one member of a pool. The zero value is: not at all.
@@ -43,7 +42,8 @@ type AffinitySpec struct {
 	SessionCookies []string
 	// SessionTimeout is how long our cookie counts after a request, to the second, within a tenth of it; 0 = until the browser is closed.
 	SessionTimeout time.Duration
-	// DrainWindow is how long the requests of a session follow a member that drains.
+	// DrainWindow is how long the requests of a session follow a member that drains; 0 = they leave it at once, as all others do. It should
+	// be shorter than the time for which such a member goes on serving.
 	DrainWindow time.Duration
 }
 
@@ -51,21 +51,21 @@ type AffinitySpec struct {
 func (s AffinitySpec) Check() error {
 	switch {
 	case s.Mode != "" && !slices.Contains(AffinityModes(), s.Mode):
-		return fmt.Errorf("affinity %q is unknown", s.Mode)
+		return fmt.Errorf("%q is no affinity; write none, cookie or application", s.Mode)
 	case s.Cookie != "" && !isToken(s.Cookie):
-		return fmt.Errorf("affinity: %q cannot be the name of a cookie", s.Cookie)
+		return fmt.Errorf("%q cannot be the name of a cookie", s.Cookie)
 	case s.SessionTimeout != 0 && s.SessionTimeout < time.Second, s.SessionTimeout > maxSessionTimeout:
-		return fmt.Errorf("affinity: a session timeout of %s is not from 1s to %s", s.SessionTimeout, maxSessionTimeout)
+		return fmt.Errorf("is %s; a session's timeout is 0s, for none, or from 1s to %s", s.SessionTimeout, maxSessionTimeout)
 	case s.DrainWindow < 0:
-		return fmt.Errorf("affinity: a drain window of %s is negative", s.DrainWindow)
+		return fmt.Errorf("is %s; it must not be negative", s.DrainWindow)
 	}
 	s = s.withDefaults()
 	for _, name := range s.SessionCookies {
 		if !isToken(name) {
-			return fmt.Errorf("affinity: %q cannot be the name of a cookie", name)
+			return fmt.Errorf("%q cannot be the name of a cookie", name)
 		}
 		if name == s.Cookie {
-			return fmt.Errorf("affinity: %s is both our cookie and the application's", name)
+			return fmt.Errorf("%s is both the load balancer's cookie and the application's", name)
 		}
 	}
 	return nil

@@ -48,7 +48,7 @@ func NewRoutes(specs []PoolSpec) (*Routes, error) {
 			faults = append(faults, fmt.Errorf("domain %s, sub-domain %q: %w", spec.Domain, spec.SubDomain, err))
 		}
 		if err := spec.Affinity.Check(); err != nil {
-			faults = append(faults, fmt.Errorf("domain %s, sub-domain %q: %w", spec.Domain, spec.SubDomain, err))
+			faults = append(faults, fmt.Errorf("domain %s, sub-domain %q: affinity: %w", spec.Domain, spec.SubDomain, err))
 		}
 		r.pools = append(r.pools, spec)
 		for _, host := range spec.Hosts {

@@ -174,14 +174,14 @@ func TestAffinitySpec_Check(t *testing.T) {
 		{AffinitySpec{}, ""},
 		{AffinitySpec{Mode: AffinityApplication, Cookie: "A", SessionCookies: []string{"B", "__Host-C"}, SessionTimeout: time.Second, DrainWindow: time.Hour}, ""},
 		{AffinitySpec{Mode: AffinityCookie, Cookie: DefaultSessionCookie}, ""},
-		{AffinitySpec{Mode: "sticky"}, `"sticky" is unknown`},
+		{AffinitySpec{Mode: "sticky"}, `"sticky" is no affinity`},
 		{AffinitySpec{Mode: AffinityCookie, Cookie: "a b"}, `"a b" cannot be the name`},
 		{AffinitySpec{Mode: AffinityApplication, SessionCookies: []string{"a=b"}}, `"a=b" cannot be the name`},
-		{AffinitySpec{Mode: AffinityApplication, Cookie: DefaultSessionCookie}, "both our cookie and the application's"},
-		{AffinitySpec{Mode: AffinityApplication, SessionCookies: []string{DefaultAffinityCookie}}, "both our cookie"},
-		{AffinitySpec{Mode: AffinityCookie, SessionTimeout: time.Millisecond}, "1ms is not from 1s"},
-		{AffinitySpec{Mode: AffinityCookie, SessionTimeout: maxSessionTimeout + 1}, "is not from 1s"},
-		{AffinitySpec{Mode: AffinityCookie, DrainWindow: -1}, "negative"},
+		{AffinitySpec{Mode: AffinityApplication, Cookie: DefaultSessionCookie}, "both the load balancer's cookie and the application's"},
+		{AffinitySpec{Mode: AffinityApplication, SessionCookies: []string{DefaultAffinityCookie}}, "both the load balancer's"},
+		{AffinitySpec{Mode: AffinityCookie, SessionTimeout: time.Millisecond}, "is 1ms; a session's timeout"},
+		{AffinitySpec{Mode: AffinityCookie, SessionTimeout: maxSessionTimeout + 1}, "from 1s to"},
+		{AffinitySpec{Mode: AffinityCookie, DrainWindow: -1}, "not be negative"},
 	} {
 		switch err := c.spec.Check(); {
 		case c.want == "" && err != nil:
