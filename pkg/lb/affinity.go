@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // AffinityMode is how the requests of a session are kept at one member; its values are the words of the configuration.
@@ -97,7 +95,7 @@ type affinity struct {
 	homes      map[memberTag]home // by the tags under all keys
 	timeout    int64              // seconds; 0 = none
 	attributes string             // of our cookie, behind its value
-	counts     [stickyResults]prometheus.Counter
+	counts     stickyCounts
 }
 
 // home is a member that a token can name.

@@ -67,8 +67,10 @@ func (m *metrics) forget(gone Member) {
 	m.upstream.DeletePartialMatch(prometheus.Labels{"domain": gone.Domain, "member": gone.ID})
 }
 
-// stickiness finds the series of a domain's affinity.
-func (m *metrics) stickiness(domain string) (series [stickyResults]prometheus.Counter) {
+// stickyCounts are the series of a domain's affinity.
+type stickyCounts [stickyResults]prometheus.Counter
+
+func (m *metrics) stickiness(domain string) (series stickyCounts) {
 	for i, label := range stickyLabels() {
 		series[i] = m.sticky.WithLabelValues(domain, label)
 	}

@@ -19,7 +19,7 @@ func FuzzSticky_Request(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in string) {
 		if len(in) > 8<<10 || strings.IndexFunc(in, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) >= 0 {
-			t.Skip() // no field value
+			return // no field value
 		}
 		in = strings.Trim(strings.ReplaceAll(in, "T", token), " \t")
 		x := stickyRequest(t, p, in)
@@ -70,7 +70,7 @@ func FuzzSticky_Answer(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
 		if len(in) > 2<<10 || bytes.IndexFunc(in, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) >= 0 {
-			t.Skip()
+			return
 		}
 		x := stickyRequest(t, p)
 		x.target = p.active[0]
