@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
+	"net/textproto"
 	"regexp"
 	"slices"
 	"strings"
@@ -310,9 +312,8 @@ func TestAffinity_OverHTTP2(t *testing.T) {
 	b := newBench(t, sticky(AffinitySpec{Mode: AffinityApplication, SessionTimeout: time.Hour}))
 	application := func(name string) string {
 		return member(t, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Link", "</a>")
-			w.WriteHeader(http.StatusEarlyHints)
 			w.Header().Set("Set-Cookie", "JSESSIONID=abc")
+			w.WriteHeader(http.StatusEarlyHints)
 			_, _ = io.WriteString(w, name+"|"+strings.Join(r.Header["Cookie"], "|"))
 		})
 	}
@@ -323,7 +324,12 @@ func TestAffinity_OverHTTP2(t *testing.T) {
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
 	ask := func(cookie string) (body string, cookies []string) {
-		r, err := http.NewRequestWithContext(t.Context(), "GET", front.URL, nil)
+		var early []string
+		trace := &httptrace.ClientTrace{Got1xxResponse: func(_ int, h textproto.MIMEHeader) error {
+			early = h["Set-Cookie"]
+			return nil
+		}}
+		r, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), "GET", front.URL, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -339,7 +345,11 @@ func TestAffinity_OverHTTP2(t *testing.T) {
 		if err != nil || res.ProtoMajor != 2 {
 			t.Fatalf("%v, HTTP/%d", err, res.ProtoMajor)
 		}
-		return string(text), res.Header["Set-Cookie"]
+		cookies = res.Header["Set-Cookie"]
+		if len(early) != 1 || early[0] != cookies[0] {
+			t.Errorf("cookies of the early hints: %q", early)
+		}
+		return string(text), cookies
 	}
 	body, cookies := ask("JSESSIONID=unknown; x=1")
 	home, seen, _ := strings.Cut(body, "|")

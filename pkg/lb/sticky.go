@@ -34,9 +34,14 @@ type cut struct {
 }
 
 func (s *stickiness) reset() {
-	if s.by != nil {
-		*s = stickiness{value: s.value[:0]}
+	if s.by == nil {
+		return
 	}
+	value := s.value[:0]
+	if cap(value) > smallSize {
+		value = nil // of an unusually long field
+	}
+	*s = stickiness{value: value}
 }
 
 // readSticky looks for tokens in the request's cookies. More than one Cookie field is not allowed (RFC 6265 section 5.4), but no harm.
