@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,7 +20,7 @@ import (
 // Affinity is an affinity block; a word alone is its mode.
 type Affinity struct {
 	Mode           string        `yaml:"mode,word"`       // none, cookie or application
-	Cookie         string        `yaml:"cookie"`          // name of the load balancer's cookie; elb_route when empty
+	Cookie         string        `yaml:"cookie"`          // name of the load balancer's cookie; elb_route when empty, or elb_route_DOMAIN at a host of several domains
 	SessionCookies []string      `yaml:"session_cookies"` // application: the names of its session cookies; JSESSIONID when empty
 	SessionTimeout time.Duration `yaml:"session_timeout"` // how long the load balancer's cookie counts after a request; 0: until the browser is closed
 	DrainWindow    time.Duration `yaml:"drain_window"`    // how long sessions follow a member that drains
@@ -40,16 +41,17 @@ func (b *specBuilder) affinities(c *Config) {
 			b.faults = append(b.faults, faults...)
 		}
 	}
-	b.checkAffinityCookies(c)
+	b.nameAffinityCookies(c)
 }
 
 // affinity finds the block of a pool, and its key; nil if there is none.
 func (c *Config) affinity(s *lb.PoolSpec) (key string, block *Affinity) {
 	dom := c.Services[s.Service].Domains[s.Domain]
 	key = domainKey(s.Service, s.Domain)
-	sub := map[string]*SubDomain{"mgt": dom.Mgt, "worker": dom.Worker}[s.SubDomain]
-	if sub != nil && sub.Affinity != nil {
-		return key + "." + s.SubDomain + ".affinity", sub.Affinity
+	for _, b := range dom.blocks(key) {
+		if b.name == s.SubDomain && b.Affinity != nil {
+			return b.key + ".affinity", b.Affinity
+		}
 	}
 	return key + ".affinity", dom.Affinity
 }
@@ -90,29 +92,43 @@ func (a *Affinity) spec(d *daemon.Document, key string) (lb.AffinitySpec, []erro
 	return s, faults
 }
 
-// checkAffinityCookies refuses two pools that share a host, as those of different tenants may, and a cookie: each would take the other's
-// for a forged one, and replace it.
-func (b *specBuilder) checkAffinityCookies(c *Config) {
-	type place struct{ host, cookie string }
-	first := map[place]*lb.PoolSpec{}
+// nameAffinityCookies gives pools that share a host, as those of different tenants may, cookies of their own: each would take the other's for a
+// forged one, and replace it. Names that were chosen stay, and are refused when they are the same.
+func (b *specBuilder) nameAffinityCookies(c *Config) {
+	at := map[string][]*lb.PoolSpec{} // by host
+	for i := range b.specs {
+		if s := &b.specs[i]; s.Affinity.On() {
+			for _, host := range s.Hosts {
+				host = strings.ToLower(host)
+				at[host] = append(at[host], s)
+			}
+		}
+	}
 	for i := range b.specs {
 		s := &b.specs[i]
-		if s.Affinity.Mode != lb.AffinityCookie && s.Affinity.Mode != lb.AffinityApplication {
+		alone := func(host string) bool { return len(at[strings.ToLower(host)]) < 2 }
+		if !s.Affinity.On() || s.Affinity.Cookie != "" || !slices.ContainsFunc(s.Hosts, func(h string) bool { return !alone(h) }) {
 			continue
 		}
-		key, _ := c.affinity(s)
-		cookie := s.Affinity.Cookie
-		if cookie == "" {
-			cookie = lb.DefaultAffinityCookie
+		s.Affinity.Cookie = lb.DefaultAffinityCookie + "_" + s.Domain
+		if s.SubDomain != "" {
+			s.Affinity.Cookie += "_" + s.SubDomain
 		}
-		for _, host := range s.Hosts {
-			at := place{strings.ToLower(host), cookie}
-			if other := first[at]; other != nil {
-				otherKey, _ := c.affinity(other)
-				b.fault(key+".cookie", "%s is the cookie of domain %s at host %s already (%s); each needs its own", cookie, other.Domain, host, b.doc.Where(otherKey))
-				break
+		if err := s.Affinity.Check(); err != nil {
+			key, _ := c.affinity(s)
+			b.fault(key+".cookie", "is missing: %s", err)
+		}
+	}
+	for _, host := range slices.Sorted(maps.Keys(at)) {
+		first := map[string]*lb.PoolSpec{} // by cookie
+		for _, s := range at[host] {
+			other := first[s.Affinity.Cookie]
+			if first[s.Affinity.Cookie] = s; other == nil || s.Affinity.Cookie == "" {
+				continue
 			}
-			first[at] = s
+			key, _ := c.affinity(s)
+			otherKey, _ := c.affinity(other)
+			b.fault(key+".cookie", "%s is the cookie of domain %s at host %s already (%s); each needs its own", s.Affinity.Cookie, other.Domain, host, b.doc.Where(otherKey))
 		}
 	}
 }
@@ -121,7 +137,7 @@ func (b *specBuilder) checkAffinityCookies(c *Config) {
 // balancers have, else one that this load balancer makes and keeps. None if no pool has affinity.
 func (b *balancer) affinityKeys(specs []lb.PoolSpec) ([][]byte, error) {
 	c := b.config
-	used := slices.ContainsFunc(specs, func(s lb.PoolSpec) bool { return s.Affinity.Mode != "" && s.Affinity.Mode != lb.AffinityNone })
+	used := slices.ContainsFunc(specs, func(s lb.PoolSpec) bool { return s.Affinity.On() })
 	switch {
 	case !used:
 		return nil, nil

@@ -58,6 +58,32 @@ func TestLoadConfig_Affinity(t *testing.T) {
 	}
 }
 
+// Domains at the same host, told apart by tenants, have cookies of their own.
+func TestLoadConfig_AffinityCookiesOfTenants(t *testing.T) {
+	c, err := loadText(t, `services:
+  s:
+    hosts: [a.example]
+    domains:
+      all: {group_mgt_port: 1, affinity: cookie}
+      some: {group_mgt_port: 2, tenant_range: 1-9, affinity: application}
+      more: {group_mgt_port: 3, tenant_range: 10-19, affinity: {mode: application, cookie: R}}
+      rest: {group_mgt_port: 4, tenant_range: 20-29}
+      other: {group_mgt_port: 5, hosts: [b.example], affinity: cookie}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	specs, _ := c.pools(&daemon.Document{})
+	for _, s := range specs {
+		got[s.Domain] = s.Affinity.Cookie
+	}
+	want := map[string]string{"all": "elb_route_all", "some": "elb_route_some", "more": "R", "rest": "", "other": ""}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 // Each fault names its line and key, once.
 func TestLoadConfig_AffinityFaults(t *testing.T) {
 	const before = "services:\n  s:\n    domains:\n      d:\n        group_mgt_port: 1\n        mgt: {hosts: [a]}\n        worker: {hosts: [b]}\n        affinity:"
@@ -76,8 +102,12 @@ func TestLoadConfig_AffinityFaults(t *testing.T) {
 		"negative":      {before + "\n          mode: cookie\n          session_timeout: -1s\n          drain_window: -1s\n", []string{":10: services.s.domains.d.affinity.session_timeout: is -1s", ":11: services.s.domains.d.affinity.drain_window: is -1s; it must not be negative"}},
 		"key file":      {before + " cookie\naffinity_key_file: /nonexistent\n", []string{":9: affinity_key_file: open /nonexistent", "urandom"}},
 		"two domains of tenants at a host": {
-			"services:\n  s:\n    hosts: [a.example]\n    domains:\n      d: {group_mgt_port: 1, affinity: cookie}\n      e: {group_mgt_port: 2, tenant_range: 1-9, affinity: application}\n",
-			[]string{":6: services.s.domains.e.affinity.cookie: elb_route is the cookie of domain d at host a.example already (", "elb.yaml:5)"},
+			"services:\n  s:\n    hosts: [a.example]\n    domains:\n      d: {group_mgt_port: 1, affinity: {mode: cookie, cookie: R}}\n      e: {group_mgt_port: 2, tenant_range: 1-9, affinity: {mode: application, cookie: R}}\n",
+			[]string{":6: services.s.domains.e.affinity.cookie: R is the cookie of domain d at host a.example already (", "elb.yaml:5)"},
+		},
+		"a domain that names no cookie": {
+			"services:\n  s:\n    hosts: [a.example]\n    domains:\n      d: {group_mgt_port: 1, affinity: cookie}\n      e f: {group_mgt_port: 2, tenant_range: 1-9, affinity: application}\n",
+			[]string{`:6: services.s.domains.e f.affinity.cookie: is missing: "elb_route_e f" cannot be the name of a cookie`},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

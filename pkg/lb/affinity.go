@@ -86,7 +86,8 @@ func (s AffinitySpec) withDefaults() AffinitySpec {
 	return s
 }
 
-func (s AffinitySpec) on() bool { return s.Mode == AffinityCookie || s.Mode == AffinityApplication }
+// On tells whether there is any affinity.
+func (s AffinitySpec) On() bool { return s.Mode == AffinityCookie || s.Mode == AffinityApplication }
 
 // affinity is what a pool needs to read and write tokens. It is immutable, and made anew for each table.
 type affinity struct {
@@ -137,7 +138,7 @@ func newMasterKeys(secrets [][]byte) ([]masterKey, error) {
 
 // attachAffinity gives a pool, whose targets are complete, what its tokens need.
 func (p *Proxy) attachAffinity(pool *Pool) {
-	if !pool.stick.on() {
+	if !pool.stick.On() {
 		return
 	}
 	a := &affinity{

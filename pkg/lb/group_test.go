@@ -363,6 +363,19 @@ func TestLeastInFlight(t *testing.T) {
 			t.Errorf("%v", got)
 		}
 	})
+	t.Run("equals behind many busier ones take turns", func(t *testing.T) {
+		t.Parallel()
+		p := balancing(least, alike(8)...)
+		for i, target := range p.active {
+			target.load.inFlight.Store(5)
+			if i >= 6 {
+				target.load.inFlight.Store(1)
+			}
+		}
+		if got := picks(t, p, 1, 100); got[6] != 50 || got[7] != 50 {
+			t.Errorf("%v", got)
+		}
+	})
 	t.Run("fills up evenly", func(t *testing.T) {
 		t.Parallel()
 		p := balancing(least, alike(3)...)

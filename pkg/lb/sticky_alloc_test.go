@@ -45,7 +45,7 @@ func stickyBench(tb testing.TB, spec AffinitySpec) (request []byte, p *Pool) {
 	tb.Helper()
 	p = stickyPool(tb, spec, [][]byte{secretA, secretB}, "d", "m1", "m2", "m3")
 	cookie := "a=1; elb_route=x; JSESSIONID=abc"
-	if spec.on() {
+	if spec.On() {
 		token := p.tokenOf("m2", time.Now().Add(-time.Minute))
 		cookie = "a=1; elb_route=" + token + "; JSESSIONID=abc." + token + "; b=2"
 	}
