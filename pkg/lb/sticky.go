@@ -282,12 +282,7 @@ func (x *exchange) routed(value []byte) (_ []byte, changed bool) {
 }
 
 func (a *affinity) isSession(name []byte) bool {
-	for _, session := range a.SessionCookies {
-		if string(name) == session {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(a.SessionCookies, func(session string) bool { return string(name) == session }) // without a copy
 }
 
 // stickyResult is what became of a session's wish, as metrics count it: a place in stickyLabels.
