@@ -11,12 +11,13 @@ func stickyRequest(t testing.TB, p *Pool, cookies ...string) *exchange {
 	t.Helper()
 	x := newExchange()
 	x.pool, x.from = p, &client{scheme: schemeHTTP, major: 1}
-	head := "GET / HTTP/1.1\r\nHost: app.example\r\n"
+	var head strings.Builder
+	head.WriteString("GET / HTTP/1.1\r\nHost: app.example\r\n")
 	for _, c := range cookies {
-		head += "Cookie: " + c + "\r\n"
+		head.WriteString("Cookie: " + c + "\r\n")
 	}
-	if n, err := x.req.Parse([]byte(head + "\r\n")); err != nil || n == 0 {
-		t.Fatalf("%q: %d, %v", head, n, err)
+	if n, err := x.req.Parse([]byte(head.String() + "\r\n")); err != nil || n == 0 {
+		t.Fatalf("%q: %d, %v", head.String(), n, err)
 	}
 	x.choice.now = time.Now().UnixNano()
 	x.readSticky()
