@@ -75,12 +75,13 @@ func (s *stickiness) pair(field int, value []byte, from, to int, now int64) {
 		return
 	}
 	name := value[from : from+equals]
-	switch ours := string(name) == s.by.Cookie; {
-	case !ours && !s.by.isSession(name), s.looked == tokensMost:
+	if string(name) != s.by.Cookie {
+		if s.by.isSession(name) {
+			s.sessionCookie(field, value, from+equals+1, to, now)
+		}
 		return
-	case !ours:
-		s.looked++
-		s.sessionCookie(field, value, from+equals+1, to, now)
+	}
+	if s.looked == tokensMost {
 		return
 	}
 	s.looked++
@@ -116,9 +117,10 @@ func (s *stickiness) sessionCookie(field int, value []byte, from, to int, now in
 	}
 	s.inSession = s.inSession || to > from
 	dot := to - tokenText - 1
-	if dot < from || value[dot] != '.' {
+	if dot < from || value[dot] != '.' || s.looked == tokensMost {
 		return
 	}
+	s.looked++
 	t, is := s.by.check(s, value[dot+1:to], now)
 	switch is {
 	case tokenForged:

@@ -33,11 +33,13 @@ func FuzzSticky_Request(f *testing.F) {
 				looked++
 				continue
 			case ok && name == "JSESSIONID" && looked < tokensMost:
-				looked++
-				if bare, isQuoted := strings.CutSuffix(value, `"`); isQuoted {
-					pair = name + "=" + strings.TrimSuffix(bare, "."+token) + `"`
-				} else {
-					pair = name + "=" + strings.TrimSuffix(value, "."+token)
+				bare, isQuoted := strings.CutSuffix(value, `"`)
+				if dot := len(bare) - tokenText - 1; dot >= 0 && bare[dot] == '.' {
+					looked++
+				}
+				pair = name + "=" + strings.TrimSuffix(bare, "."+token)
+				if isQuoted {
+					pair += `"`
 				}
 			}
 			want = append(want, strings.Trim(pair, " \t"))

@@ -114,6 +114,10 @@ func TestSticky_BoundsWhatTokensCost(t *testing.T) {
 	if x.sticky.looked != tokensMost || x.sticky.cutCount != tokensMost/2 || x.sticky.ours != nil {
 		t.Errorf("%d looked at, %d cut", x.sticky.looked, x.sticky.cutCount)
 	}
+	many := stickyRequest(t, p, strings.Repeat("JSESSIONID=a; ", 500)+"elb_route="+p.tokenOf("m1", time.Now()))
+	if many.sticky.looked != 1 || idOf(many.sticky.ours) != "m1" {
+		t.Errorf("of cookies without a token, %d were looked at, and m1's was not found", many.sticky.looked-1)
+	}
 	if got := strings.Join(x.passed(), ""); strings.Count(got, "elb_route=") != 500-tokensMost/2 || strings.Count(got, "JSESSIONID=") != 500 || !strings.HasSuffix(got, "; z=1") {
 		t.Errorf("the member gets %d bytes, ending in %q", len(got), got[len(got)-20:])
 	}
