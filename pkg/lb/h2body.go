@@ -58,6 +58,8 @@ func (st *h2Stream) takeBody() error {
 	switch {
 	case n == 0:
 		return nil
+	case n < 0 && st.keepWhole():
+		return nil
 	case n < 0 || n > keepMost:
 		b.streamed, b.length, b.waiting = true, n, st.x.req.Continue()
 		return nil
@@ -90,6 +92,34 @@ func (st *h2Stream) takeBody() error {
 	c.giveBack(st.held)
 	st.held = 0
 	return nil
+}
+
+// keepWhole keeps a body of unknown length, if it is short and all here. It reports whether it did.
+func (st *h2Stream) keepWhole() bool {
+	c, b := st.c, &st.x.body
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !st.over || st.got > keepMost || len(st.tail) > 0 {
+		return false
+	}
+	b.memory = c.proxy.buffers.takeBig()
+	b.kept = piece{b.memory.mem, headRoom, headRoom}
+	for _, part := range st.queue {
+		b.kept.to += copy(b.memory.mem[b.kept.to:], part.mem[part.from:part.to])
+	}
+	st.dropQueue()
+	return true
+}
+
+// dropQueue gives up content that was not asked for, or is kept elsewhere. It is called with mu held.
+func (st *h2Stream) dropQueue() {
+	for _, part := range st.queue {
+		part.free()
+	}
+	clear(st.queue)
+	st.queue = st.queue[:0]
+	st.c.giveBack(st.held)
+	st.held = 0
 }
 
 // read implements front.
@@ -133,13 +163,7 @@ func (st *h2Stream) stopReading() {
 	st.c.mu.Lock()
 	defer st.c.mu.Unlock()
 	st.deaf = true
-	for _, part := range st.queue {
-		part.free()
-	}
-	clear(st.queue)
-	st.queue = st.queue[:0]
-	st.c.giveBack(st.held)
-	st.held = 0
+	st.dropQueue()
 	st.coming.changed.Signal()
 }
 
