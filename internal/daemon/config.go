@@ -155,6 +155,10 @@ func (l *loader) value(n *yaml.Node, v reflect.Value, key string) {
 }
 
 func (l *loader) structure(n *yaml.Node, v reflect.Value, key string) {
+	if index, name, ok := wordOf(v.Type()); ok && n.Kind == yaml.ScalarNode {
+		l.value(n, v.Field(index), join(key, name))
+		return
+	}
 	if n.Kind != yaml.MappingNode {
 		l.fault(n, key, "must be a block of keys, not %s", describe(n))
 		return
@@ -318,6 +322,16 @@ func fieldsOf(t reflect.Type) map[string]int {
 		}
 	}
 	return fields
+}
+
+// wordOf finds the field of a block that a single word in place of the block sets: its tag says `yaml:"name,word"`.
+func wordOf(t reflect.Type) (index int, name string, ok bool) {
+	for i := range t.NumField() {
+		if name, option, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ","); option == "word" {
+			return i, name, true
+		}
+	}
+	return 0, "", false
 }
 
 // suggest names the known key nearest to an unknown one.

@@ -22,6 +22,13 @@ type testConfig struct {
 	Stores   map[string]testStore `yaml:"stores"`
 	Mounts   []testMount          `yaml:"mounts"`
 	Extra    *testStore           `yaml:"extra"`
+	Choice   testChoice           `yaml:"choice"`
+}
+
+// testChoice is a block in whose place a word may stand.
+type testChoice struct {
+	Way  string        `yaml:"way,word"`
+	Wait time.Duration `yaml:"wait"`
 }
 
 type testStore struct {
@@ -88,6 +95,25 @@ func TestLoadYAML_TakesListsFromTheEnvironment(t *testing.T) {
 	}
 }
 
+func TestLoadYAML_TakesAWordForABlock(t *testing.T) {
+	for text, want := range map[string]testChoice{
+		"choice: left\n":                   {Way: "left"},
+		"choice: {way: right, wait: 5s}\n": {Way: "right", Wait: 5 * time.Second},
+		"choice:\n":                        {},
+		"name: &n up\nchoice: *n\n":        {Way: "up"},
+	} {
+		c := defaults()
+		d, err := daemon.LoadYAML(writeConfig(t, text), &c, "T", nil)
+		if err != nil || c.Choice != want {
+			t.Errorf("%q gives %+v, %v; want %+v", text, c.Choice, err, want)
+			continue
+		}
+		if want.Way != "" && !d.IsSet("choice.way") {
+			t.Errorf("%q: choice.way does not count as set", text)
+		}
+	}
+}
+
 func TestLoadYAML_FaultsNameFileLineAndKey(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"unknown key", "http_port: 1\nhttp_prt: 2\n", "test.yaml:2: http_prt: unknown key; did you mean http_port?"},
@@ -97,6 +123,7 @@ func TestLoadYAML_FaultsNameFileLineAndKey(t *testing.T) {
 		{"yes for true", "debug: yes\n", `test.yaml:1: debug: "yes" is not true or false`},
 		{"block for a text", "name:\n  a: b\n", "test.yaml:2: name: must be a text, not a block of keys"},
 		{"text for a block", "stores: x\n", `test.yaml:1: stores: must be a block of keys, not "x"`},
+		{"list for a word or block", "choice: [a]\n", "test.yaml:1: choice: must be a block of keys, not a list"},
 		{"text for a list of blocks", "mounts: x\n", `test.yaml:1: mounts: must be a list, not "x"`},
 		{"key given twice", "name: a\nname: b\n", "test.yaml:2: name: is given twice; first at line 1"},
 		{"two documents", "name: a\n---\nname: b\n", "test.yaml:2: a second document"},

@@ -30,6 +30,7 @@ type Config struct {
 	Members         []string         `yaml:"members"`           // other ELBs, as host:local_member_port
 	NodeName        string           `yaml:"node_name"`         // shown to people; the host's name when empty
 	Admin           string           `yaml:"admin"`             // address of the admin listener
+	Zone            string           `yaml:"zone"`              // where it runs: members there get the requests while any can be used
 	StateDir        string           `yaml:"state_dir"`         // addresses of known members, and the development CA unless tls says otherwise
 	TLS             daemon.TLSFiles  `yaml:"tls"`
 	GossipKeyFile   string           `yaml:"gossip_key_file"`
@@ -69,14 +70,24 @@ type Domain struct {
 	GroupMgtPort int        `yaml:"group_mgt_port"` // where its members find the group, TCP and UDP
 	Hosts        []string   `yaml:"hosts"`          // for members without a sub-domain; the service's when empty
 	Members      []string   `yaml:"members"`        // static ones, http://host:port
+	Balancer     *Balancer  `yaml:"balancer"`       // how a member is chosen; round_robin when nil
 	Mgt          *SubDomain `yaml:"mgt"`
 	Worker       *SubDomain `yaml:"worker"`
 }
 
 // SubDomain is the mgt or worker block of a domain.
 type SubDomain struct {
-	Hosts   []string `yaml:"hosts"`
-	Members []string `yaml:"members"` // static ones
+	Hosts    []string  `yaml:"hosts"`
+	Members  []string  `yaml:"members"`  // static ones
+	Balancer *Balancer `yaml:"balancer"` // the domain's when nil
+}
+
+// Balancer is a balancer block; a word alone is its policy.
+type Balancer struct {
+	Policy    string        `yaml:"policy,word"` // round_robin when empty
+	Key       string        `yaml:"key"`         // hash: header NAME, cookie NAME, path or client
+	LoadBound float64       `yaml:"load_bound"`  // hash: requests in flight that a member may have, times the average; 1.25 when not set
+	SlowStart time.Duration `yaml:"slow_start"`  // how long the share of a member grows after its start; 0: not at all
 }
 
 // Default is the configuration before file and environment.

@@ -16,6 +16,8 @@ type poolSource struct {
 	hosts                []string
 	membersKey           string
 	members              []string
+	balancerKey          string
+	balancer             *Balancer
 }
 
 // staticMembers are those of the domain and of its blocks.
@@ -40,16 +42,21 @@ func (c *Config) sources(service, domain string) []poolSource {
 		block *SubDomain
 	}{{"mgt", dom.Mgt}, {"worker", dom.Worker}} {
 		if b.block != nil {
-			pools = append(pools, poolSource{
+			p := poolSource{
 				service: service, domain: domain, sub: b.name,
 				hostsKey: key + "." + b.name + ".hosts", hosts: b.block.Hosts,
 				membersKey: key + "." + b.name + ".members", members: b.block.Members,
-			})
+				balancerKey: key + "." + b.name + ".balancer", balancer: b.block.Balancer,
+			}
+			if p.balancer == nil {
+				p.balancerKey, p.balancer = key+".balancer", dom.Balancer
+			}
+			pools = append(pools, p)
 		}
 	}
 	blocks := len(pools)
 	if blocks == 0 || len(dom.Hosts) > 0 {
-		p := poolSource{service: service, domain: domain, hostsKey: key + ".hosts", hosts: dom.Hosts, membersKey: key + ".members", members: dom.Members}
+		p := poolSource{service: service, domain: domain, hostsKey: key + ".hosts", hosts: dom.Hosts, membersKey: key + ".members", members: dom.Members, balancerKey: key + ".balancer", balancer: dom.Balancer}
 		if len(p.hosts) == 0 {
 			p.hostsKey, p.hosts = serviceKey(service)+".hosts", svc.Hosts
 		}
@@ -65,7 +72,7 @@ func (c *Config) sources(service, domain string) []poolSource {
 
 // pools turns the services into pool specifications, with a fault for whatever cannot be routed.
 func (c *Config) pools(d *daemon.Document) ([]lb.PoolSpec, []error) {
-	b := &specBuilder{doc: d, hosts: map[string][]claim{}, domains: map[string]string{}, served: map[string]bool{}}
+	b := &specBuilder{doc: d, zone: c.Zone, checked: map[string]bool{}, hosts: map[string][]claim{}, domains: map[string]string{}, served: map[string]bool{}}
 	switch {
 	case len(c.Services) == 0 && d.File() == "":
 		b.fault("services", "no service is configured: name a configuration file with -config")
@@ -93,6 +100,8 @@ func (c *Config) pools(d *daemon.Document) ([]lb.PoolSpec, []error) {
 // specBuilder collects pools and faults.
 type specBuilder struct {
 	doc     *daemon.Document
+	zone    string
+	checked map[string]bool // keys of balancers whose faults are told
 	specs   []lb.PoolSpec
 	faults  []error
 	hosts   map[string][]claim // by host pattern
@@ -140,7 +149,8 @@ func (b *specBuilder) domain(c *Config, service, domain string) {
 }
 
 func (b *specBuilder) pool(s poolSource, tenants lb.TenantRange) {
-	spec := lb.PoolSpec{Service: s.service, Domain: s.domain, SubDomain: s.sub, Tenants: tenants, Hosts: s.hosts}
+	spec := lb.PoolSpec{Service: s.service, Domain: s.domain, SubDomain: s.sub, Tenants: tenants, Hosts: s.hosts, Balancer: b.balancer(s)}
+	spec.Balancer.Zone = b.zone
 	if s.hostsKey == serviceKey(s.service)+".hosts" {
 		b.served[s.service] = true
 	}

@@ -65,6 +65,9 @@ type Membership struct {
 	Members         []string `yaml:"members"`           // well-known members, host:port
 	GossipKeyFile   string   `yaml:"gossip_key_file"`
 	InsecureGossip  bool     `yaml:"insecure_gossip"` // allow gossip without a key beyond loopback
+	Weight          int      `yaml:"weight"`          // share of the requests relative to the other nodes; 0: nothing new unless nobody else is there
+	Zone            string   `yaml:"zone"`            // where it runs, for load balancers that prefer their own zone
+	Backup          bool     `yaml:"backup"`          // requests only while no other node can be used
 }
 
 // StoreConfig is one store.
@@ -96,6 +99,7 @@ func Default() Config {
 			SubDomain:       "mgt",
 			LocalMemberHost: "127.0.0.1",
 			LocalMemberPort: 4250,
+			Weight:          1,
 		},
 		Stores:    map[string]StoreConfig{"local": {}, "shared": {}},
 		UserStore: "shared",
@@ -237,11 +241,17 @@ func (c *Config) validatePorts(d *daemon.Document) []error {
 	return faults
 }
 
+// weightMost is the largest weight that load balancers count.
+const weightMost = 1000
+
 func (c *Config) validateMembership(d *daemon.Document) []error {
 	var faults []error
 	m := c.Membership
 	if m.Domain == "" {
 		faults = append(faults, d.Fault("membership.domain", "must not be empty"))
+	}
+	if m.Weight < 0 || m.Weight > weightMost {
+		faults = append(faults, d.Fault("membership.weight", "is %d; weights are from 0 to %d", m.Weight, weightMost))
 	}
 	if m.LocalMemberHost == "" {
 		faults = append(faults, d.Fault("membership.local_member_host", "must name the address that others reach this node at"))

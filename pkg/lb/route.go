@@ -15,6 +15,7 @@ type PoolSpec struct {
 	Tenants   TenantRange
 	Hosts     []string // as written; "*." in front matches only names below
 	Static    []Member // from ParseStatic
+	Balancer  BalancerSpec
 }
 
 // Routes is the compiled, immutable form of what the operator configured: host -> pool. Safe for
@@ -41,6 +42,9 @@ func NewRoutes(specs []PoolSpec) (*Routes, error) {
 		seen[key] = true
 		for i := range spec.Static {
 			spec.Static[i].Domain, spec.Static[i].SubDomain = spec.Domain, spec.SubDomain
+		}
+		if err := spec.Balancer.check(); err != nil {
+			faults = append(faults, fmt.Errorf("domain %s, sub-domain %q: %w", spec.Domain, spec.SubDomain, err))
 		}
 		r.pools = append(r.pools, spec)
 		for _, host := range spec.Hosts {
