@@ -32,7 +32,10 @@ type Member struct {
 	Zone      string // where it runs; "" = near to everybody
 	Backup    bool   // gets requests only while no other member can be used
 	Draining  bool   // takes no new requests unless nobody else is left
+	Suspect   bool   // gossip lost it, and it answers its checks: gets requests only while nobody else can be used
 	Static    bool
+	// HealthPath answers well while the member can serve; "" = not announced.
+	HealthPath string
 	StartedAt time.Time // when its process started, by its own clock; zero = unknown
 	Since     time.Time // when this process first saw it
 }
