@@ -126,11 +126,11 @@ func isToken(s string) bool {
 
 // Selection is one attempt's view of who may be chosen.
 type Selection struct {
-	now       int64     // unix nanoseconds
-	tried     []*Target // by earlier attempts of the same request
-	resort    resort    // who is admitted
-	key       uint64    // hash of what PolicyHash goes by
-	keyed     bool      // there is a key
+	now    int64     // unix nanoseconds
+	tried  []*Target // by earlier attempts of the same request
+	resort resort    // who is admitted
+	key    uint64    // hash of what PolicyHash goes by
+	keyed  bool      // there is a key
 }
 
 // resort is how bad a member may be to be chosen, while there is none better.

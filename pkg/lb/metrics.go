@@ -51,7 +51,7 @@ func newMetrics(r prometheus.Registerer, table *atomic.Pointer[Table]) (*metrics
 		checkTook: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "elb_check_duration_seconds", Help: "How long health checks that passed took.", Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1},
 		}, []string{"domain"}),
-		inFlight:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "elb_requests_in_flight", Help: "Requests that are running now."}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "elb_requests_in_flight", Help: "Requests that are running now."}),
 	}
 	m.other = m.pool(otherDomain, "")
 	if r == nil {
