@@ -58,7 +58,7 @@ func watchMember(t *testing.T, spec HealthSpec, answer func(ctx context.Context)
 // after lets time pass, and gives the verdicts that came meanwhile.
 func (m *fakeMember) after(d time.Duration) []change {
 	m.changes, m.began = nil, time.Now()
-	time.Sleep(d) //nolint:forbidigo // in a bubble
+	time.Sleep(d)
 	synctest.Wait()
 	return m.changes
 }
@@ -177,7 +177,7 @@ func TestChecker_OurOwnTroubleDoesNotCount(t *testing.T) {
 		m.expect(t, "no descriptors", m.after(5*time.Second))
 		m.answer = func(ctx context.Context) error {
 			<-ctx.Done()
-			time.Sleep(300 * time.Millisecond) //nolint:forbidigo // in a bubble: the process stands still
+			time.Sleep(300 * time.Millisecond)
 			return ctx.Err()
 		}
 		m.expect(t, "held up", m.after(5*time.Second))
