@@ -4,6 +4,8 @@ SHELL       := /bin/bash
 MODULE      := github.com/regent-registry/regent
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 BUILD_FLAGS := -trimpath -ldflags "-X $(MODULE)/internal/daemon.version=$(VERSION)"
+# The profile beside cmd/elb is for the programs that `build` makes: tests and linters would compile all that elb links a second time for it.
+export GOFLAGS := $(strip $(shell go env GOFLAGS) -pgo=off)
 TEST_FLAGS  := -race -shuffle=on -count=1
 TOOL        := go tool -modfile=internal/tools/go.mod
 # Everything but the journeys over real processes, which run alone: on two cores they would starve the rest, and be starved.
@@ -12,13 +14,13 @@ FUZZ_TIME   ?= 30s
 ARTIFACTS   := $(CURDIR)/artifacts
 
 .DEFAULT_GOAL := help
-.PHONY: help build run run-mysql test unit e2e browser quick lint fmt fuzz cover bench-lb deps clean ci
+.PHONY: help build run run-mysql test unit e2e browser quick lint fmt fuzz cover bench-lb pgo deps clean ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/elb and bin/registry
-	CGO_ENABLED=0 go build $(BUILD_FLAGS) -o bin/ ./cmd/elb ./cmd/registry
+	CGO_ENABLED=0 go build $(BUILD_FLAGS) -pgo=auto -o bin/ ./cmd/elb ./cmd/registry
 
 run: build ## the local cluster in the foreground, on SQLite; Ctrl-C stops it
 	@go build -o bin/localcluster ./internal/localcluster
@@ -77,6 +79,12 @@ bench-lb: build ## elb beside nginx, HAProxy and Caddy, in docs/performance.md; 
 	@go build -o bin/bench ./internal/bench
 	@exec bin/bench -out $(ARTIFACTS)/bench $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(SECONDS),-seconds $(SECONDS)) \
 	  -scenarios "$(SCENARIOS)" -proxies "$(PROXIES)"
+
+pgo: ## profile elb under load, into cmd/elb/default.pgo, by which the compiler optimises it; SECONDS=10 for each load, SCENARIOS=
+	@.ci/deps bench
+	CGO_ENABLED=0 go build $(BUILD_FLAGS) -o bin/elb-unguided ./cmd/elb # -pgo=off: the last profile has no part in the next
+	@go build -o bin/bench ./internal/bench
+	@exec bin/bench -elb bin/elb-unguided -profile cmd/elb/default.pgo -seconds $(or $(SECONDS),10) -scenarios "$(SCENARIOS)"
 
 deps: ## install what the tests need where it is missing (Debian): MariaDB, Chromium, nginx, HAProxy, slowhttptest
 	@.ci/deps

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"debug/buildinfo"
 	"fmt"
 	"os"
 	"os/exec"
@@ -82,4 +83,22 @@ func versions(ctx context.Context, list []proxy) ([]version, error) {
 		return nil, err
 	}
 	return all, add("h2load", "h2load", "--version")
+}
+
+// guided tells whether the compiler had a profile when it made a program in Go.
+func guided(program string) (bool, error) {
+	path, err := lookUp(program)
+	if err != nil {
+		return false, err
+	}
+	info, err := buildinfo.ReadFile(path)
+	if err != nil {
+		return false, err
+	}
+	for _, s := range info.Settings {
+		if s.Key == "-pgo" {
+			return s.Value != "", nil
+		}
+	}
+	return false, nil
 }

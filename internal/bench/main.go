@@ -3,6 +3,7 @@
 //
 //	bench [flags]             measure, print the tables, write them as a document, keep the raw figures as JSON
 //	bench -from FILE          write the document again from raw figures
+//	bench -profile FILE       put the loads on elb alone, and write the CPU profile that the compiler optimises it by (`make pgo`)
 //	bench member -addr A      be a member: the server behind the proxies
 //	bench handshake -addr A   be a client that opens a TLS connection for each request
 //
@@ -67,6 +68,7 @@ type options struct {
 	doc       string // where the document goes; empty: as complete says
 	out       string // folder of the raw figures
 	from      string // raw figures of an earlier run
+	profile   string // where a profile of the load balancer goes; empty: none is taken
 	strict    bool
 }
 
@@ -96,12 +98,19 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.doc, "doc", "", "where the document goes ("+publicDoc+" after a complete measurement, the folder of -out after others)")
 	flags.StringVar(&o.out, "out", "artifacts/bench", "folder of the raw figures")
 	flags.StringVar(&o.from, "from", "", "measure nothing: write the document from this file of raw figures")
+	flags.StringVar(&o.profile, "profile", "", "measure nothing: profile elb under the loads, each for -seconds, and write what the compiler needs to this file")
 	flags.BoolVar(&o.strict, "strict", false, "fail when a bar is missed")
 	if err := flags.Parse(args); err != nil {
 		return o, errors.Join(flag.ErrHelp, err)
 	}
 	if flags.NArg() > 0 || o.rounds < 1 || o.seconds < 1 {
 		return o, errors.New("usage: bench [flags], with rounds and seconds of at least 1; -h lists the flags")
+	}
+	if o.profile != "" {
+		if o.from != "" || someProxies != "" {
+			return o, errors.New("-profile is about elb alone, and goes neither with -from nor with -proxies")
+		}
+		someProxies = subject
 	}
 	var err1, err2 error
 	o.scenarios, err1 = choose(scenarios(), someScenarios, func(s scenario) string { return s.Name })
@@ -138,6 +147,9 @@ func runBench(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	o, err := parseOptions(args, stderr)
 	if err != nil {
 		return err
+	}
+	if o.profile != "" {
+		return profileAll(ctx, o, stdout)
 	}
 	var r results
 	if o.from != "" {

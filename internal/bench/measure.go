@@ -40,6 +40,7 @@ type results struct {
 	Seconds   int        `json:"seconds"`
 	Machine   machine    `json:"machine"`
 	Versions  []version  `json:"versions"`
+	Guided    bool       `json:"guided"` // elb was built by a profile
 	Scenarios []scenario `json:"scenarios"`
 	Proxies   []string   `json:"proxies"`
 	Cut       string     `json:"cut,omitempty"` // why there are fewer rounds than asked for
@@ -56,6 +57,11 @@ func measureAll(ctx context.Context, o options, out io.Writer) (results, error) 
 	var err error
 	if r.Versions, err = versions(ctx, o.proxies); err != nil {
 		return r, err
+	}
+	if slices.Contains(r.Proxies, subject) {
+		if r.Guided, err = guided(o.elb); err != nil {
+			return r, err
+		}
 	}
 	w, err := openWorkspace(ctx)
 	defer w.close()

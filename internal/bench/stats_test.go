@@ -144,9 +144,16 @@ func TestDocument(t *testing.T) {
 			t.Errorf("the document has %q", bad)
 		}
 	}
-	r.Complete = true
+	const advantage = "make pgo"
+	if strings.Contains(string(text), advantage) {
+		t.Error("elb is said to be built by a profile")
+	}
+	r.Complete, r.Guided = true, true
 	if text, err = document(r); err != nil || strings.Contains(string(text), "not a complete") {
 		t.Errorf("a complete measurement is called incomplete, or: %v", err)
+	}
+	if !strings.Contains(string(text), advantage) {
+		t.Error("that elb is built by a profile is not said")
 	}
 }
 

@@ -176,8 +176,14 @@ func get(ctx context.Context, client *http.Client, url string) (answer, error) {
 	return send(client, request)
 }
 
+// send is exchange, under the benchmark's host.
 func send(client *http.Client, request *http.Request) (answer, error) {
 	request.Host = host
+	return exchange(client, request)
+}
+
+// exchange sends a request and reads the answer; anything but 200 is an error.
+func exchange(client *http.Client, request *http.Request) (answer, error) {
 	response, err := client.Do(request)
 	if err != nil {
 		return answer{}, err

@@ -86,13 +86,13 @@ func TestLoadConfig_Faults(t *testing.T) {
 	}{
 		"unknown key":    {one + "http_prt: 1\n", []string{":2: http_prt: unknown key; did you mean http_port?"}},
 		"no service":     {"http_port: 1\n", []string{": services: no service is configured"}},
-		"no domain":      {"services:\n  s:\n    hosts: [a]\n", []string{":2: services.s: has no domains"}},
+		"no domain":      {"services:\n  s:\n    hosts: [a]\n", []string{":2: services.s.domains: names no domain"}},
 		"unknown block":  {"services:\n  s:\n    domains:\n      d:\n        store: {hosts: [a]}\n", []string{":5: services.s.domains.d.store: unknown key"}},
 		"port too large": {one + "https_port: 70000\n", []string{":2: https_port: is 70000; ports are from 0 to 65535"}},
 		"both ports off": {one + "http_port: -1\nhttps_port: -1\n", []string{":2: http_port: http_port and https_port are both off"}},
 		"same port":      {one + "http_port: 8243\n", []string{": https_port: 8243 is the same port as http_port"}},
 		"admin":          {one + "admin: here\n", []string{`:2: admin: "here" is not of the form host:port`}},
-		"no group port":  {"services:\n  s:\n    hosts: [a]\n    domains:\n      d:\n        tenant_range: \"*\"\n", []string{":5: services.s.domains.d: group_mgt_port is missing"}},
+		"no group port":  {"services:\n  s:\n    hosts: [a]\n    domains:\n      d:\n        tenant_range: \"*\"\n", []string{":5: services.s.domains.d.group_mgt_port: is missing"}},
 		"group port = local member port": {
 			"local_member_port: 5000\nservices:\n  s:\n    hosts: [a]\n    domains:\n      d: {group_mgt_port: 5000}\n",
 			[]string{":6: services.s.domains.d.group_mgt_port: 5000 is the same port as local_member_port (", "elb.yaml:1)"},
@@ -115,7 +115,19 @@ func TestLoadConfig_Faults(t *testing.T) {
 		},
 		"overlapping tenants": {
 			"services:\n  s:\n    hosts: [a]\n    domains:\n      d: {group_mgt_port: 1}\n      e: {group_mgt_port: 2}\n",
-			[]string{"services.s.hosts[0]: a leads to domain d already", "overlap"},
+			[]string{":6: services.s.domains.e.tenant_range: * overlaps with * of domain d (", "elb.yaml:5): at host a"},
+		},
+		"overlapping tenants at two hosts": {
+			"services:\n  s:\n    hosts: [a, b]\n    domains:\n      d:\n        group_mgt_port: 1\n        tenant_range: 1-100\n      e:\n        group_mgt_port: 2\n        tenant_range: 90-*\n      f: {group_mgt_port: 3}\n",
+			[]string{":10: services.s.domains.e.tenant_range: 90-* overlaps with 1-100 of domain d (", "elb.yaml:7): at host a"},
+		},
+		"overlapping tenants of sub-domains": {
+			"services:\n  s:\n    domains:\n      d:\n        group_mgt_port: 1\n        mgt: {hosts: [a], tenant_range: 1-9}\n        sub_domains:\n          x: {hosts: [a], tenant_range: 9}\n          y: {hosts: [a]}\n",
+			[]string{":8: services.s.domains.d.sub_domains.x.hosts[0]: a leads to another sub-domain of d already (", "elb.yaml:6)"},
+		},
+		"mgt among the others": {
+			"services:\n  s:\n    domains:\n      d:\n        group_mgt_port: 1\n        sub_domains: {mgt: {hosts: [a]}}\n",
+			[]string{`:6: services.s.domains.d.sub_domains.mgt: is no place for "mgt"`},
 		},
 		"no domain for all": {
 			"services:\n  s:\n    hosts: [a]\n    domains:\n      d: {group_mgt_port: 1, tenant_range: 1-100}\n",
@@ -182,7 +194,11 @@ func TestLoadConfig_Faults(t *testing.T) {
 		"no certificate": {one + "tls: {cert_file: /nonexistent.pem, key_file: /nonexistent.key}\n", []string{":2: tls.cert_file: ", "/nonexistent.pem"}},
 		"several": {
 			"http_port: -5\nservices:\n  s:\n    hosts: [\"a b\"]\n    domains:\n      d: {group_mgt_port: 0, tenant_range: x}\n",
-			[]string{":1: http_port", ":6: services.s.domains.d: group_mgt_port", ":6: services.s.domains.d.tenant_range"},
+			[]string{":1: http_port", `:4: services.s.hosts[0]: "a b" is no host name`, ":6: services.s.domains.d.group_mgt_port: is missing", ":6: services.s.domains.d.tenant_range"},
+		},
+		"keys and values": {
+			"htp_port: 1\nhttps_port: many\nadmin: x\nservices:\n  s:\n    host: [a]\n    domains:\n      d: {tenant_range: 0, group_port: 3}\n",
+			[]string{":1: htp_port: unknown key", ":2: https_port: ", ":3: admin: ", ":6: services.s.host: unknown key; did you mean hosts?", ":8: services.s.domains.d.group_port: unknown key", ":8: services.s.domains.d.tenant_range: "},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -204,6 +220,37 @@ func TestLoadConfig_Faults(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestLoadConfig_SubDomainsOfOtherNames(t *testing.T) {
+	c, err := loadText(t, `services:
+  s:
+    domains:
+      d:
+        group_mgt_port: 1
+        mgt: {hosts: [m.example]}
+        sub_domains:
+          store: {hosts: [s.example], tenant_range: 1-5}
+          publisher: {hosts: [s.example], members: ["http://127.0.0.1:1"]}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	specs, _ := c.pools(&daemon.Document{})
+	routes, err := lb.NewRoutes(specs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := lb.NewTable(routes, nil)
+	for _, want := range []struct {
+		host   string
+		tenant int
+		sub    string
+	}{{"m.example", 1, "mgt"}, {"s.example", 5, "store"}, {"s.example", 6, "publisher"}, {"s.example", 0, "publisher"}} {
+		if pool, _ := table.LookupTenant(want.host, want.tenant); pool == nil || pool.SubDomain != want.sub {
+			t.Errorf("tenant %d at %s goes to %+v, want %s", want.tenant, want.host, pool, want.sub)
+		}
 	}
 }
 

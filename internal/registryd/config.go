@@ -1,7 +1,6 @@
 package registryd
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -122,14 +121,15 @@ func Default() Config {
 func LoadConfig(file string, environ []string) (Config, *daemon.Document, error) {
 	c := Default()
 	d, err := daemon.LoadYAML(file, &c, EnvPrefix, environ)
-	if err != nil {
+	if d == nil {
 		return Config{}, nil, err
 	}
-	if err := c.complete(d); err != nil {
-		return Config{}, nil, err
+	faults := []error{c.complete(d)}
+	if faults[0] == nil {
+		faults = c.validate(d)
 	}
-	if faults := c.validate(d); len(faults) > 0 {
-		return Config{}, nil, errors.Join(faults...)
+	if err := d.Verdict(faults); err != nil {
+		return Config{}, nil, err
 	}
 	return c, d, nil
 }

@@ -8,9 +8,9 @@
 // # Parts
 //
 //   - Server: a listener. An HTTP/1 connection is one goroutine (clientConn) that reads a head, has the request
-//     carried out and reads the next; HTTP/2 is net/http's server, whose requests (stream) are put into
-//     the words of HTTP/1 and go the same way. Both are fronts: the path knows the client as that interface only,
-//     and another protocol needs nothing but another front.
+//     carried out and reads the next; an HTTP/2 connection is one (h2Conn) that takes frames in, and a worker
+//     of the crew for each request (h2Stream), whose head is put into the words of HTTP/1 and goes the same way. Both are
+//     fronts: the path knows the client as that interface only, and another protocol needs nothing but another front.
 //   - Routes: what the operator configured, host -> pool; compiled once.
 //   - Table: Routes plus the members known now. It is immutable, built aside by the pure function
 //     NewTable and swapped atomically, so requests never lock and never see half a change.
@@ -20,7 +20,7 @@
 //   - upstream: one member's connections. An attempt carries one request to one member: the head is written with
 //     our fields in it, the answer's head is read, and relay passes the content on: whole if it is short, by splice
 //     if it is long and both sides are plain TCP, else as it comes.
-//   - Package h1 is the codec, wire the sockets and deadlines, accesslog the record of requests.
+//   - Packages h1 and h2 are the codecs, wire the sockets and deadlines, accesslog the record of requests.
 //   - Discovery: turns snapshots of gossip groups into tables, and says in the log who came and went.
 //
 // # Memory

@@ -2,26 +2,36 @@ package lb
 
 import "sync/atomic"
 
-// leastInFlight gives a request to the member with the fewest requests running for its weight. Among equals, those without
-// any above all, the turn decides.
-type leastInFlight struct{ turn atomic.Uint64 }
+// leastInFlight gives a request to the member with the fewest requests running for its weight. Among those without any, turns
+// decide, as many as their weights; among others that are equal, turns one by one.
+type leastInFlight struct {
+	turn atomic.Uint64 // of members without requests
+	from atomic.Uint64 // where comparing begins
+}
 
 var _ balancer = (*leastInFlight)(nil)
 
-// lookAtMost is how many members one choice compares: in larger groups it is the least of that many, which change from turn to turn.
-const lookAtMost = 64
+const (
+	// lookForIdle is how many turns one choice gives to members without requests before it compares.
+	lookForIdle = 4
+	// lookAtMost is how many members one choice compares: in larger groups it is the least of that many, others each time.
+	lookAtMost = 64
+)
 
 func (b *leastInFlight) pick(g *group, s *Selection) *Target {
-	turn := b.turn.Add(1) - 1
-	if t := g.turns[turn%uint64(len(g.turns))]; t.load.inFlight.Load() == 0 && s.Usable(t) && t.admitted(s.now) && s.Take(t) {
-		return t
+	for range lookForIdle {
+		t := g.turns[(b.turn.Add(1)-1)%uint64(len(g.turns))]
+		if t.load.inFlight.Load() == 0 && s.Usable(t) && t.admitted(s.now) && s.Take(t) {
+			return t
+		}
 	}
 	var best *Target
 	var least float64
 	n := uint64(len(g.members))
+	from := b.from.Add(1) - 1
 	passed := uint64(0)
 	for i := range min(n, lookAtMost) {
-		t := g.members[(turn+i)%n]
+		t := g.members[(from+i)%n]
 		if !s.Usable(t) {
 			continue
 		}
@@ -32,11 +42,11 @@ func (b *leastInFlight) pick(g *group, s *Selection) *Target {
 			}
 		}
 	}
-	b.turn.Add(passed) // those that were passed over had their turn, or the next in line would have it every time
+	b.from.Add(passed) // those that were passed over had their turn: else the next in line would get it every time
 	if best != nil && s.Take(best) {
 		return best
 	}
-	return g.anyone(s, turn)
+	return g.anyone(s, from)
 }
 
 // crowd is how many requests run on a member for its weight. One that starts slowly counts as fuller than it is.

@@ -14,6 +14,7 @@ type load struct {
 	credit   atomic.Uint64 // of a member that starts slowly: the turns that it had, in parts of fullShare
 	average  atomic.Uint64 // bits of a float64: nanoseconds from request to first byte, newer ones counting more
 	heard    atomic.Int64  // unix nanoseconds of the newest latency in average; 0 = there is none
+	_        [32]byte      // fills a cache line, so that requests to different members do not hold each other up
 }
 
 const (

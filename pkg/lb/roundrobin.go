@@ -9,12 +9,15 @@ type roundRobin struct{ turn atomic.Uint64 }
 
 var _ balancer = (*roundRobin)(nil)
 
-// slowTurns is how many more turns are looked at than there are, for members that start slowly and let some pass.
-const slowTurns = 16
+// Members that start slowly let turns pass, up to nine of ten: so many more turns are looked at than there are.
+const (
+	slowRounds = fullShare / firstShare
+	slowMost   = 512
+)
 
 func (b *roundRobin) pick(g *group, s *Selection) *Target {
 	n := uint64(len(g.turns))
-	for range n + slowTurns {
+	for range n + min(n*slowRounds, slowMost) {
 		t := g.turns[(b.turn.Add(1)-1)%n]
 		if s.Usable(t) && t.admitted(s.now) && s.Take(t) {
 			return t

@@ -45,15 +45,21 @@ func NewTable(routes *Routes, members []Member) *Table {
 	return t
 }
 
-// Lookup finds the pool for a Host header. The pool is nil if no route matches; ok is false if the header
-// is no host at all.
-func (t *Table) Lookup(host string) (pool *Pool, ok bool) {
+// Lookup finds the pool for a Host header and a request that belongs to no tenant. The pool is nil if no route
+// matches; ok is false if the header is no host at all.
+func (t *Table) Lookup(host string) (pool *Pool, ok bool) { return t.LookupTenant(host, 0) }
+
+// LookupTenant is Lookup for a request of a tenant, by its id. A tenant that no domain of the host names is
+// served by the one that serves everybody; so is 0, which stands for an unknown one.
+func (t *Table) LookupTenant(host string, tenant int) (pool *Pool, ok bool) {
 	normal, ok := NormalizeHost(host)
 	if !ok {
 		return nil, false
 	}
-	if i, found := t.routes.find(normal); found {
-		return t.pools[i], true
+	if tenants := t.routes.find(normal); tenants != nil {
+		if i := tenants.find(tenant); i != nobody {
+			return t.pools[i], true
+		}
 	}
 	return nil, true
 }

@@ -24,10 +24,14 @@ var takenHeads = []struct {
 	length bool
 }{
 	{name: "plain", fields: get(), want: lines("GET /p HTTP/1.1", "Host: a.test")},
-	{name: "fields in their order", fields: get(field{"b", "1"}, field{"a", "2"}, field{"b", "3"}),
-		want: lines("GET /p HTTP/1.1", "Host: a.test", "b: 1", "a: 2", "b: 3")},
-	{name: "pseudo-fields in another order", fields: []field{{":path", "/"}, {":authority", "a.test:8443"}, {":method", "POST"}, {":scheme", "http"}, {"x", "y"}},
-		want: lines("POST / HTTP/1.1", "Host: a.test:8443", "x: y")},
+	{
+		name: "fields in their order", fields: get(field{"b", "1"}, field{"a", "2"}, field{"b", "3"}),
+		want: lines("GET /p HTTP/1.1", "Host: a.test", "b: 1", "a: 2", "b: 3"),
+	},
+	{
+		name: "pseudo-fields in another order", fields: []field{{":path", "/"}, {":authority", "a.test:8443"}, {":method", "POST"}, {":scheme", "http"}, {"x", "y"}},
+		want: lines("POST / HTTP/1.1", "Host: a.test:8443", "x: y"),
+	},
 	{name: "query and escapes", fields: replace(get(), ":path", "/a%20b?c=d&e=|\"<>"), want: lines("GET /a%20b?c=d&e=|\"<> HTTP/1.1", "Host: a.test")},
 	{name: "address", fields: replace(get(), ":authority", "[::1]:8243"), want: lines("GET /p HTTP/1.1", "Host: [::1]:8243")},
 	{name: "empty value", fields: get(field{"x", ""}), want: lines("GET /p HTTP/1.1", "Host: a.test", "x: ")},
@@ -37,8 +41,10 @@ var takenHeads = []struct {
 	{name: "all of a token", fields: get(field{"a!#$%&'*+-.^_`|~z", "x"}), want: lines("GET /p HTTP/1.1", "Host: a.test", "a!#$%&'*+-.^_`|~z: x")},
 	{name: "host alone", fields: append(without(get(), ":authority"), field{"x", "y"}, field{"host", "b.test"}), want: lines("GET /p HTTP/1.1", "x: y", "Host: b.test")},
 	{name: "host that repeats :authority", fields: get(field{"host", "A.TEST"}, field{"x", "y"}), want: lines("GET /p HTTP/1.1", "Host: a.test", "x: y")},
-	{name: "cookies apart", fields: get(field{"cookie", "a=1"}, field{"x", "y"}, field{"cookie", "b=2"}, field{"cookie", ""}, field{"z", ""}),
-		want: lines("GET /p HTTP/1.1", "Host: a.test", "x: y", "z: ", "cookie: a=1; b=2; ")},
+	{
+		name: "cookies apart", fields: get(field{"cookie", "a=1"}, field{"x", "y"}, field{"cookie", "b=2"}, field{"cookie", ""}, field{"z", ""}),
+		want: lines("GET /p HTTP/1.1", "Host: a.test", "x: y", "z: ", "cookie: a=1; b=2; "),
+	},
 	{name: "one cookie", fields: get(field{"cookie", "a=1; b=2"}), want: lines("GET /p HTTP/1.1", "Host: a.test", "cookie: a=1; b=2")},
 	{name: "te", fields: get(field{"te", "Trailers"}), want: lines("GET /p HTTP/1.1", "Host: a.test", "te: Trailers")},
 	{name: "length", fields: get(field{"content-length", "5"}), want: lines("GET /p HTTP/1.1", "Host: a.test", "content-length: 5"), length: true},
@@ -76,6 +82,10 @@ func TestDecoder_AppendsToWhatItIsGiven(t *testing.T) {
 	got, err := finish(d, e.block(t, []field{{"sum", "1"}, {"cookie", "a"}, {"cookie", "b"}, {"host", "c"}}))
 	if want := "0\r\n" + lines("sum: 1", "cookie: a", "cookie: b", "host: c"); err != nil || string(got.Text) != want {
 		t.Errorf("%s, %v; want %q", outcome(got, err), err, want)
+	}
+	d.Begin(make([]byte, MaxHead)) // what was there before does not count
+	if got, err := finish(d, e.block(t, get())); err != nil || len(got.Text) != MaxHead+len(lines("GET /p HTTP/1.1", "Host: a.test")) {
+		t.Errorf("behind much else: %d bytes, too large %t, %v", len(got.Text), got.TooLarge, err)
 	}
 	if got, err := decodeTrailers(d, nil); err != nil || len(got.Text) != 0 || got.Malformed != "" || got.TooLarge {
 		t.Errorf("no trailers: %s", outcome(got, err))
@@ -419,11 +429,11 @@ func TestDecoder_EndsTheConnection(t *testing.T) {
 func TestDecoder_BoundsFragments(t *testing.T) {
 	t.Parallel()
 	b := block(t, get())
-	ends := make([]int, maxFragments-1)
-	if got, err := decode(NewDecoder(), b, ends...); err != nil || got.Malformed != "" {
+	ends := slices.Repeat([]int{0}, maxFragments)
+	if got, err := decode(NewDecoder(), b, ends[1:]...); err != nil || got.Malformed != "" {
 		t.Errorf("%d fragments: %s", maxFragments, outcome(got, err))
 	}
-	_, err := decode(NewDecoder(), b, append(ends, 0)...)
+	_, err := decode(NewDecoder(), b, ends...)
 	wantError(t, err, EnhanceYourCalm, false)
 }
 
@@ -452,10 +462,35 @@ func TestDecoder_KeepsNothingOfARequest(t *testing.T) {
 	for range 100 {
 		fields = append(fields, field{"cookie", "a=1"})
 	}
-	if _, err := decode(d, block(t, fields)); err != nil {
-		t.Fatal(err)
+	e := newEncoder()
+	for _, fields := range [][]field{fields, get(field{"cookie", "a=1"}, field{"cookie", "b=2"})} {
+		if _, err := decode(d, e.block(t, fields)); err != nil {
+			t.Fatal(err)
+		}
+		for _, crumb := range d.crumbs[:cap(d.crumbs)] {
+			if crumb != "" {
+				t.Errorf("cookie %q is kept", crumb)
+			}
+		}
 	}
 	if d.text != nil || d.method+d.scheme+d.path+d.authority != "" || cap(d.crumbs) > keepCrumbs {
 		t.Errorf("%q %q, room for %d cookies", d.text, d.path, cap(d.crumbs))
 	}
+}
+
+func TestDecoder_SkipsBlocks(t *testing.T) {
+	t.Parallel()
+	d, e := NewDecoder(), newEncoder()
+	for _, fields := range [][]field{get(field{"x", "y"}, field{"content-length", "1"}), get(field{"X", "\n"}), nil} {
+		d.BeginSkipped()
+		if got, err := finish(d, e.block(t, fields)); outcome(got, err) != outcome(Head{}, nil) {
+			t.Errorf("%q: %s", fields, outcome(got, err))
+		}
+	}
+	if got, err := decode(d, e.block(t, get(field{"x", "y"}))); err != nil || string(got.Text) != lines("GET /p HTTP/1.1", "Host: a.test", "x: y") {
+		t.Errorf("a request behind them: %s", outcome(got, err))
+	}
+	d.BeginSkipped()
+	_, err := finish(d, []byte{indexed})
+	wantError(t, err, CompressionError, false)
 }

@@ -10,7 +10,7 @@
 //
 // A Decoder writes a request's head as HTTP/1 would, so that one parser decides what is a good request and
 // nothing gets further that HTTP/1 could not say. What it takes cannot be read in two ways: each field becomes
-// exactly one line (cookies together one), and none of their bytes can end it.
+// one line (cookies share one, and a host that repeats :authority has none), and none of their bytes can end it.
 //
 // # Invariants
 //

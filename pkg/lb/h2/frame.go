@@ -14,10 +14,11 @@ const (
 	// MaxFrame is the largest payload that is taken: what SETTINGS_MAX_FRAME_SIZE begins with, and is left at.
 	MaxFrame = 16 << 10
 
-	// DefaultWindow is what flow-control windows begin with, in bytes; MaxWindow is what they can grow to (RFC 9113
-	// section 6.9).
+	// DefaultWindow is what flow-control windows begin with, in bytes (RFC 9113 section 6.9.2).
 	DefaultWindow = 1<<16 - 1
-	MaxWindow     = 1<<31 - 1
+
+	// MaxWindow is what flow-control windows can grow to (RFC 9113 section 6.9.1).
+	MaxWindow = 1<<31 - 1
 
 	maxStreamID = 1<<31 - 1
 )

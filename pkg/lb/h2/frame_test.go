@@ -225,20 +225,30 @@ func TestParseFrame_ReadsWhatXNetWrites(t *testing.T) {
 			return framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 7, BlockFragment: []byte("abc"), EndStream: true, PadLength: 3, Priority: http2.PriorityParam{StreamDep: 5, Weight: 1}})
 		}, want: Frame{12, Headers, EndStream | Padded | Prioritized, 7}, content: "abc"},
 		{write: func() error { return framer.WriteContinuation(7, true, []byte("abc")) }, want: Frame{3, Continuation, EndHeaders, 7}, content: "abc"},
-		{write: func() error { return framer.WritePriority(7, http2.PriorityParam{StreamDep: 5}) }, want: Frame{5, Priority, 0, 7},
-			check: func(p []byte) bool { return dependsOn(p) == 5 }},
-		{write: func() error { return framer.WriteRSTStream(7, http2.ErrCodeCancel) }, want: Frame{4, RstStream, 0, 7},
-			check: func(p []byte) bool { return ResetCode(p) == Cancel }},
-		{write: func() error {
-			return framer.WriteSettings(http2.Setting{ID: http2.SettingMaxFrameSize, Val: 77777})
-		}, want: Frame{6, Settings, 0, 0},
-			check: func(p []byte) bool { return maps.Collect(EachSetting(p))[MaxFrameSize] == 77777 }},
+		{
+			write: func() error { return framer.WritePriority(7, http2.PriorityParam{StreamDep: 5}) }, want: Frame{5, Priority, 0, 7},
+			check: func(p []byte) bool { return dependsOn(p) == 5 },
+		},
+		{
+			write: func() error { return framer.WriteRSTStream(7, http2.ErrCodeCancel) }, want: Frame{4, RstStream, 0, 7},
+			check: func(p []byte) bool { return ResetCode(p) == Cancel },
+		},
+		{
+			write: func() error {
+				return framer.WriteSettings(http2.Setting{ID: http2.SettingMaxFrameSize, Val: 77777})
+			}, want: Frame{6, Settings, 0, 0},
+			check: func(p []byte) bool { return maps.Collect(EachSetting(p))[MaxFrameSize] == 77777 },
+		},
 		{write: func() error { return framer.WriteSettingsAck() }, want: Frame{0, Settings, Ack, 0}},
 		{write: func() error { return framer.WritePing(true, [8]byte{1}) }, want: Frame{8, Ping, Ack, 0}},
-		{write: func() error { return framer.WriteGoAway(9, http2.ErrCodeEnhanceYourCalm, []byte("debug")) }, want: Frame{13, GoAway, 0, 0},
-			check: func(p []byte) bool { return GoAwayCode(p) == EnhanceYourCalm }},
-		{write: func() error { return framer.WriteWindowUpdate(1<<31-1, 1<<31-1) }, want: Frame{4, WindowUpdate, 0, 1<<31 - 1},
-			check: func(p []byte) bool { return Increment(p) == MaxWindow }},
+		{
+			write: func() error { return framer.WriteGoAway(9, http2.ErrCodeEnhanceYourCalm, []byte("debug")) }, want: Frame{13, GoAway, 0, 0},
+			check: func(p []byte) bool { return GoAwayCode(p) == EnhanceYourCalm },
+		},
+		{
+			write: func() error { return framer.WriteWindowUpdate(1<<31-1, 1<<31-1) }, want: Frame{4, WindowUpdate, 0, 1<<31 - 1},
+			check: func(p []byte) bool { return Increment(p) == MaxWindow },
+		},
 		{write: func() error { return framer.WriteRawFrame(0xfe, 0xff, 3, []byte("x")) }, want: Frame{1, 0xfe, 0xff, 3}},
 	} {
 		wire.Reset()

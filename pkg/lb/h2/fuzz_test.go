@@ -70,7 +70,7 @@ func judge(sent []field, trailers bool) verdict {
 	}
 	authority := pseudo[":authority"]
 	for _, host := range hosts {
-		v.malformed = v.malformed || len(hosts) > 1 || !goodAuthority.MatchString(host) || authority != "" && strings.ToLower(host) != strings.ToLower(authority)
+		v.malformed = v.malformed || len(hosts) > 1 || !goodAuthority.MatchString(host) || authority != "" && !strings.EqualFold(host, authority)
 		if authority == "" {
 			authority = host
 		}
@@ -126,7 +126,7 @@ func compare(t *testing.T, got Head, sent []field, trailers bool) {
 	if n := bytes.Count(got.Text, []byte("\n")); n != len(want.fields)+1 || bytes.Count(got.Text, []byte("\r\n")) != n || !bytes.HasPrefix(got.Text, []byte(want.line+" HTTP/1.1\r\n")) {
 		t.Fatalf("%q became %q", sent, got.Text)
 	}
-	text := append(got.Text, "\r\n"...)
+	text := slices.Concat(got.Text, []byte("\r\n"))
 	var r h1.Request
 	n, err := r.Parse(text)
 	if err != nil {

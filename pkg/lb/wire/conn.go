@@ -26,13 +26,12 @@ type Conn struct {
 	in  reading
 	out writing
 
-	stop     sync.Mutex  // serialises whatever sets deadlines of the socket
-	stopped  bool        // the socket has a deadline; guarded by stop
-	lost     func() bool // tells whether waiting has become pointless; guarded by stop
-	released atomic.Bool
-	parked   atomic.Int64 // due time while parked; closedInPark after that time
-	acked    int64        // acknowledged bytes when a write was first seen waiting, or unknown; the watch's own
-	gone     func()       // told when the time in the pool was over
+	stop    sync.Mutex   // serialises whatever sets deadlines of the socket
+	stopped bool         // the socket has a deadline; guarded by stop
+	lost    func() bool  // tells whether waiting has become pointless; guarded by stop
+	parked  atomic.Int64 // due time while parked; closedInPark after that time
+	acked   int64        // acknowledged bytes when a write was first seen waiting, or unknown; the watch's own
+	gone    func()       // told when the time in the pool was over
 
 	closing atomic.Bool // Close was called: TLS may still say goodbye, but must not wait
 	closed  atomic.Bool
@@ -96,23 +95,6 @@ func (c *Conn) Handshake(ctx context.Context) error {
 
 // TLS is the TLS layer, nil on a plain connection.
 func (c *Conn) TLS() *tls.Conn { return c.tls }
-
-// NetConn gives the connection in the form that the standard library takes: *tls.Conn or *net.TCPConn. Whoever hands it on calls
-// Release first. On a plain connection Written counts nothing of what is written that way.
-func (c *Conn) NetConn() net.Conn {
-	if c.tls != nil {
-		return c.tls
-	}
-	return c.tcp
-}
-
-// Release takes the connection off the watch and clears its due times: from now on the deadlines are those of the net.Conn. There is no
-// way back.
-func (c *Conn) Release() {
-	c.released.Store(true)
-	c.watch.remove(c)
-	c.Revive()
-}
 
 // Closed reports whether Close or Reset was called, or the time in the pool was over.
 func (c *Conn) Closed() bool { return c.closed.Load() || c.closing.Load() }

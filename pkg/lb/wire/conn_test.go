@@ -178,7 +178,9 @@ func TestReadLazy_TakesNoBufferWhileItWaits(t *testing.T) {
 
 func TestReadLazy_WaitsEmptyHanded(t *testing.T) {
 	w := watch(t)
-	c, far := conn(t, w)
+	near, far := tcpPair(t)
+	c := wire.New(w, near)
+	t.Cleanup(func() { c.Close() })
 	l := &buffer{space: make([]byte, 8)}
 	c.ReadBy(tick)
 	if n, err := c.ReadLazy(l); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) || l.lent != l.returns {
@@ -186,7 +188,7 @@ func TestReadLazy_WaitsEmptyHanded(t *testing.T) {
 	}
 	c.Revive()
 	must[int](t)(far.Write([]byte("x")))
-	poll(t, c.NetConn().(*net.TCPConn), unix.POLLIN)
+	poll(t, near, unix.POLLIN)
 	empty := &buffer{space: []byte{}}
 	if _, err := c.ReadLazy(empty); !errors.Is(err, io.ErrShortBuffer) || empty.lent != empty.returns {
 		t.Errorf("an empty buffer: %v; lent %d, returned %d", err, empty.lent, empty.returns)

@@ -158,19 +158,6 @@ func TestPark_UnparkEndsIt(t *testing.T) {
 	}
 }
 
-func TestRelease_LeavesDeadlinesToOthers(t *testing.T) {
-	w := watch(t)
-	c, far := conn(t, w)
-	c.ReadBy(1)
-	c.Release()
-	if w.Len() != 0 {
-		t.Errorf("%d watched", w.Len())
-	}
-	w.Wait()
-	must[int](t)(far.Write([]byte("x")))
-	must[int](t)(c.NetConn().Read(make([]byte, 1)))
-}
-
 // nap lets two ticks of the watch pass.
 func nap(t *testing.T) {
 	t.Helper()

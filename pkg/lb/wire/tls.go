@@ -45,29 +45,14 @@ func (s socket) LocalAddr() net.Addr { return s.c.tcp.LocalAddr() }
 // RemoteAddr implements net.Conn.
 func (s socket) RemoteAddr() net.Addr { return s.c.tcp.RemoteAddr() }
 
-// SetDeadline implements net.Conn. Deadlines are the watch's until Release.
-func (s socket) SetDeadline(t time.Time) error {
-	if !s.c.released.Load() {
-		return nil
-	}
-	return s.c.tcp.SetDeadline(t)
-}
+// SetDeadline implements net.Conn. Deadlines are the watch's.
+func (s socket) SetDeadline(time.Time) error { return nil }
 
-// SetReadDeadline implements net.Conn. Deadlines are the watch's until Release.
-func (s socket) SetReadDeadline(t time.Time) error {
-	if !s.c.released.Load() {
-		return nil
-	}
-	return s.c.tcp.SetReadDeadline(t)
-}
+// SetReadDeadline implements net.Conn. Deadlines are the watch's.
+func (s socket) SetReadDeadline(time.Time) error { return nil }
 
-// SetWriteDeadline implements net.Conn. Deadlines are the watch's until Release.
-func (s socket) SetWriteDeadline(t time.Time) error {
-	if !s.c.released.Load() {
-		return nil
-	}
-	return s.c.tcp.SetWriteDeadline(t)
-}
+// SetWriteDeadline implements net.Conn. Deadlines are the watch's.
+func (s socket) SetWriteDeadline(time.Time) error { return nil }
 
 // readLazyTLS waits for the first byte of a record, and takes the buffer for the rest of it.
 func (c *Conn) readLazyTLS(l Lender) (int, error) {

@@ -3,11 +3,8 @@ package wire_test
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"syscall"
 	"testing"
@@ -37,7 +34,7 @@ func tlsPair(t *testing.T, w *wire.Watch) (client, server *wire.Conn) {
 
 func TestTLS_BothWays(t *testing.T) {
 	client, server := tlsPair(t, watch(t))
-	if client.TLS() == nil || wire.CanSplice(client, server) || client.NetConn() != net.Conn(client.TLS()) {
+	if client.TLS() == nil || wire.CanSplice(client, server) {
 		t.Error("a connection under TLS is not one")
 	}
 	body := bytes.Repeat([]byte("0123456789abcdef"), 1<<14)
@@ -147,57 +144,3 @@ func TestTLS_Unheard(t *testing.T) {
 }
 
 // TestRelease_ToNetHTTP hands a connection on to net/http's server, as is done for HTTP/2.
-func TestRelease_ToNetHTTP(t *testing.T) {
-	near, far := tcpPair(t)
-	w := watch(t)
-	c := wire.New(w, far)
-	forServer, forClient := tlsConfigs(t)
-	c.Server(forServer)
-	shook := make(chan error, 1)
-	go func() { shook <- c.Handshake(t.Context()) }()
-	client := tls.Client(near, forClient)
-	if err := errors.Join(client.HandshakeContext(t.Context()), wait(t, shook, "handshake")); err != nil {
-		t.Fatal(err)
-	}
-	c.Release()
-	l := &oneConn{conn: c.NetConn(), done: make(chan struct{})}
-	closed := make(chan struct{}, 1)
-	srv := &http.Server{ReadTimeout: soon, ConnState: func(_ net.Conn, s http.ConnState) {
-		if s == http.StateClosed {
-			closed <- struct{}{}
-		}
-	}}
-	srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") })
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(l) }()
-	must[int](t)(io.WriteString(client, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"))
-	if got := must[[]byte](t)(io.ReadAll(client)); !bytes.HasSuffix(got, []byte("hello")) {
-		t.Errorf("read %q", got)
-	}
-	wait(t, closed, "end of the connection")
-	srv.Close()
-	if err := wait(t, served, "end of the server"); !errors.Is(err, http.ErrServerClosed) {
-		t.Error(err)
-	}
-	if !c.Closed() {
-		t.Error("net/http closed the connection, and it does not know")
-	}
-}
-
-// oneConn is a listener that gives one connection.
-type oneConn struct {
-	conn net.Conn
-	done chan struct{}
-}
-
-func (l *oneConn) Accept() (net.Conn, error) {
-	if c := l.conn; c != nil {
-		l.conn = nil
-		return c, nil
-	}
-	<-l.done
-	return nil, net.ErrClosed
-}
-
-func (l *oneConn) Close() error   { close(l.done); return nil }
-func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{} }

@@ -46,7 +46,7 @@ func (w *Watch) Len() int {
 	return len(w.conns)
 }
 
-// Wait returns when the sweeper has ended: at once when all connections are closed or released, as they must be when it is called.
+// Wait returns when the sweeper has ended: at once when all connections are closed, as they must be when it is called.
 func (w *Watch) Wait() {
 	w.mu.Lock()
 	done := w.done
