@@ -9,8 +9,11 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/regent-registry/regent/pkg/membership"
 )
 
 // checkOnce makes one check of a member at a URL, as a pool with that specification would.
@@ -164,7 +167,7 @@ func TestProbe_PathIsTheMembersOwnElseThePools(t *testing.T) {
 }
 
 func TestParseStatusRange(t *testing.T) {
-	for text, want := range map[string]StatusRange{"200": {200, 200}, "200-399": {200, 399}, " 204 - 299 ": {204, 299}} {
+	for text, want := range map[string]StatusRange{"200": {200, 200}, "200-399": {200, 399}, "204 - 299": {204, 299}} {
 		if got, err := ParseStatusRange(text); err != nil || got != want {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
@@ -399,5 +402,63 @@ func TestChecks_AnAnswerThatHasBegunIsNotGivenUp(t *testing.T) {
 	close(goOn)
 	if a := <-got; a.err != nil || len(a.text) != 300000 {
 		t.Errorf("got %d bytes, %v", len(a.text), a.err)
+	}
+}
+
+// haltingListener takes connections, and from halt on hands none of them out: nobody says a word on them.
+type haltingListener struct {
+	net.Listener
+	halted atomic.Bool
+	held   chan net.Conn
+}
+
+func (l *haltingListener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil || !l.halted.Load() {
+			return conn, err
+		}
+		l.held <- conn
+	}
+}
+
+// A request that is still connecting to a member, here in the TLS handshake, when the member is found dead goes elsewhere at once, whatever its
+// method: nothing of it was sent.
+func TestChecks_ConnectingToAMemberThatIsDownEnds(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "halting") }))
+	l := &haltingListener{Listener: s.Listener, held: make(chan net.Conn, 100)}
+	s.Listener = l
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	b := checkedBench(t)
+	b.proxy.roots = x509.NewCertPool() // before there are members
+	b.proxy.roots.AddCert(s.Certificate())
+	b.proxy.timeouts.Connect = time.Hour
+	halting := gossiped(t, "a", l.Addr().String())
+	halting.HTTPSPort, halting.HTTPPort = halting.HTTPPort, 0
+	b.discovery.Update(testDomain, []membership.Member{halting, gossiped(t, "b", goodMember(t, "well"))})
+	b.awaitStanding(0, StandingUp)
+	b.awaitStanding(1, StandingUp)
+	l.halted.Store(true)
+	answers := make(chan string, 4)
+	for range cap(answers) {
+		go func() {
+			_, text, err := b.do("POST", "/", strings.NewReader("data"))
+			if err != nil {
+				text = err.Error()
+			}
+			answers <- text
+		}()
+	}
+	for range cap(answers) {
+		if text := <-answers; text != "well POST 4" {
+			t.Errorf("got %q", text)
+		}
+	}
+	if b.standing(0).Standing == StandingUp || len(l.held) == 0 {
+		t.Errorf("the halted member is %s, and was asked %d times", b.standing(0).Standing, len(l.held))
+	}
+	for range len(l.held) {
+		_ = (<-l.held).Close()
 	}
 }
