@@ -143,7 +143,7 @@ func (p *Proxy) attachAffinity(pool *Pool) {
 	}
 	a := &affinity{
 		AffinitySpec: pool.stick.withDefaults(),
-		homes:        make(map[memberTag]home, len(pool.active)+len(pool.draining)),
+		homes:        make(map[memberTag]home, len(pool.all())),
 		counts:       p.metrics.stickiness(pool.Domain),
 	}
 	a.timeout = int64(a.SessionTimeout / time.Second)
@@ -154,7 +154,7 @@ func (p *Proxy) attachAffinity(pool *Pool) {
 	for i, master := range p.masters {
 		key := master.pool(pool.key())
 		a.keys = append(a.keys, key)
-		for _, t := range slices.Concat(pool.active, pool.draining) {
+		for _, t := range pool.all() {
 			tag := key.tag(t.Member.ID)
 			token := key.token(tag, 0)
 			h := home{target: t, key: i}

@@ -17,6 +17,7 @@ type PoolSpec struct {
 	Static    []Member // from ParseStatic
 	Balancer  BalancerSpec
 	Affinity  AffinitySpec
+	Health    HealthSpec
 }
 
 // Routes is the compiled, immutable form of what the operator configured: host and tenant -> pool. Safe for
@@ -44,7 +45,7 @@ func NewRoutes(specs []PoolSpec) (*Routes, error) {
 		for i := range spec.Static {
 			spec.Static[i].Domain, spec.Static[i].SubDomain = spec.Domain, spec.SubDomain
 		}
-		if err := spec.Balancer.check(); err != nil {
+		if err := errors.Join(spec.Balancer.check(), spec.Health.check()); err != nil {
 			faults = append(faults, fmt.Errorf("domain %s, sub-domain %q: %w", spec.Domain, spec.SubDomain, err))
 		}
 		if err := spec.Affinity.Check(); err != nil {

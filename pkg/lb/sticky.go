@@ -145,9 +145,15 @@ func (s *stickiness) cut(c cut) {
 func (x *exchange) pick() *Target {
 	s := &x.sticky
 	if s.by != nil {
-		x.choice.desperate = false
 		for _, t := range [...]*Target{s.session, s.ours} {
-			if t != nil && s.by.follows(t, x.choice.now) && x.choice.Usable(t) && x.choice.Take(t) {
+			if t == nil || !s.by.follows(t, x.choice.now) {
+				continue
+			}
+			x.choice.resort = resortUnproven // or a load balancer that has just started would move all sessions
+			if t.Member.Draining {
+				x.choice.resort = resortAlive // it says itself that it is not ready
+			}
+			if x.choice.Usable(t) && x.choice.Take(t) {
 				return t
 			}
 		}

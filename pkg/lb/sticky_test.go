@@ -282,10 +282,56 @@ func TestSticky_Picks(t *testing.T) {
 	}
 	x = stickyRequest(t, p, "JSESSIONID=a."+p.tokenOf("m2", now))
 	for range 5 {
-		x.choice.desperate = true // an attempt before this one was
+		x.choice.resort = resortAnybody // an attempt before this one was
 		if got := idOf(x.pick()); got == "m2" || got == "" {
 			t.Errorf("m2 is ejected, and %q was asked", got)
 		}
+	}
+}
+
+// What the checks say counts for sessions too, but for a member that was not checked yet, and one that says itself that it is not ready.
+func TestSticky_HeedsTheChecks(t *testing.T) {
+	t.Parallel()
+	spec := AffinitySpec{Mode: AffinityCookie, DrainWindow: time.Minute}
+	for _, c := range []struct {
+		verdict           int32
+		draining, suspect bool
+		want              string
+	}{
+		{verdictUp, false, false, "m1"},
+		{verdictUnproven, false, false, "m1"},
+		{verdictUnready, false, false, "m2"},
+		{verdictDead, false, false, "m2"},
+		{verdictUp, true, false, "m1"},
+		{verdictUnready, true, false, "m1"},
+		{verdictDead, true, false, "m2"},
+		{verdictUp, false, true, "m1"},
+		{verdictDead, false, true, "m2"},
+	} {
+		routes, err := NewRoutes([]PoolSpec{{Domain: "d", Tenants: everybody(t), Hosts: []string{"app.example"}, Affinity: spec}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		proxy, err := New(Config{Routes: routes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		members := stickyMembers("d", []string{"m1", "m2"})
+		members[0].Draining, members[0].Suspect = c.draining, c.suspect
+		proxy.Use(NewTable(routes, members))
+		p := proven(proxy.table.Load().pools[0])
+		for _, target := range p.all() {
+			if target.Member.ID == "m1" {
+				target.health.verdict.Store(c.verdict)
+			}
+		}
+		for range 4 {
+			x := stickyRequest(t, p, "elb_route="+p.tokenOf("m1", time.Now()))
+			if got := idOf(x.pick()); got != c.want {
+				t.Errorf("%+v: %s", c, got)
+			}
+		}
+		proxy.Close()
 	}
 }
 

@@ -2,7 +2,6 @@ package lb
 
 import (
 	"bytes"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +24,15 @@ func stickyPool(t testing.TB, spec AffinitySpec, secrets [][]byte, domain string
 	}
 	t.Cleanup(p.Close)
 	p.Use(NewTable(routes, stickyMembers(domain, ids)))
-	return p.table.Load().pools[0]
+	return proven(p.table.Load().pools[0])
+}
+
+// proven is the pool when all its members have passed a check.
+func proven(p *Pool) *Pool {
+	for _, t := range p.all() {
+		t.health.verdict.Store(verdictUp)
+	}
+	return p
 }
 
 func stickyMembers(domain string, ids []string) []Member {
@@ -45,7 +52,7 @@ func (p *Pool) check(text string, now time.Time) (string, verdict) {
 }
 
 func (p *Pool) tokenOf(id string, now time.Time) string {
-	for _, t := range slices.Concat(p.active, p.draining) {
+	for _, t := range p.all() {
 		if t.Member.ID == id {
 			return string(p.affinity.appendToken(nil, &stickiness{}, t, now.UnixNano()))
 		}
