@@ -120,6 +120,8 @@ func TestAffinity_SessionsOverTwoELBs(t *testing.T) {
 		t.Logf("%d of %d sessions were at the node that was killed, and moved, each once", n, count)
 	}
 
+	c.AwaitActive(nodes - 1) // so that nobody tells the one that restarts of the killed node
+	c.AwaitActiveAt(second, nodes-1)
 	c.ELB.Stop()
 	c.ELB.Start()
 	c.AwaitActive(nodes - 1)
