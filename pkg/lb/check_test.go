@@ -193,7 +193,7 @@ func TestCheckHost(t *testing.T) {
 func checkedBench(t *testing.T) *bench {
 	t.Helper()
 	spec := DefaultHealth()
-	spec.Interval, spec.Timeout, spec.Path = 200*time.Millisecond, 100*time.Millisecond, "/check"
+	spec.Interval, spec.Timeout, spec.Path = 300*time.Millisecond, 200*time.Millisecond, "/check"
 	routes, err := NewRoutes([]PoolSpec{{Service: "s", Domain: testDomain, Hosts: []string{"app.example"}, Tenants: everybody(t), Health: spec}})
 	if err != nil {
 		t.Fatal(err)
@@ -316,7 +316,7 @@ func TestChecks_RequestsLeaveAMemberThatIsDown(t *testing.T) {
 					if a.err != nil || a.res.StatusCode != 200 {
 						t.Errorf("got %v %q, %v", a.res, a.text, a.err)
 					}
-				case <-time.After(2 * time.Second):
+				case <-time.After(3 * time.Second):
 					if c.leaves {
 						t.Error("a request waits for the member that is down")
 					}
@@ -330,6 +330,43 @@ func TestChecks_RequestsLeaveAMemberThatIsDown(t *testing.T) {
 				t.Error("no retry was counted")
 			}
 		})
+	}
+}
+
+func TestChecks_StreamsOfHTTP2LeaveAMemberThatIsDown(t *testing.T) {
+	b := checkedBench(t)
+	s := newStopping(t)
+	b.members(s.addr, goodMember(t, "well"))
+	b.awaitStanding(0, StandingUp)
+	b.awaitStanding(1, StandingUp)
+	front, client := secureFront(t, b)
+	close(s.stopped)
+	answers := make(chan string, 10)
+	for range cap(answers) {
+		go func() {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, front.URL+"/", http.NoBody)
+			if err != nil {
+				answers <- err.Error()
+				return
+			}
+			r.Host = "app.example"
+			res, err := client.Do(r)
+			if err != nil {
+				answers <- err.Error()
+				return
+			}
+			defer res.Body.Close()
+			text, _ := io.ReadAll(res.Body)
+			answers <- string(text)
+		}()
+	}
+	for range cap(answers) {
+		if text := <-answers; text != "well GET 0" {
+			t.Errorf("got %q", text)
+		}
+	}
+	if len(s.asked) == 0 {
+		t.Error("the stopped member was not asked")
 	}
 }
 
@@ -367,7 +404,7 @@ func TestChecks_RequestsWaitOnIfNobodyElseIsThere(t *testing.T) {
 // A download from a member that stands still is not given up: its client may get the rest yet.
 func TestChecks_AnAnswerThatHasBegunIsNotGivenUp(t *testing.T) {
 	b := checkedBench(t)
-	goOn, stand := make(chan struct{}), make(chan struct{})
+	goOn, stand, begun := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	pausing := member(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/check" {
 			select {
@@ -380,28 +417,83 @@ func TestChecks_AnAnswerThatHasBegunIsNotGivenUp(t *testing.T) {
 		w.Header().Set("Content-Length", "300000")
 		_, _ = io.WriteString(w, strings.Repeat("a", 150000))
 		_ = http.NewResponseController(w).Flush()
+		close(begun)
 		<-goOn
 		_, _ = io.WriteString(w, strings.Repeat("b", 150000))
 	})
-	b.members(pausing)
+	b.members(pausing, goodMember(t, "well"))
 	b.awaitStanding(0, StandingUp)
+	b.awaitStanding(1, StandingUp)
 	type answer struct {
 		text string
 		err  error
 	}
-	got := make(chan answer, 1)
-	go func() {
-		_, text, err := b.do("GET", "/", nil)
-		got <- answer{text, err}
-	}()
-	waitFor(t, func() bool { return b.standing(0).InFlight == 1 })
+	got := make(chan answer, 2)
+	for range 2 { // one for each member
+		go func() {
+			_, text, err := b.do("GET", "/", nil)
+			got <- answer{text, err}
+		}()
+	}
+	<-begun
 	close(stand)
-	b.members(pausing, goodMember(t, "well"))
 	b.awaitStanding(0, StandingDown)
-	<-time.After(300 * time.Millisecond) // the watch has looked
+	<-time.After(500 * time.Millisecond) // the watch has looked
 	close(goOn)
-	if a := <-got; a.err != nil || len(a.text) != 300000 {
-		t.Errorf("got %d bytes, %v", len(a.text), a.err)
+	long := 0
+	for range 2 {
+		a := <-got
+		if a.err != nil {
+			t.Error(a.err)
+		}
+		long = max(long, len(a.text))
+	}
+	if long != 300000 {
+		t.Errorf("the download has %d bytes", long)
+	}
+}
+
+// Answers 503 from all members, as clients can bring them about, eject half of the members at most.
+func TestChecks_ErrorsInARowEjectHalf(t *testing.T) {
+	routes, err := NewRoutes([]PoolSpec{{Service: "s", Domain: testDomain, Hosts: []string{"app.example"}, Tenants: everybody(t), Health: HealthSpec{MaxErrors: 2}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, func(c *Config) { c.Routes = routes })
+	b.discovery = NewDiscovery(b.proxy, routes, b.proxy.log)
+	busy := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
+	b.members(member(t, busy), member(t, busy), member(t, busy))
+	for range 12 {
+		if res, _ := b.get("/"); res.StatusCode != 503 {
+			t.Errorf("got %d", res.StatusCode)
+		}
+	}
+	ejected := 0
+	for _, m := range b.discovery.Members() {
+		if m.Ejected && m.Ejections == 1 && strings.Contains(m.Reason, "503") {
+			ejected++
+		}
+	}
+	if ejected != 1 || !strings.Contains(b.log.String(), "reason=error status=503") {
+		t.Errorf("%d of three are ejected, want one; log:\n%s", ejected, b.log)
+	}
+}
+
+// stayingFront is a client that stays.
+type stayingFront struct{ front }
+
+func (stayingFront) gone() error { return nil }
+
+// A request that left its member has paid for its next attempt already.
+func TestStopReason_ARequestThatLeftHasPaid(t *testing.T) {
+	x := newExchange()
+	x.front, x.method, x.pool = stayingFront{}, http.MethodGet, &Pool{budget: &retryBudget{}}
+	x.pool.budget.refilled.Store(time.Now().Add(time.Hour).UnixNano()) // it earns nothing
+	if got := x.stopReason(Result{Failure: FailureDown}); got != stopNone {
+		t.Errorf("stopped: %s", got)
+	}
+	if got := x.stopReason(Result{Failure: FailureReset}); got != stopBudget {
+		t.Errorf("after a reset: %q, want %q", got, stopBudget)
 	}
 }
 
