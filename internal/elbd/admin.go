@@ -18,6 +18,7 @@ func (b *balancer) adminHandler() http.Handler {
 		Pages: map[string]http.Handler{
 			"GET /members": http.HandlerFunc(b.serveMembers),
 			"GET /status":  http.HandlerFunc(b.serveStatus),
+			"GET /route":   http.HandlerFunc(b.serveRoute),
 		},
 	}.Handler()
 }
