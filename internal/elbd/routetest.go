@@ -156,6 +156,8 @@ func printRoute(w io.Writer, a *lb.RouteAnswer, fileOnly bool) {
 
 func tenantLine(t *lb.RouteTenant) string {
 	switch {
+	case t.State == "ambiguous":
+		return "depends on who reads the path"
 	case t.Domain == "":
 		return "none named"
 	case t.ID != nil:

@@ -44,7 +44,7 @@ type RouteAnswer struct {
 type RouteTenant struct {
 	Domain string `json:"domain"` // "" = the request names none
 	ID     *int   `json:"id,omitempty"`
-	State  string `json:"state"`            // none, known, unknown, failed
+	State  string `json:"state"`            // none, known, unknown, failed, ambiguous
 	From   string `json:"source,omitempty"` // that told the id, or should have
 	Error  string `json:"error,omitempty"`
 }
@@ -83,7 +83,7 @@ func (p *Proxy) Explain(q RouteQuestion) RouteAnswer {
 	no := p.screen(x)
 	a := RouteAnswer{Path: string(x.destination())}
 	a.host(x)
-	a.tenant(x)
+	a.tenant(x, no)
 	if no != nil {
 		a.Status, a.Detail = no.status, no.detail
 		return a
@@ -112,13 +112,16 @@ func (a *RouteAnswer) host(x *exchange) {
 	}
 }
 
-func (a *RouteAnswer) tenant(x *exchange) {
+func (a *RouteAnswer) tenant(x *exchange, no *refusal) {
 	if !x.from.splits() {
 		return
 	}
 	t := &RouteTenant{Domain: string(x.tenant), State: "none", From: x.owner.From}
 	if len(x.tenant) > 0 {
 		t.State = x.owner.state()
+	}
+	if no != nil && no.status == http.StatusBadRequest {
+		t.State = "ambiguous"
 	}
 	if x.owner.Known {
 		id := x.owner.ID

@@ -185,7 +185,8 @@ func isClear(path, room []byte) bool {
 	}
 	// No server undoes an escape over the slash at to, so what is before it and what is behind it can be decoded apart.
 	before := room[:decodeFully(room[:to])]
-	if countSeparators(before) != bytes.Count(path[:to], []byte("/")) {
+	first, last := tenantSegment(before)
+	if countSeparators(before) != bytes.Count(path[:to], []byte("/")) || last != len(before) || IsTenantDomain(before[first:]) != IsTenantDomain(path[from:to]) {
 		return false
 	}
 	behind := room[to:][:decodeFully(room[to:])]
