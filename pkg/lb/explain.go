@@ -156,7 +156,9 @@ func (a *RouteAnswer) pool(x *exchange) {
 				ID: t.Member.ID, Name: t.Member.Name, Rank: rankName(rank(&t.Member, p.spec.Zone)), State: "usable",
 				Weight: t.weightNow(s.now), Next: slices.Contains(next, t),
 			}
-			_, m.Address, _ = t.Member.endpoint(schemeHTTP, 0)
+			if _, addr, ok := t.Member.endpoint(schemeHTTP, 0); ok {
+				m.Address = addr
+			}
 			if !t.health.usable(s.now) {
 				m.State = "ejected"
 			}

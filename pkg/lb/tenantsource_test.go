@@ -255,8 +255,14 @@ func TestExplain_HostsAndMembers(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	for _, q := range []RouteQuestion{
-		{Host: "as.example\r\nX: y", Path: "/"}, {Host: "as.example", Path: "/ HTTP/1.1\r\nHost: x"}, {Host: "as.example", Path: "/", Cookie: "a\nb"},
-		{Host: "a b", Path: "/"}, {Host: "as.example", Path: "/%zz"}, {Host: "as.example", Path: "/a b"}, {Host: "", Path: "/"}, {Host: "as.example", Path: ""},
+		{Host: "as.example\r\nX: y", Path: "/"},
+		{Host: "as.example", Path: "/ HTTP/1.1\r\nHost: x"},
+		{Host: "as.example", Path: "/", Cookie: "a\nb"},
+		{Host: "a b", Path: "/"},
+		{Host: "as.example", Path: "/%zz"},
+		{Host: "as.example", Path: "/a b"},
+		{Host: "", Path: "/"},
+		{Host: "as.example", Path: ""},
 	} {
 		if a := p.Explain(q); a.Status != 400 || a.Detail == "" || a.Domain != "" {
 			t.Errorf("%+q: %+v", q, a)
