@@ -232,7 +232,15 @@ func TestRun_FindsMembersAndServesThem(t *testing.T) {
 	e := newELB(t, static.URL)
 	e.start()
 	one, two := startNode(t, "one", e.groupPort), startNode(t, "two", e.groupPort)
-	e.await("two members", func() bool { return len(e.members()) == 3 })
+	e.await("two members that passed a check", func() bool {
+		up := 0
+		for _, m := range e.members() {
+			if !m.Static && m.Standing == lb.StandingUp {
+				up++
+			}
+		}
+		return up == 2
+	})
 	e.await("ready", func() bool { status, _, _ := e.get(e.admin, "/readyz", e.admin, ""); return status == 200 })
 
 	seen := map[string]int{}
