@@ -146,19 +146,24 @@ func (x *exchange) pick() *Target {
 	s := &x.sticky
 	if s.by != nil {
 		for _, t := range [...]*Target{s.session, s.ours} {
-			if t == nil || !s.by.follows(t, x.choice.now) {
-				continue
-			}
-			x.choice.resort = resortUnproven // or a load balancer that has just started would move all sessions
-			if t.Member.Draining {
-				x.choice.resort = resortAlive // it says itself that it is not ready
-			}
-			if x.choice.Usable(t) && x.choice.Take(t) {
+			if x.canFollow(t) && x.choice.Take(t) {
 				return t
 			}
 		}
 	}
 	return x.pool.pick(&x.choice)
+}
+
+// canFollow reports whether the next attempt may go to t, whom a cookie names; nil if none does.
+func (x *exchange) canFollow(t *Target) bool {
+	if t == nil || !x.sticky.by.follows(t, x.choice.now) {
+		return false
+	}
+	x.choice.resort = resortUnproven // or a load balancer that has just started would move all sessions
+	if t.Member.Draining {
+		x.choice.resort = resortAlive // it says itself that it is not ready
+	}
+	return x.choice.Usable(t)
 }
 
 // appendCookie appends field i of the request, a Cookie field, without our cookies and tokens. All else stays as it came.
