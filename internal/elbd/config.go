@@ -34,6 +34,7 @@ type Config struct {
 	TLS             daemon.TLSFiles  `yaml:"tls"`
 	GossipKeyFile   string           `yaml:"gossip_key_file"`
 	InsecureGossip  bool             `yaml:"insecure_gossip"` // allow gossip without a key beyond loopback
+	AcceptFrom      []string         `yaml:"accept_from"`     // where gossip may come from and members may be, as addresses or CIDR ranges; anywhere when empty
 	Timeouts        Timeouts         `yaml:"timeouts"`
 	TrustedProxies  []string         `yaml:"trusted_proxies"` // peers whose forwarding headers are believed, as addresses or CIDR ranges
 	AccessLog       bool             `yaml:"access_log"`      // a log record for each request
@@ -69,6 +70,8 @@ type Domain struct {
 	GroupMgtPort int        `yaml:"group_mgt_port"` // where its members find the group, TCP and UDP
 	Hosts        []string   `yaml:"hosts"`          // for members without a sub-domain; the service's when empty
 	Members      []string   `yaml:"members"`        // static ones, http://host:port
+	AcceptFrom   []string   `yaml:"accept_from"`    // where its gossip may come from and its members may be; the ELB's accept_from when empty
+	AcceptHosts  []string   `yaml:"accept_hosts"`   // names that its members may announce to be reached at; none when empty
 	Mgt          *SubDomain `yaml:"mgt"`
 	Worker       *SubDomain `yaml:"worker"`
 }
@@ -193,10 +196,10 @@ func (c *Config) validateGossip(d *daemon.Document) []error {
 	}
 	if c.GossipKeyFile != "" {
 		if _, err := daemon.ReadGossipKeys(c.GossipKeyFile); err != nil {
-			faults = append(faults, d.Fault("gossip_key_file", "%s; make one with: head -c 32 /dev/urandom | base64 > FILE", err))
+			faults = append(faults, d.Fault("gossip_key_file", "%s; make one with: elb keys > FILE", err))
 		}
 	}
-	return faults
+	return append(faults, c.validatePolicies(d)...)
 }
 
 func (c *Config) validateTimeouts(d *daemon.Document) []error {

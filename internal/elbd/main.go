@@ -13,6 +13,7 @@ const usage = `elb is the elastic load balancer: it finds the members of its dom
 
   elb -config FILE         run it
   elb check -config FILE   check the configuration and say what is wrong with it
+  elb keys                 make a gossip key and print it
   elb version              print the version
   elb help                 print this
 
@@ -38,6 +39,10 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 					fmt.Fprintln(in.Stdout, "ok")
 				}
 				return err
+			},
+			"keys": func(_ context.Context, in daemon.Invocation) error {
+				fmt.Fprintln(in.Stdout, daemon.NewGossipKey())
+				return nil
 			},
 		},
 	}.Main(args, environ, stdout, stderr)

@@ -9,14 +9,15 @@ import (
 
 // Refused is a process that announces itself in the group and is not shown as a member.
 type Refused struct {
-	Node    string    // its name in gossip
-	Name    string    // what it calls itself, "" when that cannot be read
-	ID      string    // likewise
-	Address string    // gossip address that it announces
-	Reason  string    // a value of the label reason of …_rejected_total
-	Detail  string    // the same in words
-	Since   time.Time // when this process first refused it
-	Last    time.Time // when it last did
+	Domain  string    `json:"domain"`
+	Node    string    `json:"node"`    // its name in gossip
+	Name    string    `json:"name"`    // what it calls itself, "" when that cannot be read
+	ID      string    `json:"id"`      // likewise
+	Address string    `json:"address"` // gossip address that it announces
+	Reason  string    `json:"reason"`  // a value of the label reason of …_rejected_total
+	Detail  string    `json:"detail"`  // the same in words
+	Since   time.Time `json:"since"`   // when this process first refused it, in UTC
+	Last    time.Time `json:"last"`    // when it last did, in UTC
 }
 
 // refusals remembers who was refused, for people to look at. It is guarded by the view's lock.
@@ -55,13 +56,16 @@ func (g *Group) Refused() []Refused {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.refused.expire(time.Now())
-	list := slices.Collect(maps.Values(v.refused))
+	list := slices.AppendSeq([]Refused{}, maps.Values(v.refused))
 	for name, p := range v.peers {
 		if p.hidden != nil && len(list) < maxRefused {
 			r := *p.hidden
 			r.Node = name
 			list = append(list, r)
 		}
+	}
+	for i, r := range list {
+		list[i].Domain, list[i].Since, list[i].Last = v.domain, r.Since.UTC(), r.Last.UTC()
 	}
 	slices.SortFunc(list, func(a, b Refused) int { return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Reason, b.Reason)) })
 	return list
