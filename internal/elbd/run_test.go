@@ -185,17 +185,25 @@ type node struct {
 	group *membership.Group
 }
 
-func startNode(t *testing.T, name string, groupPort int) *node {
+func startNode(t *testing.T, name string, groupPort int, keys ...[]byte) *node {
+	t.Helper()
+	return startNodeWith(t, name, groupPort, func(c *membership.Config) { c.Keys = keys })
+}
+
+// startNodeWith is startNode with another configuration of its membership.
+func startNodeWith(t *testing.T, name string, groupPort int, change func(*membership.Config)) *node {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, name) }))
 	t.Cleanup(s.Close)
-	g, err := membership.Open(t.Context(), membership.Config{
+	c := membership.Config{
 		Local: membership.Member{
 			Name: name, Domain: "wso2.governance.domain", SubDomain: "mgt", Host: "127.0.0.1",
 			HTTPPort: portOfURL(t, s.URL), State: membership.StateActive,
 		},
 		Seeds: []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(groupPort))},
-	})
+	}
+	change(&c)
+	g, err := membership.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
