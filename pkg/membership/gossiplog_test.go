@@ -20,6 +20,11 @@ func TestGossipLog_LevelsAndReasons(t *testing.T) {
 		{"[WARN] memberlist: Got ping for unexpected node x\n", "DEBUG", "Got ping for unexpected node x", ""},
 		{"[ERR] memberlist: discarding packet with unacceptable label \"b\": from=x\n", "WARN", `discarding packet with unacceptable label "b": from=x`, rejectLabel},
 		{"[ERR] memberlist: Decrypt packet failed: y from=x\n", "WARN", "Decrypt packet failed: y from=x", rejectKey},
+		{"[ERR] memberlist: failed to receive: refused by this member: the stream is longer than 1 bytes from=x\n", "DEBUG", "failed to receive: refused", ""},
+		{"[ERR] memberlist: failed to receive: decompressed message is larger than limit (1) from=x\n", "WARN", "larger than limit", rejectOversized},
+		{"[ERR] memberlist: Failed to decode ping request: EOF from=x\n", "WARN", "Failed to decode", rejectMalformed},
+		{"[ERR] memberlist: failed to receive: read tcp: connection reset by peer from=x\n", "WARN", "connection reset", ""},
+		{"[WARN] memberlist: ignoring alive message for 'x': y\n", "DEBUG", "ignoring alive message", ""},
 		{"Err: Could not set the deadline: z\n", "INFO", "Err: Could not set the deadline: z", ""},
 		{"[", "INFO", "[", ""},
 	} {
