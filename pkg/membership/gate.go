@@ -38,6 +38,7 @@ const (
 	encryptVersion   = 1  // that all members of today send; 0 is padded, and the padding of a hostile one is not checked
 	encryptedLeast   = 30 // bytes: version, nonce, tag, and a message of one byte
 	streamHeadLength = 1 + 4 + 1
+	headLength       = 2 + memberlist.LabelMaxSize + streamHeadLength // of a stream, at most
 )
 
 var _ memberlist.NodeAwareTransport = (*gate)(nil)
@@ -114,7 +115,7 @@ func (g *gate) pumpStreams() {
 				continue
 			}
 			select {
-			case g.streams <- &gatedConn{Conn: conn, gate: g, head: make([]byte, 0, 2+memberlist.LabelMaxSize+streamHeadLength)}:
+			case g.streams <- &gatedConn{Conn: conn, gate: g, head: make([]byte, 0, headLength)}:
 			case <-g.down:
 				_ = conn.Close()
 				return

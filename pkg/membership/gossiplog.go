@@ -13,7 +13,8 @@ import (
 )
 
 // gossipLog is the writer behind memberlist's logger: it turns its "[LEVEL] memberlist: text" lines into records of one constant message, and
-// counts the refusals that memberlist tells in no other way. Anybody who reaches the port can provoke lines, so all above debug share a budget.
+// counts the refusals that memberlist tells in no other way. Anybody who reaches the port can provoke lines, so all above debug share a budget, and a
+// refusal is told once in ten minutes for each address and reason.
 type gossipLog struct {
 	log    *slog.Logger
 	reject func(reason string)
@@ -22,15 +23,21 @@ type gossipLog struct {
 	budget     int // lines that may be written now
 	refilled   time.Time
 	suppressed int // lines dropped since the last one written
+	told       map[refusal]time.Time
 }
+
+// refusal is why something was refused, and whose it was. One line tells of it; the counter tells how often.
+type refusal struct{ reason, host string }
 
 const (
 	gossipLogBurst  = 20
-	gossipLogRefill = time.Second // per line
+	gossipLogRefill = time.Second      // per line
+	gossipLogRepeat = 10 * time.Minute // between two lines of one refusal
+	maxTold         = 256              // refusals remembered
 )
 
 func newGossipLog(log *slog.Logger, reject func(string)) *gossipLog {
-	return &gossipLog{log: log, reject: reject, budget: gossipLogBurst, refilled: time.Now()}
+	return &gossipLog{log: log, reject: reject, budget: gossipLogBurst, refilled: time.Now(), told: make(map[refusal]time.Time)}
 }
 
 // Write takes one line. It never fails.
@@ -64,7 +71,7 @@ func (g *gossipLog) write(level slog.Level, reason, detail string) {
 		attrs = append(attrs, slog.String("reason", reason))
 	}
 	if level > slog.LevelDebug {
-		ok, dropped := g.spend(time.Now())
+		ok, dropped := g.spend(refusal{reason, hostIn(detail)}, time.Now())
 		if !ok {
 			return
 		}
@@ -75,10 +82,27 @@ func (g *gossipLog) write(level slog.Level, reason, detail string) {
 	g.log.LogAttrs(ctx, level, "gossip", attrs...)
 }
 
-// spend takes a line out of the budget and tells how many were dropped before it.
-func (g *gossipLog) spend(now time.Time) (ok bool, dropped int) {
+// hostIn is the address in a line that ends as memberlist ends its own, "" when there is none.
+func hostIn(detail string) string {
+	i := strings.LastIndex(detail, "from=")
+	if i < 0 {
+		return ""
+	}
+	host, _, err := net.SplitHostPort(detail[i+len("from="):])
+	if err != nil {
+		return ""
+	}
+	return host
+}
+
+// spend takes a line out of the budget and tells how many were dropped before it. A refusal that was told is dropped like a line over the budget.
+func (g *gossipLog) spend(r refusal, now time.Time) (ok bool, dropped int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if at, told := g.told[r]; told && now.Sub(at) < gossipLogRepeat {
+		g.suppressed++
+		return false, 0
+	}
 	if n := int(now.Sub(g.refilled) / gossipLogRefill); n > 0 {
 		g.budget = min(g.budget+n, gossipLogBurst)
 		g.refilled = g.refilled.Add(time.Duration(n) * gossipLogRefill)
@@ -88,6 +112,12 @@ func (g *gossipLog) spend(now time.Time) (ok bool, dropped int) {
 		return false, 0
 	}
 	g.budget--
+	if r.reason != "" && r.host != "" {
+		if len(g.told) >= maxTold {
+			clear(g.told)
+		}
+		g.told[r] = now
+	}
 	dropped, g.suppressed = g.suppressed, 0
 	return true, dropped
 }
