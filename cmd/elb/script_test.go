@@ -2,11 +2,13 @@ package main
 
 import (
 	"os"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/regent-registry/regent/internal/elbd"
+	"github.com/regent-registry/regent/internal/freeport"
 )
 
 func TestMain(m *testing.M) {
@@ -15,4 +17,16 @@ func TestMain(m *testing.M) {
 	})
 }
 
-func TestScripts(t *testing.T) { testscript.Run(t, testscript.Params{Dir: "testdata/script"}) }
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			ports, err := freeport.PickN(1)
+			if err != nil {
+				return err
+			}
+			env.Setenv("GROUP_PORT", strconv.Itoa(ports[0]))
+			return nil
+		},
+	})
+}

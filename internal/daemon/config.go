@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,91 +17,42 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Document is a configuration as it was read: it knows where each key came from, so that a later check can name file, line and key.
-type Document struct {
-	file   string
-	lines  map[string]int    // key path -> line
-	env    map[string]string // key path -> the environment variable that set it
-	unused []string          // environment variables with our prefix that set no key
-}
-
 // LoadYAML reads a strict YAML file into cfg, a pointer to a struct that already holds the defaults, then lays the environment over it: the
 // variable PREFIX_KEY_SUBKEY sets the key key.subkey (lists: separated by commas, or a YAML list; keys of maps: those that file or
 // defaults have). With file "" only defaults and environment count. All faults (unknown key, wrong type, key given twice) come
-// together, joined, each as "file:line: key: …".
+// together, joined, each as "file:line: key: …". With faults of keys the document is there all the same, so that a caller can check the
+// values that could be read and tell everything at once with [Document.Verdict]; without a document nothing could be read.
 func LoadYAML(file string, cfg any, prefix string, environ []string) (*Document, error) {
-	d := &Document{file: file, lines: map[string]int{}, env: map[string]string{}}
-	target := reflect.ValueOf(cfg).Elem()
+	var data []byte
 	if file != "" {
-		data, err := os.ReadFile(file)
-		if err != nil {
+		var err error
+		if data, err = os.ReadFile(file); err != nil {
 			return nil, fmt.Errorf("%w; name a configuration file with -config", err)
 		}
-		var root yaml.Node
-		decoder := yaml.NewDecoder(bytes.NewReader(data))
-		if err := decoder.Decode(&root); err != nil && !errors.Is(err, io.EOF) {
-			return nil, d.syntax(err)
-		}
-		var second yaml.Node
-		if err := decoder.Decode(&second); err == nil {
-			return nil, fmt.Errorf("%s:%d: a second document begins here; a configuration is one", file, second.Line)
-		} else if !errors.Is(err, io.EOF) {
-			return nil, d.syntax(err)
-		}
-		if len(root.Content) > 0 { // a file of comments alone has none
-			l := &loader{doc: d}
-			l.value(root.Content[0], target, "")
-			if len(l.faults) > 0 {
-				return nil, errors.Join(l.faults...)
-			}
-		}
 	}
-	if err := d.overlay(target, prefix, environ); err != nil {
-		return nil, err
-	}
-	return d, nil
+	return ParseYAML(file, data, cfg, prefix, environ)
 }
 
-// File is the name of the file, "" when there was none.
-func (d *Document) File() string { return d.file }
-
-// UnusedVariables are the environment variables that begin like ours and set no key: perhaps misspelt. Sorted.
-func (d *Document) UnusedVariables() []string { return d.unused }
-
-// Where tells where a key was set: "file:line", the environment variable, or, for a key that stands at its default, the file.
-// A key path has dots between names and [i] for list entries: services.governance.hosts[0].
-func (d *Document) Where(key string) string {
-	for k := key; k != ""; k = parentKey(k) {
-		if name, ok := d.env[k]; ok {
-			return name
-		}
-		if line, ok := d.lines[k]; ok {
-			return d.file + ":" + strconv.Itoa(line)
-		}
+// ParseYAML is [LoadYAML] for a file that was read already.
+func ParseYAML(file string, data []byte, cfg any, prefix string, environ []string) (*Document, error) {
+	d := NewDocument(file)
+	var root yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	if err := decoder.Decode(&root); err != nil && !errors.Is(err, io.EOF) {
+		return nil, d.syntax(err)
 	}
-	if d.file == "" {
-		return "configuration"
+	var second yaml.Node
+	if err := decoder.Decode(&second); err == nil {
+		return nil, fmt.Errorf("%s:%d: a second document begins here; a configuration is one", file, second.Line)
+	} else if !errors.Is(err, io.EOF) {
+		return nil, d.syntax(err)
 	}
-	return d.file
-}
-
-// IsSet tells whether the file or the environment sets the key.
-func (d *Document) IsSet(key string) bool {
-	_, inFile := d.lines[key]
-	_, inEnv := d.env[key]
-	return inFile || inEnv
-}
-
-// Fault is an error about a key: "file:line: key: …".
-func (d *Document) Fault(key, format string, args ...any) error {
-	return fmt.Errorf("%s: %s: %s", d.Where(key), key, fmt.Sprintf(format, args...))
-}
-
-func parentKey(key string) string {
-	if i := strings.LastIndexAny(key, ".["); i > 0 {
-		return key[:i]
+	if len(root.Content) > 0 { // a file of comments alone has none
+		l := &loader{doc: d}
+		l.value(root.Content[0], reflect.ValueOf(cfg).Elem(), "")
 	}
-	return ""
+	d.Overlay(cfg, prefix, environ)
+	return d, d.Verdict(nil)
 }
 
 func (d *Document) syntax(err error) error {
@@ -114,15 +67,15 @@ func (d *Document) syntax(err error) error {
 
 // loader copies a YAML tree into a Go value, with a fault for everything that does not fit.
 type loader struct {
-	doc    *Document
-	faults []error
+	doc *Document
 }
 
 func (l *loader) fault(n *yaml.Node, key, format string, args ...any) {
 	if key == "" {
 		key = "(top level)"
 	}
-	l.faults = append(l.faults, fmt.Errorf("%s:%d: %s: %s", l.doc.file, n.Line, key, fmt.Sprintf(format, args...)))
+	l.doc.Refuse(key, n.Line, format, args...)
+	l.doc.Doubt(key)
 }
 
 func (l *loader) value(n *yaml.Node, v reflect.Value, key string) {
@@ -155,6 +108,10 @@ func (l *loader) value(n *yaml.Node, v reflect.Value, key string) {
 }
 
 func (l *loader) structure(n *yaml.Node, v reflect.Value, key string) {
+	if index, name, ok := wordOf(v.Type()); ok && n.Kind == yaml.ScalarNode {
+		l.value(n, v.Field(index), join(key, name))
+		return
+	}
 	if n.Kind != yaml.MappingNode {
 		l.fault(n, key, "must be a block of keys, not %s", describe(n))
 		return
@@ -163,7 +120,7 @@ func (l *loader) structure(n *yaml.Node, v reflect.Value, key string) {
 	for name, val := range l.pairs(n, key) {
 		index, ok := fields[name.Value]
 		if !ok {
-			l.fault(name, join(key, name.Value), "unknown key%s", suggest(name.Value, fields))
+			l.doc.RefuseUnknown(key, name.Value, name.Line, slices.Collect(maps.Keys(fields)))
 			continue
 		}
 		l.value(val, v.Field(index), join(key, name.Value))
@@ -320,39 +277,14 @@ func fieldsOf(t reflect.Type) map[string]int {
 	return fields
 }
 
-// suggest names the known key nearest to an unknown one.
-func suggest(name string, fields map[string]int) string {
-	best, distance := "", len(name)/2+1
-	for known := range fields {
-		if d := editDistance(name, known); d < distance || d == distance && known < best {
-			best, distance = known, d
+// wordOf finds the field of a block that a single word in place of the block sets: its tag says `yaml:"name,word"`.
+func wordOf(t reflect.Type) (index int, name string, ok bool) {
+	for i := range t.NumField() {
+		if name, option, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ","); option == "word" {
+			return i, name, true
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %s?", best)
-}
-
-// editDistance is Levenshtein's: how many bytes to insert, delete or change.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return 0, "", false
 }
 
 // Flatten gives the errors that errors.Join put together, one for each line to print.

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -12,7 +11,7 @@ import (
 )
 
 // overlay lays environment variables over the keys of v. An empty variable counts as none.
-func (d *Document) overlay(v reflect.Value, prefix string, environ []string) error {
+func (d *Document) overlay(v reflect.Value, prefix string, environ []string) {
 	set := map[string]string{}
 	for _, e := range environ {
 		if name, value, ok := strings.Cut(e, "="); ok && value != "" && strings.HasPrefix(name, prefix+"_") {
@@ -21,17 +20,21 @@ func (d *Document) overlay(v reflect.Value, prefix string, environ []string) err
 	}
 	o := &overlayer{doc: d, set: set}
 	o.value(v, "", prefix)
-	for _, name := range d.env {
+	for _, name := range d.elsewhere {
 		delete(set, name)
 	}
 	d.unused = slices.Sorted(maps.Keys(set))
-	return errors.Join(o.faults...)
 }
 
 type overlayer struct {
-	doc    *Document
-	set    map[string]string
-	faults []error
+	doc *Document
+	set map[string]string
+}
+
+// refuse notes a fault of the variable that sets a key.
+func (o *overlayer) refuse(key string, err error) {
+	o.doc.faults = append(o.doc.faults, err)
+	o.doc.Doubt(key)
 }
 
 func (o *overlayer) value(v reflect.Value, key, name string) {
@@ -41,9 +44,9 @@ func (o *overlayer) value(v reflect.Value, key, name string) {
 		if !given {
 			return
 		}
-		o.doc.env[key] = name
+		o.doc.SetFrom(key, name)
 		if err := setScalar(v, text); err != nil {
-			o.faults = append(o.faults, o.doc.Fault(key, "%s", err))
+			o.refuse(key, o.doc.Fault(key, "%s", err))
 		}
 	case v.Kind() == reflect.Slice && given:
 		o.list(v, key, name, text)
@@ -64,19 +67,19 @@ func (o *overlayer) value(v reflect.Value, key, name string) {
 }
 
 func (o *overlayer) list(v reflect.Value, key, name, text string) {
-	o.doc.env[key] = name
+	o.doc.SetFrom(key, name)
 	if !strings.HasPrefix(strings.TrimSpace(text), "[") {
 		text = "[" + text + "]"
 	}
 	var root yaml.Node
 	if err := yaml.Load([]byte(text), &root); err != nil || len(root.Content) == 0 {
-		o.faults = append(o.faults, o.doc.Fault(key, "is not a list separated by commas"))
+		o.refuse(key, o.doc.Fault(key, "is not a list separated by commas"))
 		return
 	}
-	l := &loader{doc: &Document{file: name, lines: map[string]int{}}}
+	l := &loader{doc: NewDocument(name)}
 	l.value(root.Content[0], v, key)
-	for _, f := range l.faults {
-		o.faults = append(o.faults, fmt.Errorf("environment: %w", f))
+	for _, f := range l.doc.faults {
+		o.refuse(key, fmt.Errorf("environment: %w", f))
 	}
 }
 

@@ -20,6 +20,12 @@ func NewGossipKey() string {
 	return base64.StdEncoding.EncodeToString(key)
 }
 
+// PrintGossipKey is the command that makes a gossip key and prints it.
+func PrintGossipKey(_ context.Context, in Invocation) error {
+	_, err := fmt.Fprintln(in.Stdout, NewGossipKey())
+	return err
+}
+
 // ReadGossipKeys reads a gossip key file: one key a line, base64 of 16, 24 or 32 random bytes, the first one used for sending; empty
 // lines and lines that start with # are skipped. The commands elb keys and registry keys make a line. Errors name file and line, and never show
 // what stands there.

@@ -44,11 +44,14 @@ func NewLogger(w io.Writer, c LogConfig) (*slog.Logger, error) {
 	return nil, fmt.Errorf("log format %q is neither text nor json", c.Format)
 }
 
-// NewLogger makes the program's logger, and tells by it which environment variables set no key.
+// NewLogger makes the program's logger, and tells by it the warnings and which environment variables set no key.
 func (d *Document) NewLogger(w io.Writer, c LogConfig) (*slog.Logger, error) {
 	log, err := NewLogger(w, c)
 	if err != nil {
 		return nil, err
+	}
+	for _, w := range d.Warnings() {
+		log.Warn("configuration", "warning", w.Error())
 	}
 	for _, name := range d.unused {
 		log.Warn("environment variable sets no key of the configuration", "name", name)

@@ -10,18 +10,26 @@ import (
 	"syscall"
 )
 
-// Program is the command line of a daemon: a command, "run" when none is given, and the flag -config.
+// Program is the command line of a daemon: a command, "run" when none is given, the flag -config, and what the command takes besides.
 type Program struct {
 	Name     string
-	Usage    string // shown by help, and after a mistake
-	Commands map[string]func(ctx context.Context, in Invocation) error
+	Usage    string             // shown by help, and after a mistake
+	Commands map[string]Command // by name: one word, or two with a blank between
+}
+
+// Command is what a program can do.
+type Command struct {
+	Run func(ctx context.Context, in Invocation) error
+	// Least and Most are how many arguments may follow the flags.
+	Least, Most int
 }
 
 // Invocation is what a command was started with.
 type Invocation struct {
-	File    string // of -config; "" when not given
-	Environ []string
-	Stdout  io.Writer
+	File           string // of -config; "" when not given
+	Args           []string
+	Environ        []string
+	Stdout, Stderr io.Writer
 }
 
 // Main runs the command that args name and gives the exit status: 0, 1 after a failure (each fault on a line of stderr), 2 for a command line that it does
@@ -31,6 +39,11 @@ func (p Program) Main(args, environ []string, stdout, stderr io.Writer) int {
 	name := "run"
 	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		name, args = args[0], args[1:]
+		if len(args) > 0 {
+			if _, ok := p.Commands[name+" "+args[0]]; ok {
+				name, args = name+" "+args[0], args[1:]
+			}
+		}
 	}
 	flags := flag.NewFlagSet(p.Name, flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -42,26 +55,29 @@ func (p Program) Main(args, environ []string, stdout, stderr io.Writer) int {
 		}
 		return 2
 	}
-	if flags.NArg() > 0 {
-		fmt.Fprintf(stderr, "%s: unexpected argument %q\n%s", p.Name, flags.Arg(0), p.Usage)
-		return 2
-	}
 	command, ok := p.Commands[name]
-	switch {
+	switch n := flags.NArg(); {
+	case !ok && name != "version" && name != "help":
+		fmt.Fprintf(stderr, "%s: unknown command %q\n%s", p.Name, name, p.Usage)
+		return 2
+	case n > command.Most:
+		fmt.Fprintf(stderr, "%s: unexpected argument %q\n%s", p.Name, flags.Arg(command.Most), p.Usage)
+		return 2
+	case n < command.Least:
+		fmt.Fprintf(stderr, "%s: %s needs more arguments\n%s", p.Name, name, p.Usage)
+		return 2
 	case name == "version":
 		fmt.Fprintln(stdout, p.Name, Version())
 		return 0
 	case name == "help":
 		fmt.Fprint(stdout, p.Usage)
 		return 0
-	case !ok:
-		fmt.Fprintf(stderr, "%s: unknown command %q\n%s", p.Name, name, p.Usage)
-		return 2
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	if err := command(ctx, Invocation{*file, environ, stdout}); err != nil {
+	in := Invocation{File: *file, Args: flags.Args(), Environ: environ, Stdout: stdout, Stderr: stderr}
+	if err := command.Run(ctx, in); err != nil {
 		for _, e := range Flatten(err) {
 			fmt.Fprintf(stderr, "%s: %s\n", p.Name, e)
 		}

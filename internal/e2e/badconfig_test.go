@@ -37,7 +37,7 @@ var refusals = []refusal{
 	},
 	{
 		name: "unknown key of the load balancer", program: "elb",
-		yaml: "http_port: 8280\nhttps_prt: 8243\n", line: 2, words: []string{"https_prt", "unknown key", "did you mean https_port"},
+		yaml: "http_port: 8280\nhttps_prt: 8243\n" + oneService, line: 2, words: []string{"https_prt", "unknown key", "did you mean https_port"},
 	},
 	{
 		name: "wrong type", program: "registry",
@@ -45,7 +45,7 @@ var refusals = []refusal{
 	},
 	{
 		name: "wrong type at the load balancer", program: "elb",
-		yaml: "http_port: [8280]\n", line: 1, words: []string{"http_port", "whole number"},
+		yaml: "http_port: [8280]\n" + oneService, line: 1, words: []string{"http_port", "whole number"},
 	},
 	{
 		name: "port in use by another process", program: "registry",

@@ -1,8 +1,8 @@
 package elbd
 
 import (
-	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/netip"
@@ -30,6 +30,7 @@ type Config struct {
 	Members         []string         `yaml:"members"`           // other ELBs, as host:local_member_port
 	NodeName        string           `yaml:"node_name"`         // shown to people; the host's name when empty
 	Admin           string           `yaml:"admin"`             // address of the admin listener
+	Zone            string           `yaml:"zone"`              // where it runs: members there get the requests while any can be used
 	StateDir        string           `yaml:"state_dir"`         // addresses of known members, and the development CA unless tls says otherwise
 	TLS             daemon.TLSFiles  `yaml:"tls"`
 	GossipKeyFile   string           `yaml:"gossip_key_file"`
@@ -72,14 +73,27 @@ type Domain struct {
 	Members      []string   `yaml:"members"`        // static ones, http://host:port
 	AcceptFrom   []string   `yaml:"accept_from"`    // where its gossip may come from and its members may be; the ELB's accept_from when empty
 	AcceptHosts  []string   `yaml:"accept_hosts"`   // names that its members may announce to be reached at; none when empty
+	Balancer     *Balancer  `yaml:"balancer"`       // how a member is chosen; round_robin when nil
 	Mgt          *SubDomain `yaml:"mgt"`
 	Worker       *SubDomain `yaml:"worker"`
+
+	SubDomains map[string]SubDomain `yaml:"sub_domains"` // those of other names
 }
 
-// SubDomain is the mgt or worker block of a domain.
+// SubDomain is a part of a domain: its members that announce one sub-domain.
 type SubDomain struct {
-	Hosts   []string `yaml:"hosts"`
-	Members []string `yaml:"members"` // static ones
+	TenantRange string    `yaml:"tenant_range"` // the domain's when empty
+	Hosts       []string  `yaml:"hosts"`
+	Members     []string  `yaml:"members"`  // static ones
+	Balancer    *Balancer `yaml:"balancer"` // the domain's when nil
+}
+
+// Balancer is a balancer block; a word alone is its policy.
+type Balancer struct {
+	Policy    string        `yaml:"policy,word"` // round_robin when empty
+	Key       string        `yaml:"key"`         // hash: header NAME, cookie NAME, path or client
+	LoadBound float64       `yaml:"load_bound"`  // hash: requests in flight that a member may have, times the average; 1.25 when not set
+	SlowStart time.Duration `yaml:"slow_start"`  // how long the share of a member grows after its start; 0: not at all
 }
 
 // Default is the configuration before file and environment.
@@ -104,25 +118,71 @@ func Default() Config {
 	}
 }
 
-// LoadConfig reads file ("" for none) and the environment over the defaults and checks the result. All faults come together.
+// LoadConfig reads file ("" for none), an elb.yaml or a loadbalancer.conf of WSO2, and the environment over the defaults, and checks the
+// result. All faults come together; the document, if the file could be read at all, has the warnings.
 func LoadConfig(file string, environ []string) (Config, *daemon.Document, error) {
 	c := Default()
-	d, err := daemon.LoadYAML(file, &c, EnvPrefix, environ)
-	if err != nil {
+	d, err := c.read(file, environ)
+	if d == nil {
 		return Config{}, nil, err
 	}
+	c.complete()
+	if err := d.Verdict(c.validate(d)); err != nil {
+		return Config{}, d, err
+	}
+	return c, d, nil
+}
+
+// read reads a file of either format. With faults in its keys the document is there as well; without it nothing could be read.
+func (c *Config) read(file string, environ []string) (*daemon.Document, error) {
+	if file == "" {
+		return daemon.LoadYAML(file, c, EnvPrefix, environ)
+	}
+	text, err := readFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("%w; name a configuration file with -config", err)
+	}
+	if !isWSO2(file, text) {
+		return daemon.ParseYAML(file, text, c, EnvPrefix, environ)
+	}
+	r := c.readWSO2(file, text, environ)
+	r.doc.Overlay(c, EnvPrefix, environ)
+	r.giveGroupPorts()
+	return r.doc, nil
+}
+
+// maxFileSize bounds a configuration; those of large installations have some ten thousand bytes.
+const maxFileSize = 1 << 20
+
+// readFile reads a file of at most maxFileSize bytes.
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxFileSize {
+		return nil, fmt.Errorf("%s: has more than %d bytes, too many for a configuration", name, maxFileSize)
+	}
+	return text, nil
+}
+
+// complete derives what was left out.
+func (c *Config) complete() {
 	if c.TLS.CertFile == "" && c.TLS.DevCADir == "" {
 		c.TLS.DevCADir = filepath.Join(c.StateDir, "ca")
 	}
 	if c.NodeName == "" {
-		if c.NodeName, err = os.Hostname(); err != nil {
-			c.NodeName = "elb"
+		host, err := os.Hostname()
+		if err != nil {
+			host = "elb"
 		}
+		c.NodeName = host
 	}
-	if faults := c.validate(d); len(faults) > 0 {
-		return Config{}, nil, errors.Join(faults...)
-	}
-	return c, d, nil
 }
 
 func (c *Config) validate(d *daemon.Document) []error {
@@ -164,7 +224,7 @@ func (c *Config) validatePorts(d *daemon.Document) []error {
 		case dom.GroupMgtPort != 0:
 			use(key+".group_mgt_port", dom.GroupMgtPort, 1)
 		case len(dom.staticMembers()) == 0:
-			faults = append(faults, d.Fault(key, "group_mgt_port is missing: give the port where the domain's members join, or list static members"))
+			faults = append(faults, d.Fault(key+".group_mgt_port", "is missing: give the port where the domain's members join, or list static members"))
 		}
 	}
 	if c.HTTPPort < 0 && c.HTTPSPort < 0 {

@@ -4,20 +4,22 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 
 	"github.com/regent-registry/regent/internal/daemon"
 )
 
 const usage = `elb is the elastic load balancer: it finds the members of its domains by gossip and spreads requests over them.
 
-  elb -config FILE         run it
-  elb check -config FILE   check the configuration and say what is wrong with it
-  elb keys                 make a gossip key and print it
-  elb version              print the version
-  elb help                 print this
+  elb -config FILE                          run it
+  elb check -config FILE                    check the configuration and say what is wrong with it
+  elb config import LOADBALANCER [AXIS2]    print the elb.yaml that says the same as a loadbalancer.conf
+                                            and an axis2.xml of WSO2
+  elb keys                                  make a gossip key and print it
+  elb version                               print the version
+  elb help                                  print this
 
-Every key of the configuration can be set by an environment variable, for example ELB_HTTP_PORT=8281.
+FILE is an elb.yaml, or a loadbalancer.conf of WSO2 as it is. Every key of elb.yaml can be set by an
+environment variable, for example ELB_HTTP_PORT=8281.
 `
 
 // Main is the elb command; it gives the exit status, as [daemon.Program.Main] does.
@@ -25,35 +27,40 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 	return daemon.Program{
 		Name:  "elb",
 		Usage: usage,
-		Commands: map[string]func(context.Context, daemon.Invocation) error{
-			"run": func(ctx context.Context, in daemon.Invocation) error {
-				c, doc, log, err := load(in)
-				if err != nil {
-					return err
-				}
-				return Run(ctx, c, doc, log, in.Stdout)
-			},
-			"check": func(_ context.Context, in daemon.Invocation) error {
-				_, _, _, err := load(in)
-				if err == nil {
-					fmt.Fprintln(in.Stdout, "ok")
-				}
-				return err
-			},
-			"keys": func(_ context.Context, in daemon.Invocation) error {
-				fmt.Fprintln(in.Stdout, daemon.NewGossipKey())
-				return nil
-			},
+		Commands: map[string]daemon.Command{
+			"run":           {Run: run},
+			"check":         {Run: check},
+			"config import": {Run: importConfig, Least: 1, Most: 2},
+			"keys":          {Run: daemon.PrintGossipKey},
 		},
 	}.Main(args, environ, stdout, stderr)
 }
 
-// load reads the configuration and makes the logger that it asks for.
-func load(in daemon.Invocation) (Config, *daemon.Document, *slog.Logger, error) {
+func run(ctx context.Context, in daemon.Invocation) error {
 	c, doc, err := LoadConfig(in.File, in.Environ)
 	if err != nil {
-		return Config{}, nil, nil, err
+		return err
 	}
 	log, err := doc.NewLogger(in.Stdout, c.Log)
-	return c, doc, log, err
+	if err != nil {
+		return err
+	}
+	return Run(ctx, c, doc, log, in.Stdout)
+}
+
+// check tells the warnings on stderr, and then "ok" or, as its error, the faults. It writes no file.
+func check(_ context.Context, in daemon.Invocation) error {
+	_, doc, err := LoadConfig(in.File, in.Environ)
+	if doc != nil {
+		for _, w := range doc.Warnings() {
+			fmt.Fprintf(in.Stderr, "elb: warning: %s\n", w)
+		}
+		for _, name := range doc.UnusedVariables() {
+			fmt.Fprintf(in.Stderr, "elb: warning: %s: sets no key of the configuration\n", name)
+		}
+	}
+	if err == nil {
+		fmt.Fprintln(in.Stdout, "ok")
+	}
+	return err
 }

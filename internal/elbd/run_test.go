@@ -31,6 +31,7 @@ import (
 type running struct {
 	t          *testing.T
 	file       string
+	env        []string
 	groupPort  int
 	log        *lines
 	cancel     context.CancelFunc
@@ -103,7 +104,7 @@ services:
 
 func (e *running) start() {
 	e.t.Helper()
-	c, doc, err := LoadConfig(e.file, nil)
+	c, doc, err := LoadConfig(e.file, e.env)
 	if err != nil {
 		e.t.Fatal(err)
 	}

@@ -9,22 +9,45 @@ import (
 	"github.com/regent-registry/regent/pkg/lb"
 )
 
-// poolSource is a pool as the configuration has it, with the keys of its lists.
+// poolSource is a pool as the configuration has it, with the keys of its values.
 type poolSource struct {
 	service, domain, sub string
+	tenantsKey           string
+	tenants              string
 	hostsKey             string
 	hosts                []string
 	membersKey           string
 	members              []string
+	balancerKey          string
+	balancer             *Balancer
+}
+
+// block is a sub-domain of a domain, with its name and key.
+type block struct {
+	name, key string
+	SubDomain
+}
+
+// blocks are the sub-domains of a domain, whose key is given: mgt, worker, then the others by name.
+func (d Domain) blocks(key string) []block {
+	var list []block
+	if d.Mgt != nil {
+		list = append(list, block{"mgt", key + ".mgt", *d.Mgt})
+	}
+	if d.Worker != nil {
+		list = append(list, block{"worker", key + ".worker", *d.Worker})
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.SubDomains)) {
+		list = append(list, block{name, key + ".sub_domains." + name, d.SubDomains[name]})
+	}
+	return list
 }
 
 // staticMembers are those of the domain and of its blocks.
 func (d Domain) staticMembers() []string {
-	all := d.Members
-	for _, b := range []*SubDomain{d.Mgt, d.Worker} {
-		if b != nil {
-			all = append(all[:len(all):len(all)], b.Members...)
-		}
+	all := slices.Clone(d.Members)
+	for _, b := range d.blocks("") {
+		all = append(all, b.Members...)
 	}
 	return all
 }
@@ -34,38 +57,51 @@ func (d Domain) staticMembers() []string {
 func (c *Config) sources(service, domain string) []poolSource {
 	svc, dom := c.Services[service], c.Services[service].Domains[domain]
 	key := domainKey(service, domain)
+	own := poolSource{
+		service: service, domain: domain,
+		tenantsKey: key + ".tenant_range", tenants: dom.TenantRange,
+		hostsKey: key + ".hosts", hosts: dom.Hosts,
+		membersKey: key + ".members", members: dom.Members,
+		balancerKey: key + ".balancer", balancer: dom.Balancer,
+	}
 	var pools []poolSource
-	for _, b := range []struct {
-		name  string
-		block *SubDomain
-	}{{"mgt", dom.Mgt}, {"worker", dom.Worker}} {
-		if b.block != nil {
-			pools = append(pools, poolSource{
-				service: service, domain: domain, sub: b.name,
-				hostsKey: key + "." + b.name + ".hosts", hosts: b.block.Hosts,
-				membersKey: key + "." + b.name + ".members", members: b.block.Members,
-			})
+	for _, b := range dom.blocks(key) {
+		p := poolSource{
+			service: service, domain: domain, sub: b.name,
+			tenantsKey: b.key + ".tenant_range", tenants: b.TenantRange,
+			hostsKey: b.key + ".hosts", hosts: b.Hosts,
+			membersKey: b.key + ".members", members: b.Members,
+			balancerKey: b.key + ".balancer", balancer: b.Balancer,
 		}
+		if p.tenants == "" {
+			p.tenantsKey, p.tenants = own.tenantsKey, own.tenants
+		}
+		if p.balancer == nil {
+			p.balancerKey, p.balancer = own.balancerKey, own.balancer
+		}
+		pools = append(pools, p)
 	}
 	blocks := len(pools)
-	if blocks == 0 || len(dom.Hosts) > 0 {
-		p := poolSource{service: service, domain: domain, hostsKey: key + ".hosts", hosts: dom.Hosts, membersKey: key + ".members", members: dom.Members}
-		if len(p.hosts) == 0 {
-			p.hostsKey, p.hosts = serviceKey(service)+".hosts", svc.Hosts
+	if blocks == 0 || len(own.hosts) > 0 {
+		if len(own.hosts) == 0 {
+			own.hostsKey, own.hosts = serviceKey(service)+".hosts", svc.Hosts
 		}
-		return append(pools, p)
+		return append(pools, own)
 	}
 	if blocks == 1 && len(dom.Members) > 0 {
 		// There is one pool that the domain's static members can be meant for.
 		pools[0].members = append(dom.Members[:len(dom.Members):len(dom.Members)], pools[0].members...)
-		pools[0].membersKey = key + ".members"
+		pools[0].membersKey = own.membersKey
 	}
 	return pools
 }
 
 // pools turns the services into pool specifications, with a fault for whatever cannot be routed.
 func (c *Config) pools(d *daemon.Document) ([]lb.PoolSpec, []error) {
-	b := &specBuilder{doc: d, hosts: map[string][]claim{}, domains: map[string]string{}, served: map[string]bool{}}
+	b := &specBuilder{
+		doc: d, zone: c.Zone, checked: map[string]bool{},
+		hosts: map[string][]claim{}, domains: map[string]string{}, served: map[string]bool{}, told: map[string]bool{},
+	}
 	switch {
 	case len(c.Services) == 0 && d.File() == "":
 		b.fault("services", "no service is configured: name a configuration file with -config")
@@ -74,7 +110,7 @@ func (c *Config) pools(d *daemon.Document) ([]lb.PoolSpec, []error) {
 	}
 	for _, service := range slices.Sorted(maps.Keys(c.Services)) {
 		if len(c.Services[service].Domains) == 0 {
-			b.fault(serviceKey(service), "has no domains: name at least one")
+			b.fault(serviceKey(service)+".domains", "names no domain: a service has at least one")
 		}
 	}
 	for service, domain := range c.eachDomain() {
@@ -93,11 +129,14 @@ func (c *Config) pools(d *daemon.Document) ([]lb.PoolSpec, []error) {
 // specBuilder collects pools and faults.
 type specBuilder struct {
 	doc     *daemon.Document
+	zone    string
+	checked map[string]bool // keys of balancers whose faults are told
 	specs   []lb.PoolSpec
 	faults  []error
 	hosts   map[string][]claim // by host pattern
 	domains map[string]string  // name -> key of its first occurrence
 	served  map[string]bool    // services whose own hosts are used
+	told    map[string]bool    // faults that need not be told again
 }
 
 // claim is one use of a host.
@@ -122,33 +161,39 @@ func (b *specBuilder) domain(c *Config, service, domain string) {
 		b.fault(key, "is the domain of the ELBs themselves; name the domain that your members announce")
 	}
 	dom := c.Services[service].Domains[domain]
-	if dom.TenantRange == "" {
-		dom.TenantRange = "*"
+	for _, name := range []string{"mgt", "worker", ""} {
+		if _, ok := dom.SubDomains[name]; ok {
+			b.fault(key+".sub_domains."+name, "is no place for %q: mgt and worker are blocks of the domain, and members without a sub-domain are the domain's own", name)
+		}
 	}
-	tenants, err := lb.ParseTenantRange(dom.TenantRange)
-	if err != nil {
-		b.fault(key+".tenant_range", "%s", err)
-		return
-	}
-	sources := c.sources(service, domain)
-	if len(dom.Members) > 0 && len(dom.Hosts) == 0 && dom.Mgt != nil && dom.Worker != nil {
+	if len(dom.Members) > 0 && len(dom.Hosts) == 0 && len(dom.blocks(key)) > 1 {
 		b.fault(key+".members", "the domain has two sub-domains: put its static members into the mgt or the worker block")
 	}
-	for _, s := range sources {
-		b.pool(s, tenants)
+	for _, s := range c.sources(service, domain) {
+		b.pool(s)
 	}
 }
 
-func (b *specBuilder) pool(s poolSource, tenants lb.TenantRange) {
-	spec := lb.PoolSpec{Service: s.service, Domain: s.domain, SubDomain: s.sub, Tenants: tenants, Hosts: s.hosts}
+func (b *specBuilder) pool(s poolSource) {
+	spec := lb.PoolSpec{Service: s.service, Domain: s.domain, SubDomain: s.sub, Hosts: s.hosts, Balancer: b.balancer(s)}
+	spec.Balancer.Zone = b.zone
 	if s.hostsKey == serviceKey(s.service)+".hosts" {
 		b.served[s.service] = true
 	}
 	if len(s.hosts) == 0 {
 		b.fault(s.hostsKey, "no host leads to domain %s: list at least one, such as governance.example.com", s.domain)
 	}
-	for i, host := range s.hosts {
-		b.host(fmt.Sprintf("%s[%d]", s.hostsKey, i), host, s, tenants)
+	if s.tenants == "" {
+		s.tenants = "*"
+	}
+	var err error
+	spec.Tenants, err = lb.ParseTenantRange(s.tenants)
+	if err != nil && !b.told[s.tenantsKey] {
+		b.fault(s.tenantsKey, "%s", err)
+		b.told[s.tenantsKey] = true
+	}
+	for i, written := range s.hosts {
+		b.host(fmt.Sprintf("%s[%d]", s.hostsKey, i), written, s, spec.Tenants, err == nil)
 	}
 	for i, raw := range s.members {
 		m, err := lb.ParseStatic(raw)
@@ -161,30 +206,48 @@ func (b *specBuilder) pool(s poolSource, tenants lb.TenantRange) {
 	b.specs = append(b.specs, spec)
 }
 
-// host notes that a host leads to a pool, with a fault if it leads elsewhere already.
-func (b *specBuilder) host(key, written string, s poolSource, tenants lb.TenantRange) {
+// host notes that a host leads to a pool, with a fault if it leads elsewhere already. claims is false when the pool's tenants are not known.
+func (b *specBuilder) host(key, written string, s poolSource, tenants lb.TenantRange, claims bool) {
 	host, wildcard, err := lb.ParseHostPattern(written)
 	if err != nil {
-		b.fault(key, "%s", err)
+		if !b.told[key] {
+			b.fault(key, "%s", err)
+			b.told[key] = true
+		}
 		return
 	}
 	if wildcard {
 		host = "*." + host
 	}
 	for _, other := range b.hosts[host] {
-		switch {
-		case other.source.service != s.service:
+		if other.source.service != s.service {
 			b.fault(key, "%s belongs to service %s already (%s); a host belongs to one service", host, other.source.service, b.doc.Where(other.key))
-		case other.source.domain == s.domain && other.source.sub != s.sub:
-			b.fault(key, "%s leads to another sub-domain of %s already (%s); the host alone chooses the sub-domain", host, s.domain, b.doc.Where(other.key))
-		case other.source.domain != s.domain && other.tenants.Overlaps(tenants):
-			b.fault(key, "%s leads to domain %s already (%s), and their tenant ranges overlap", host, other.source.domain, b.doc.Where(other.key))
-		default:
+			return
+		}
+		if other.source.domain == s.domain && other.source.sub == s.sub || !other.tenants.Overlaps(tenants) {
 			continue
+		}
+		if other.source.domain == s.domain {
+			b.fault(key, "%s leads to another sub-domain of %s already (%s); the host alone chooses the sub-domain", host, s.domain, b.doc.Where(other.key))
+		} else {
+			b.overlap(host, s, other.source)
 		}
 		return
 	}
-	b.hosts[host] = append(b.hosts[host], claim{key, s, tenants})
+	if claims {
+		b.hosts[host] = append(b.hosts[host], claim{key, s, tenants})
+	}
+}
+
+// overlap tells, once for two domains, that both serve some tenants of a host.
+func (b *specBuilder) overlap(host string, s, other poolSource) {
+	pair := s.tenantsKey + "\x00" + other.tenantsKey
+	if b.told[pair] {
+		return
+	}
+	b.told[pair] = true
+	b.fault(s.tenantsKey, "%s overlaps with %s of domain %s (%s): at host %s a tenant belongs to one domain",
+		s.tenants, other.tenants, other.domain, b.doc.Where(other.tenantsKey), host)
 }
 
 // checkTenants refuses hosts that no domain serves for everybody: tenants cannot be told apart yet, so all requests

@@ -1,7 +1,6 @@
 package registryd
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -67,6 +66,9 @@ type Membership struct {
 	InsecureGossip  bool     `yaml:"insecure_gossip"` // allow gossip without a key beyond loopback
 	AcceptFrom      []string `yaml:"accept_from"`     // where gossip may come from and members may be, as addresses or CIDR ranges; anywhere when empty
 	AcceptHosts     []string `yaml:"accept_hosts"`    // names that members may announce to be reached at; none when empty
+	Weight          int      `yaml:"weight"`          // share of the requests relative to the other nodes; 0: nothing new unless nobody else is there
+	Zone            string   `yaml:"zone"`            // where it runs, for load balancers that prefer their own zone
+	Backup          bool     `yaml:"backup"`          // requests only while no other node can be used
 }
 
 // StoreConfig is one store.
@@ -98,6 +100,7 @@ func Default() Config {
 			SubDomain:       "mgt",
 			LocalMemberHost: "127.0.0.1",
 			LocalMemberPort: 4250,
+			Weight:          1,
 		},
 		Stores:    map[string]StoreConfig{"local": {}, "shared": {}},
 		UserStore: "shared",
@@ -120,14 +123,15 @@ func Default() Config {
 func LoadConfig(file string, environ []string) (Config, *daemon.Document, error) {
 	c := Default()
 	d, err := daemon.LoadYAML(file, &c, EnvPrefix, environ)
-	if err != nil {
+	if d == nil {
 		return Config{}, nil, err
 	}
-	if err := c.complete(d); err != nil {
-		return Config{}, nil, err
+	faults := []error{c.complete(d)}
+	if faults[0] == nil {
+		faults = c.validate(d)
 	}
-	if faults := c.validate(d); len(faults) > 0 {
-		return Config{}, nil, errors.Join(faults...)
+	if err := d.Verdict(faults); err != nil {
+		return Config{}, nil, err
 	}
 	return c, d, nil
 }
@@ -239,11 +243,17 @@ func (c *Config) validatePorts(d *daemon.Document) []error {
 	return faults
 }
 
+// weightMost is the largest weight that load balancers count.
+const weightMost = 1000
+
 func (c *Config) validateMembership(d *daemon.Document) []error {
 	var faults []error
 	m := c.Membership
 	if m.Domain == "" {
 		faults = append(faults, d.Fault("membership.domain", "must not be empty"))
+	}
+	if m.Weight < 0 || m.Weight > weightMost {
+		faults = append(faults, d.Fault("membership.weight", "is %d; weights are from 0 to %d", m.Weight, weightMost))
 	}
 	if m.LocalMemberHost == "" {
 		faults = append(faults, d.Fault("membership.local_member_host", "must name the address that others reach this node at"))

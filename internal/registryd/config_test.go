@@ -64,6 +64,7 @@ func TestLoadConfig_FaultsNameLineKeyAndCure(t *testing.T) {
 		{"one port for both", "http_port: 9000\nhttps_port: 9000\n", "registry.yaml:2: https_port: is the same as http_port"},
 		{"short password", "admin_password: abc\n", "registry.yaml:1: admin_password: "},
 		{"user name for Basic", "admin_user: \"a:b\"\n", "registry.yaml:1: admin_user: "},
+		{"weight", "membership:\n  weight: 1001\n", "registry.yaml:2: membership.weight: is 1001; weights are from 0 to 1000"},
 		{"negative drain", "drain_timeout: -1s\n", "registry.yaml:1: drain_timeout: is -1s"},
 		{"two dsns", "stores:\n  shared: {dsn: \"sqlite:a\", dsn_file: b}\n", "registry.yaml:2: stores.shared.dsn_file: dsn is set as well"},
 		{"malformed dsn", "stores:\n  shared: {dsn: \"mysql:bad\"}\n", "registry.yaml:2: stores.shared.dsn: the database address after"},

@@ -27,26 +27,23 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 	return daemon.Program{
 		Name:  "registry",
 		Usage: usage,
-		Commands: map[string]func(context.Context, daemon.Invocation) error{
-			"run": func(ctx context.Context, in daemon.Invocation) error {
+		Commands: map[string]daemon.Command{
+			"run": {Run: func(ctx context.Context, in daemon.Invocation) error {
 				c, doc, log, err := load(in)
 				if err != nil {
 					return err
 				}
 				return Run(ctx, c, doc, log, in.Stdout)
-			},
-			"check": func(_ context.Context, in daemon.Invocation) error {
+			}},
+			"check": {Run: func(_ context.Context, in daemon.Invocation) error {
 				_, _, _, err := load(in)
 				if err == nil {
 					fmt.Fprintln(in.Stdout, "ok")
 				}
 				return err
-			},
-			"migrate": migrate,
-			"keys": func(_ context.Context, in daemon.Invocation) error {
-				fmt.Fprintln(in.Stdout, daemon.NewGossipKey())
-				return nil
-			},
+			}},
+			"migrate": {Run: migrate},
+			"keys":    {Run: daemon.PrintGossipKey},
 		},
 	}.Main(args, environ, stdout, stderr)
 }

@@ -108,11 +108,15 @@ func (n *node) join(ctx context.Context) error {
 			return n.doc.Fault("membership.gossip_key_file", "%s", err)
 		}
 	}
+	weight := m.Weight
+	if weight == 0 {
+		weight = membership.WeightNone
+	}
 	group, err := membership.Open(ctx, membership.Config{
 		Local: membership.Member{
 			Name: n.config.NodeName, Domain: m.Domain, SubDomain: m.SubDomain, Host: m.LocalMemberHost, Port: m.LocalMemberPort,
-			HTTPPort: n.http.Port(), HTTPSPort: n.https.Port(), State: membership.StateActive, Weight: 1, HealthPath: healthPath,
-			Version: daemon.Version(), StartedAt: n.started,
+			HTTPPort: n.http.Port(), HTTPSPort: n.https.Port(), State: membership.StateActive, HealthPath: healthPath,
+			Weight: weight, Zone: m.Zone, Backup: m.Backup, Version: daemon.Version(), StartedAt: n.started,
 		},
 		BindHost: m.LocalMemberHost, BindPort: m.LocalMemberPort, PortKey: "membership.local_member_port",
 		Seeds: m.Members, Keys: keys, InsecureGossip: m.InsecureGossip, Policy: m.policy(),

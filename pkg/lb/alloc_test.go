@@ -2,7 +2,10 @@
 
 package lb
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // The race detector makes sync.Pool forget at random, so this is for builds without it; `make unit` runs it apart.
 func TestProxiedGet_AllocatesNothing(t *testing.T) {
@@ -12,5 +15,40 @@ func TestProxiedGet_AllocatesNothing(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(2000, get); n > 0 {
 		t.Errorf("%v allocations for a request, in client, proxy and member together", n)
+	}
+}
+
+// Choosing needs no memory, whatever the policy, the size of the pool and the state of its members.
+func TestPick_AllocatesNothing(t *testing.T) {
+	x := exchangeFor(t, "GET /a/b?c=d HTTP/1.1\r\nHost: h\r\nX-User: one\r\nCookie: a=b; SESSION=s\r\n\r\n")
+	for _, policy := range Policies() {
+		for _, key := range []HashKey{{keyHeader, "X-User"}, {keyCookie, "SESSION"}, {kind: keyPath}, {kind: keyClient}} {
+			for _, n := range []int{1, 3, 200} {
+				members := alike(n)
+				for i := range members {
+					members[i].Weight = 1 + i%3
+					members[i].Zone = []string{"", "west", "east"}[i%3]
+					members[i].StartedAt = time.Now().Add(-time.Duration(i%4) * 10 * time.Second)
+				}
+				p := balancing(BalancerSpec{Policy: policy, Key: key, SlowStart: time.Minute, Zone: "west"}, members...)
+				if n > 1 {
+					out(p.active[0], time.Now().UnixNano())
+				}
+				for _, target := range p.active {
+					target.load.inFlight.Store(20)
+				}
+				s := &Selection{tried: p.active[n-1:]}
+				if n := testing.AllocsPerRun(50, func() {
+					s.now = time.Now().UnixNano()
+					s.key, s.keyed = p.requestKey(x)
+					if t := p.pick(s); t != nil {
+						t.load.begin()
+						t.load.note(time.Millisecond, s.now)
+					}
+				}); n != 0 {
+					t.Errorf("%s by %v of %d: %v allocations", policy, key, len(members), n)
+				}
+			}
+		}
 	}
 }

@@ -14,8 +14,9 @@ import (
 func poolOf(n int) *Pool {
 	p := &Pool{Domain: "d", balancer: &roundRobin{}, budget: newRetryBudget(time.Now()), ejecting: &sync.Mutex{}}
 	for i := range n {
-		p.active = append(p.active, &Target{Member: Member{ID: strconv.Itoa(i)}, health: &health{}})
+		p.active = append(p.active, &Target{Member: Member{ID: strconv.Itoa(i)}, health: &health{}, load: &load{}})
 	}
+	p.arrange()
 	return p
 }
 
@@ -82,7 +83,8 @@ func TestPool_NeverTheSameMemberTwice(t *testing.T) {
 
 func TestPool_LastResorts(t *testing.T) {
 	p := poolOf(1)
-	p.draining = []*Target{{Member: Member{ID: "leaving", Draining: true}, health: &health{}}}
+	p.draining = []*Target{{Member: Member{ID: "leaving", Draining: true}, health: &health{}, load: &load{}}}
+	p.arrange()
 	if got := p.pickNow(); got != p.active[0] {
 		t.Errorf("picked %s while an active member is there", got.Member.ID)
 	}

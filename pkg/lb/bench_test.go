@@ -3,6 +3,7 @@ package lb
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -22,13 +23,44 @@ func BenchmarkLookup(b *testing.B) {
 	}
 }
 
+// What choosing costs, by policy and size of the pool; with load, all members have requests running and a known latency.
 func BenchmarkPick(b *testing.B) {
-	p := poolOf(3)
+	for _, policy := range Policies() {
+		for _, n := range []int{3, 50, 1000} {
+			for _, state := range []string{"idle", "load", "weights", "third_out"} {
+				b.Run(fmt.Sprintf("%s/%d/%s", policy, n, state), func(b *testing.B) {
+					benchmarkPick(b, policy, n, state)
+				})
+			}
+		}
+	}
+}
+
+func benchmarkPick(b *testing.B, policy Policy, n int, state string) {
+	b.Helper()
+	members := alike(n)
+	if state == "weights" {
+		for i := range members {
+			members[i].Weight = 1 + i%7
+		}
+	}
+	p := balancing(BalancerSpec{Policy: policy, Key: HashKey{kind: keyPath}}, members...)
+	now := time.Now().UnixNano()
+	for i, t := range p.active {
+		if state == "load" {
+			t.load.inFlight.Store(int64(10 + i%5))
+			t.load.note(time.Duration(1+i%3)*time.Millisecond, now)
+		}
+		if state == "third_out" && i%3 == 0 {
+			out(t, now)
+		}
+	}
 	b.ReportAllocs()
+	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
-		var s Selection
+		s := Selection{now: now, keyed: true}
 		for pb.Next() {
-			s.now = 1
+			s.key = mix(s.key + 1)
 			if p.pick(&s) == nil {
 				b.Error("nobody")
 			}

@@ -81,7 +81,8 @@ func fromGossip(m membership.Member) Member {
 	return Member{
 		ID: m.ID, Name: m.Name, Domain: m.Domain, SubDomain: m.SubDomain,
 		Host: host, HTTPPort: m.HTTPPort, HTTPSPort: m.HTTPSPort, PortMappings: m.PortMappings,
-		Draining: m.State == membership.StateDraining, Since: m.Since,
+		Weight: m.Weight, Zone: m.Zone, Backup: m.Backup,
+		Draining: m.State == membership.StateDraining, StartedAt: m.StartedAt, Since: m.Since,
 	}
 }
 

@@ -70,6 +70,31 @@ func TestDiscovery_WarnsOfAMemberWithoutPool(t *testing.T) {
 	}
 }
 
+// What a member announces about its share comes to the balancers as it is.
+func TestDiscovery_WeightZoneAndStart(t *testing.T) {
+	b := newBench(t, nil)
+	started := time.Now().Add(-time.Hour).UTC()
+	seen := started.Add(time.Minute)
+	announced := membership.Member{
+		ID: "a", Name: "a", Domain: testDomain, Host: "127.0.0.1", HTTPPort: 1, State: membership.StateActive,
+		Weight: 7, Zone: "west", Backup: true, StartedAt: started, Since: seen,
+	}
+	reluctant := membership.Member{ID: "b", Name: "b", Domain: testDomain, Host: "127.0.0.1", HTTPPort: 2, State: membership.StateActive, Weight: membership.WeightNone}
+	b.discovery.Update(testDomain, []membership.Member{announced, reluctant})
+	pool, _ := b.proxy.table.Load().Lookup("app.example")
+	m := pool.active[0].Member
+	if m.Weight != 7 || m.Zone != "west" || !m.Backup || !m.StartedAt.Equal(started) || !m.Since.Equal(seen) {
+		t.Errorf("%+v", m)
+	}
+	list := b.discovery.Members()
+	if list[0].Weight != 7 || list[0].Zone != "west" || !list[0].Backup || list[1].Weight != 0 {
+		t.Errorf("%+v", list)
+	}
+	if got := value(t, b.metrics, "elb_member_weight"); got != 7 {
+		t.Errorf("weights add up to %v", got)
+	}
+}
+
 func TestDiscovery_HealthSurvivesANewTable(t *testing.T) {
 	b := newBench(t, nil)
 	bad, good := refusedAddr(t), goodMember(t, "good")

@@ -14,7 +14,9 @@
 //   - Routes: what the operator configured, host -> pool; compiled once.
 //   - Table: Routes plus the members known now. It is immutable, built aside by the pure function
 //     NewTable and swapped atomically, so requests never lock and never see half a change.
-//   - Pool: the members of one (domain, sub-domain). A Balancer chooses among them.
+//   - Pool: the members of one (domain, sub-domain), in groups by rank: here, elsewhere, backup. A balancer chooses among
+//     those of the first group that has a usable one, by weight, turn, load or key. What it goes by (load) is counted from this
+//     process's own requests.
 //   - upstream: one member's connections. An attempt carries one request to one member: the head is written with
 //     our fields in it, the answer's head is read, and relay passes the content on: whole if it is short, by splice
 //     if it is long and both sides are plain TCP, else as it comes.

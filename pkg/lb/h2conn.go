@@ -22,27 +22,29 @@ type h2Conn struct {
 	in       *buffer // nil while nothing is here; in.mem[r:w] is read and not used
 	r, w     int
 	settled  bool // the client's preface and its first settings came
+	taken    bool // what the time for the rest of a frame or field block was set for has ended
 	decoder  *h2.Decoder
 	block    fieldBlock
 	patience patience
 
-	mu        sync.Mutex // guards what follows
-	changed   sync.Cond  // active or sending changed
-	from      client     // what the next request begins with
-	streams   map[uint32]*h2Stream
-	last      uint32     // the highest stream that the client began
-	active    int        // workers at work, also for streams that are over
-	stalled   int        // of these, the ones that wait to send
-	resets    [32]uint32 // streams that we reset lately: frames for them may be on their way
-	nextReset int
-	promised  uint32 // the last stream of the last GOAWAY
-	partial   bool   // the reader waits for the rest of something, with a due time of its own
-	recv      int64  // what the client may still send
-	owed      int64  // what was taken, and the client not told of yet
-	leaving   bool   // the client was told that the connection will end
-	final     bool   // and which streams are still carried out: those up to last
-	ended     bool   // nothing is carried out any more
-	farewell  *time.Timer
+	mu       sync.Mutex // guards what follows
+	changed  sync.Cond  // active or sending changed
+	from     client     // what the next request begins with
+	streams  map[uint32]*h2Stream
+	last     uint32    // the highest stream that the client began
+	heading  bool      // the head of a request is on its way that was counted in last
+	active   int       // workers at work, also for streams that are over
+	stalled  int       // of these, the ones that wait to send
+	useful   int       // what went well since the reader last looked: it gives patience back
+	resets   streamSet // streams that we reset lately: frames for them may be on their way
+	promised uint32    // the last stream of the last GOAWAY
+	partial  bool      // the reader waits for the rest of something, with a due time of its own
+	recv     int64     // what the client may still send
+	owed     int64     // what was taken, and the client not told of yet
+	leaving  bool      // the client was told that the connection will end
+	final    bool      // and which streams are still carried out: those up to last
+	ended    bool      // nothing is carried out any more
+	farewell *time.Timer
 
 	out h2Out
 }
@@ -65,19 +67,20 @@ func newH2Conn(s *Server, conn *wire.Conn, from client) *h2Conn {
 	c.out.window = h2.DefaultWindow
 	c.out.initial = h2.DefaultWindow
 	c.patience = newPatience(s.proxy.watch.Now())
+	c.greet()
 	return c
 }
 
 // serve is the life of the connection.
 func (c *h2Conn) serve() {
-	c.greet()
+	c.mu.Lock()
+	c.post()
 	err := c.read()
 	c.end(err)
 }
 
-// greet sends our preface: settings, and the window of the whole connection.
+// greet queues our preface: settings, and the window of the whole connection. Nobody else has the connection yet.
 func (c *h2Conn) greet() {
-	c.mu.Lock()
 	c.out.open(c.proxy)
 	c.out.pending = h2.AppendSettings(c.out.pending,
 		h2.Setting{ID: h2.MaxConcurrentStreams, Value: h2Streams},
@@ -85,7 +88,6 @@ func (c *h2Conn) greet() {
 		h2.Setting{ID: h2.MaxHeaderListSize, Value: h2.MaxHead})
 	c.out.pending = h2.AppendWindowUpdate(c.out.pending, 0, h2ConnWindow-h2.DefaultWindow)
 	c.recv = h2ConnWindow
-	c.post()
 }
 
 // Why a connection ends, beside what the client did wrong.
@@ -142,6 +144,12 @@ func (c *h2Conn) waiting() []byte {
 // receive reads more.
 func (c *h2Conn) receive() (err error) {
 	c.mu.Lock()
+	if c.done() {
+		c.mu.Unlock()
+		return errFarewell
+	}
+	c.patience.earn(c.useful)
+	c.useful = 0
 	c.bound()
 	c.post()
 	var n int
@@ -164,12 +172,15 @@ func (c *h2Conn) receive() (err error) {
 	switch {
 	case c.out.err != nil:
 		return c.out.err
-	case c.final && c.active == 0:
+	case c.done():
 		return errFarewell
 	case errors.Is(err, io.EOF):
 		return errClientLeft
 	case !errors.Is(err, os.ErrDeadlineExceeded):
 		return err
+	case c.active > 0 && !c.partial:
+		c.revive() // the time for an idle connection ended just when a request came
+		return nil
 	case c.settled && !c.partial:
 		return errIdle
 	}
@@ -178,15 +189,26 @@ func (c *h2Conn) receive() (err error) {
 
 var errUnfinished = &h2.Error{Code: h2.ProtocolError, Text: "a frame or a field block did not arrive in time"}
 
-// bound sets the time for the next bytes: while a frame or a field block is incomplete there is one for all of it; between requests
-// there is that of an idle connection; while requests are running there is none, since their own waits are bounded. It is called with
-// mu held.
+// revive takes back that reading was stopped. It is called with mu held.
+func (c *h2Conn) revive() {
+	c.conn.Revive()
+	if c.out.sending {
+		c.conn.WriteBy(c.proxy.timeouts.Write)
+	}
+}
+
+// bound sets the time for the next bytes: while a frame or a field block is incomplete there is one for all of it, but content may come
+// in pieces of any size, as over HTTP/1; between requests there is that of an idle connection; while requests are running there is
+// none, since their own waits are bounded. It is called with mu held.
 func (c *h2Conn) bound() {
 	partial := c.r < c.w || c.block.stream != 0
+	same := partial && c.partial && !c.taken
+	c.taken = false
 	switch {
-	case !c.settled || partial && c.partial: // it runs already
+	case !c.settled: // it runs already
 	case partial && c.block.stream == 0 && c.awaitsData():
 		c.conn.ReadBy(c.proxy.timeouts.Body)
+	case same: // likewise
 	case partial:
 		c.conn.ReadBy(c.server.timeouts.ReadHeader)
 	case c.active > 0:
@@ -318,9 +340,12 @@ func (c *h2Conn) lastCall() {
 	c.leave()
 }
 
-// leave ends the connection if it is to end and nothing is running on it. It is called with mu held.
+// done reports whether the connection is to end, and nothing is running on it. It is called with mu held.
+func (c *h2Conn) done() bool { return c.final && c.active == 0 && !c.heading }
+
+// leave ends the connection when it is done. It is called with mu held.
 func (c *h2Conn) leave() {
-	if c.final && c.active == 0 {
+	if c.done() {
 		c.conn.Interrupt()
 	}
 }

@@ -1,30 +1,11 @@
 package lb
 
+// Frames from a client, and what each does to its connection.
+
 import (
 	"errors"
-	"net/http"
-	"slices"
-	"time"
 
-	"github.com/regent-registry/regent/pkg/lb/h1"
 	"github.com/regent-registry/regent/pkg/lb/h2"
-)
-
-// fieldBlock is a field block on its way in: the HEADERS frame, and CONTINUATION frames as long as it has not ended.
-type fieldBlock struct {
-	stream uint32 // 0: there is none
-	kind   blockKind
-	end    bool    // the client sends nothing on the stream after it
-	fault  error   // what the HEADERS frame did wrong, if only its stream has to suffer
-	text   *buffer // where it is decoded
-}
-
-type blockKind int
-
-const (
-	blockIgnored blockKind = iota // decoded all the same: the table of fields has to stay in step with the client's
-	blockRequest
-	blockTrailers
 )
 
 // Made beforehand: hostile clients cause these most.
@@ -68,6 +49,7 @@ func (c *h2Conn) frames() error {
 		if fault == nil {
 			fault = c.frame(f, payload)
 		}
+		c.taken = c.taken || c.block.stream == 0
 		if isStreamError(fault) {
 			fault = c.refuse(f.Stream, fault)
 		}
@@ -127,6 +109,10 @@ func (c *h2Conn) refuse(stream uint32, fault error) error {
 		code = e.Code
 	}
 	c.mu.Lock()
+	if stream > c.last {
+		c.mu.Unlock()
+		return &h2.Error{Code: code, Text: "for a stream that was never opened: " + fault.Error()} // no RST_STREAM may name it (section 6.4)
+	}
 	if st := c.streams[stream]; st != nil {
 		if st.fault == nil {
 			st.fault = fault
@@ -135,6 +121,7 @@ func (c *h2Conn) refuse(stream uint32, fault error) error {
 		delete(c.streams, stream)
 	}
 	c.appendReset(stream, code)
+	c.heading = false // if there was one, it was this stream's
 	c.mu.Unlock()
 	return c.spend()
 }
@@ -143,221 +130,7 @@ func (c *h2Conn) refuse(stream uint32, fault error) error {
 func (c *h2Conn) appendReset(stream uint32, code h2.Code) {
 	c.out.open(c.proxy)
 	c.out.pending = h2.AppendReset(c.out.pending, stream, code)
-	c.resets[c.nextReset%len(c.resets)] = stream
-	c.nextReset++
-}
-
-// headers takes in a HEADERS frame: a request, trailers, or something too late.
-func (c *h2Conn) headers(f h2.Frame, payload []byte) error {
-	fragment, fault := f.Fragment(payload)
-	if fault != nil && !isStreamError(fault) {
-		return fault
-	}
-	b := fieldBlock{stream: f.Stream, end: f.Has(h2.EndStream), fault: fault}
-	c.mu.Lock()
-	switch st := c.streams[f.Stream]; {
-	case st != nil && st.over:
-		b.fault = errStreamEnded
-	case st != nil:
-		b.kind = blockTrailers
-	case f.Stream <= c.last:
-		if !slices.Contains(c.resets[:], f.Stream) {
-			c.mu.Unlock()
-			return errClosedStream
-		}
-	default:
-		c.last = f.Stream
-		switch {
-		case c.final: // the client was told
-		case c.active >= h2Streams:
-			b.fault = errStreamRefused
-		default:
-			b.kind = blockRequest
-		}
-	}
-	c.mu.Unlock()
-	b.text = c.proxy.buffers.takeBig()
-	c.block = b
-	if b.kind == blockTrailers {
-		c.decoder.BeginTrailers(b.text.mem[:0])
-	} else {
-		c.decoder.Begin(b.text.mem[:0])
-	}
-	return c.fragment(fragment, f.Has(h2.EndHeaders))
-}
-
-// fragment takes in a part of a field block, and does what the block says when it is whole.
-func (c *h2Conn) fragment(p []byte, end bool) error {
-	err := c.decoder.Write(p)
-	if err == nil && !end {
-		return nil
-	}
-	b := c.block
-	c.block = fieldBlock{}
-	var head h2.Head
-	if err == nil {
-		head, err = c.decoder.End()
-	}
-	switch {
-	case err != nil:
-	case b.kind == blockTrailers:
-		err = c.trailers(&b, &head)
-	case b.kind == blockRequest && b.fault == nil:
-		c.request(&b, &head)
-	default:
-		err = b.fault
-	}
-	if b.text != nil {
-		b.text.free()
-	}
-	return err
-}
-
-// request begins a stream.
-func (c *h2Conn) request(b *fieldBlock, head *h2.Head) {
-	st := c.server.takeStream()
-	x := c.proxy.takeExchange()
-	x.front, x.from = st, &st.from
-	text := head.Text
-	if !b.end && !head.HasLength {
-		text = append(text, "Transfer-Encoding: chunked\r\n"...)
-	}
-	text = append(text, "\r\n"...)
-	if len(text) <= smallSize {
-		st.memory = c.proxy.buffers.takeSmall()
-		text = append(st.memory.mem[:0], text...)
-	} else {
-		st.memory, b.text = b.text, nil
-	}
-	x.headSize = len(text)
-	switch {
-	case head.TooLarge:
-		st.refusal = errHeadTooLarge
-	case head.Malformed != "":
-		st.refusal, st.malformed = &h1.Error{Status: http.StatusBadRequest, Text: head.Malformed}, true
-	default:
-		n, err := x.req.Parse(text)
-		switch {
-		case err != nil:
-			st.refusal = err
-		case n != len(text):
-			st.refusal = &h1.Error{Status: http.StatusBadRequest, Text: "the field block is no head of a request"}
-		case b.end && x.req.Length() > 0:
-			st.refusal, st.malformed = errWrongLength, true
-		}
-	}
-	st.c, st.x, st.id = c, x, b.stream
-	st.wake.L = &c.mu
-	st.over, st.deaf = b.end, st.refusal != nil
-	st.want = -1
-	if n := x.req.Length(); st.refusal == nil && n >= 0 {
-		st.want = n
-	}
-	c.mu.Lock()
-	st.from = c.from
-	st.window = c.out.initial
-	st.recv = h2StreamWindow
-	c.streams[st.id] = st
-	c.active++
-	c.mu.Unlock()
-	c.server.crew.carryOut(st)
-}
-
-// trailers takes in what follows a body.
-func (c *h2Conn) trailers(b *fieldBlock, head *h2.Head) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	st := c.streams[b.stream]
-	switch {
-	case st == nil:
-		return nil // it ended meanwhile
-	case b.fault != nil:
-		return b.fault
-	case !b.end || head.Malformed != "" || head.TooLarge:
-		return errStreamTrailers
-	}
-	if len(head.Text) > 0 {
-		st.tail = append([]byte(nil), head.Text...)
-	}
-	return c.endBody(st)
-}
-
-// data takes in content of a body.
-func (c *h2Conn) data(f h2.Frame, payload []byte) error {
-	content, err := f.Content(payload)
-	if err != nil {
-		return err
-	}
-	if len(content) == 0 && !f.Has(h2.EndStream) {
-		if err := c.spend(); err != nil {
-			return err
-		}
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	size := int64(f.Length)
-	if c.recv -= size; c.recv < 0 {
-		return errWindow
-	}
-	st := c.streams[f.Stream]
-	if st == nil {
-		c.giveBack(size)
-		switch {
-		case f.Stream > c.last:
-			return errIdleStream
-		case c.final || slices.Contains(c.resets[:], f.Stream):
-			return nil // it was on its way
-		}
-		return errStreamEnded
-	}
-	st.recv -= size
-	c.giveBack(size - int64(len(content))) // padding is used up at once
-	st.giveBack(size - int64(len(content)))
-	st.got += int64(len(content))
-	switch {
-	case st.recv < 0:
-		err = errStreamWindow
-	case st.over:
-		err = errStreamEnded
-	case st.want >= 0 && st.got > st.want:
-		err = errStreamLength
-	case st.deaf:
-		c.giveBack(int64(len(content)))
-		st.giveBack(int64(len(content)))
-	default:
-		st.store(content)
-		content = nil
-	}
-	if err != nil {
-		c.giveBack(int64(len(content)))
-		return err
-	}
-	if f.Has(h2.EndStream) {
-		return c.endBody(st)
-	}
-	st.wake.Broadcast()
-	return nil
-}
-
-// endBody notes that the client has ended its side of the stream.
-func (c *h2Conn) endBody(st *h2Stream) error {
-	if st.want >= 0 && st.got != st.want {
-		return errStreamLength
-	}
-	st.over = true
-	st.wake.Broadcast()
-	return nil
-}
-
-// giveBack lets the client send n more bytes, of any stream. It is told when they are worth a frame.
-func (c *h2Conn) giveBack(n int64) {
-	if c.owed += n; c.owed < h2ConnWindow/4 {
-		return
-	}
-	c.out.open(c.proxy)
-	c.out.pending = h2.AppendWindowUpdate(c.out.pending, 0, uint32(c.owed))
-	c.recv += c.owed
-	c.owed = 0
+	c.resets.add(stream)
 }
 
 // settings takes in what the client wishes.
@@ -368,15 +141,17 @@ func (c *h2Conn) settings(f h2.Frame, payload []byte) error {
 	c.settled = true
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	initial := c.out.initial
 	for id, value := range h2.EachSetting(payload) {
 		if err := id.Check(value); err != nil {
 			return err
 		}
-		if id != h2.InitialWindowSize {
-			continue // there is no push and no table of fields, and no frame is longer than the least that all must take
+		if id == h2.InitialWindowSize { // there is no push and no table of fields, and no frame is longer than the least that all must take
+			initial = int64(value) // there may be thousands of them, of which the last counts
 		}
-		change := int64(value) - c.out.initial
-		c.out.initial = int64(value)
+	}
+	if change := initial - c.out.initial; change != 0 {
+		c.out.initial = initial
 		for _, st := range c.streams {
 			if st.window += change; st.window > h2.MaxWindow {
 				return errWindowSize
@@ -401,6 +176,7 @@ func (c *h2Conn) windowUpdate(f h2.Frame, payload []byte) error {
 		if c.out.window += n; c.out.window > h2.MaxWindow {
 			return errWindowSize
 		}
+		c.out.opened++
 		c.wake()
 		return nil
 	}
@@ -416,8 +192,8 @@ func (c *h2Conn) windowUpdate(f h2.Frame, payload []byte) error {
 	if st.window += n; st.window > h2.MaxWindow {
 		return errStreamWindowSize
 	}
-	if st.stalled {
-		st.wake.Broadcast()
+	if st.stalled && c.open(st) {
+		st.going.changed.Signal()
 	}
 	return nil
 }
@@ -457,35 +233,4 @@ func (c *h2Conn) goAway() error {
 	c.leaving = true
 	c.lastCall()
 	return c.spend()
-}
-
-// patience is how many frames a client may send that bring nothing on, but make work: resets, pings, settings, frames for streams that
-// are over. Clients do that now and then, and attacks on HTTP/2 consist of it (CVE-2019-9511 to 9518, CVE-2023-44487, CVE-2025-8671).
-type patience struct {
-	left  int64
-	since int64 // on the watch's clock: when left was last looked at
-}
-
-const (
-	patienceMost    = 1000
-	patienceRegains = int64(time.Second / 100) // the time in which one comes back
-)
-
-func newPatience(now int64) patience { return patience{left: patienceMost, since: now} }
-
-// spend takes one, and reports false if none is left.
-func (p *patience) spend(now int64) bool {
-	if back := (now - p.since) / patienceRegains; back > 0 {
-		p.left = min(p.left+back, patienceMost)
-		p.since += back * patienceRegains
-	}
-	p.left--
-	return p.left >= 0
-}
-
-func (c *h2Conn) spend() error {
-	if !c.patience.spend(c.proxy.watch.Now()) {
-		return errCalm
-	}
-	return nil
 }

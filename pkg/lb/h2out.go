@@ -2,9 +2,7 @@ package lb
 
 import (
 	"runtime"
-	"strconv"
 
-	"github.com/regent-registry/regent/pkg/lb/h1"
 	"github.com/regent-registry/regent/pkg/lb/h2"
 )
 
@@ -17,6 +15,7 @@ type h2Out struct {
 	hasty   bool    // the connection ends: the client has little time to take the rest
 	err     error   // of sending
 	window  int64   // content that the client takes, of all streams
+	opened  uint    // counts how often it was opened
 	initial int64   // and of a new stream
 	begun   bool    // the first field block was sent, which says that the table of fields stays empty
 }
@@ -93,8 +92,8 @@ func (c *h2Conn) send(worker bool) {
 		if o.hasty {
 			most = lingerTime
 		}
-		c.mu.Unlock()
 		c.conn.WriteBy(most)
+		c.mu.Unlock()
 		_, err := c.conn.Write(p)
 		c.conn.WriteBy(0)
 		memory.free()
@@ -118,24 +117,30 @@ func (c *h2Conn) broke(err error) {
 	c.conn.Interrupt() // the reader ends the connection
 }
 
-// wake lets the streams look again that wait to send.
+// wake lets the streams go on that wait to send, and can.
 func (c *h2Conn) wake() {
-	if c.stalled == 0 {
+	if c.stalled == 0 || c.crowded() {
 		return
 	}
 	for _, st := range c.streams {
-		if st.stalled {
-			st.wake.Signal()
+		if st.stalled && (!st.content || c.open(st)) {
+			st.going.changed.Signal()
 		}
 	}
 }
 
+// crowded reports whether enough waits to be sent.
+func (c *h2Conn) crowded() bool { return len(c.out.pending) >= h2PendingMost }
+
+// open reports whether the windows let content of a stream through.
+func (c *h2Conn) open(st *h2Stream) bool { return c.out.window > 0 && st.window > 0 }
+
 // room is how much content of a stream may be sent now, of n bytes.
 func (c *h2Conn) room(st *h2Stream, n int) int {
-	if len(c.out.pending) >= h2PendingMost {
+	if c.crowded() || !c.open(st) {
 		return 0
 	}
-	return int(max(min(int64(n), c.out.window, st.window, h2.MaxFrame), 0))
+	return int(min(int64(n), c.out.window, st.window, h2.MaxFrame))
 }
 
 // appendBlock appends a field block that fill writes, in as many frames as it takes.
@@ -166,64 +171,4 @@ func (c *h2Conn) appendBlock(stream uint32, flags h2.Flags, fill func(dst []byte
 		rest, kind, flags = rest[n:], h2.Continuation, flags&^h2.EndStream
 	}
 	c.out.pending = dst
-}
-
-// appendBlock appends the head of a final answer as a field block.
-func (a *answer) appendBlock(dst []byte, clock *clock) []byte {
-	res := a.head
-	dst = h2.AppendStatus(dst, res.Status())
-	dated := false
-	for i := range res.Len() {
-		switch res.ID(i) {
-		case h1.Connection, h1.ContentLength, h1.TransferEncoding, h1.Upgrade, h1.RequestID:
-			continue
-		case h1.Location:
-			if location, changed := a.x.publicLocation(res.Value(i)); changed {
-				dst = h2.AppendFieldString(dst, "location", location)
-				continue
-			}
-		case h1.Trailer:
-			if a.length >= 0 {
-				continue
-			}
-		case h1.Date:
-			dated = true
-		default:
-			if res.Hop(i) {
-				continue
-			}
-		}
-		dst = h2.AppendField(dst, res.Name(i), res.Value(i))
-	}
-	if !dated {
-		dst = h2.AppendField(dst, dateName, clock.date())
-	}
-	dst = h2.AppendField(dst, requestIDName, a.x.id)
-	if a.length >= 0 {
-		var digits [20]byte
-		dst = h2.AppendField(dst, lengthName, strconv.AppendInt(digits[:0], a.length, 10))
-	}
-	return dst
-}
-
-// The names of the fields that we add ourselves.
-var (
-	dateName      = []byte("date")
-	lengthName    = []byte("content-length")
-	requestIDName = []byte("x-request-id")
-)
-
-// appendInterimBlock appends an answer of the 1xx class as a field block.
-func appendInterimBlock(dst []byte, res *h1.Response) []byte {
-	dst = h2.AppendStatus(dst, res.Status())
-	for i := range res.Len() {
-		switch res.ID(i) {
-		case h1.Connection, h1.ContentLength, h1.TransferEncoding, h1.Upgrade:
-		default:
-			if !res.Hop(i) {
-				dst = h2.AppendField(dst, res.Name(i), res.Value(i))
-			}
-		}
-	}
-	return dst
 }

@@ -31,6 +31,12 @@ func (h *health) usable(now int64) bool {
 	return until == 0 || now >= until
 }
 
+// due reports whether the member's time out of use is over, and nothing has shown yet that it is well.
+func (h *health) due(now int64) bool {
+	until := h.until.Load()
+	return until != 0 && now >= until
+}
+
 // take is called when the member was chosen. After an ejection only one request at a time gets true: the
 // probe. Its success puts the member back in use.
 func (h *health) take(now int64) bool {

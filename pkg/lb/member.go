@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/regent-registry/regent/pkg/membership"
 )
 
 // Member is one process that requests can be sent to. It either announced itself in a gossip group or
@@ -24,10 +26,19 @@ type Member struct {
 	HTTPSPort int
 	// PortMappings sends a request that came to the ELB's port (key) to another port of the member.
 	PortMappings map[int]int
-	Draining     bool // takes no new requests unless nobody else is left
-	Static       bool
-	Since        time.Time // when this process first saw it
+	// Weight is its share of the requests relative to the others; 0 = not announced, which counts as 1; below 0, as
+	// WeightNone = it wants nothing new, and gets requests only while nobody else can be used.
+	Weight    int
+	Zone      string // where it runs; "" = near to everybody
+	Backup    bool   // gets requests only while no other member can be used
+	Draining  bool   // takes no new requests unless nobody else is left
+	Static    bool
+	StartedAt time.Time // when its process started, by its own clock; zero = unknown
+	Since     time.Time // when this process first saw it
 }
+
+// WeightNone is the weight of a member that wants no new requests.
+const WeightNone = membership.WeightNone
 
 // endpoint says how to reach the member for a request that came by scheme to listenPort: the scheme to
 // use and "host:port". ok is false if the member offers neither scheme.
@@ -62,9 +73,49 @@ const (
 	schemeHTTPS = "https"
 )
 
-// ParseStatic reads a static member as the configuration writes it, "http://127.0.0.1:9001". Only scheme,
-// host and port may be given; without a port it is the scheme's own.
+// ParseStatic reads a static member as the configuration writes it: a URL, "http://127.0.0.1:9001", and behind it, as
+// far as needed, "weight=3", "zone=west" and "backup". Of a URL only scheme, host and port may be given; without a port it is
+// the scheme's own.
 func ParseStatic(raw string) (Member, error) {
+	words := strings.Fields(raw)
+	if len(words) == 0 {
+		words = []string{raw}
+	}
+	m, err := parseStaticURL(words[0])
+	if err != nil {
+		return Member{}, err
+	}
+	for _, word := range words[1:] {
+		name, value, _ := strings.Cut(word, "=")
+		switch {
+		case word == "backup":
+			m.Backup = true
+		case name == "zone" && value != "":
+			m.Zone = value
+		case name == "weight":
+			if m.Weight, err = ParseWeight(value); err != nil {
+				return Member{}, fmt.Errorf("%q: %w", raw, err)
+			}
+		default:
+			return Member{}, fmt.Errorf("%q: %s is not known; behind the URL write weight=NUMBER, zone=NAME or backup", raw, word)
+		}
+	}
+	return m, nil
+}
+
+// ParseWeight reads a weight as the configuration writes it, a number from 0 to MaxWeight, where 0 is WeightNone.
+func ParseWeight(s string) (int, error) {
+	n, err := strconv.Atoi(s)
+	switch {
+	case err != nil || n < 0 || n > MaxWeight:
+		return 0, fmt.Errorf("weight %s is not a number from 0 to %d", s, MaxWeight)
+	case n == 0:
+		return WeightNone, nil
+	}
+	return n, nil
+}
+
+func parseStaticURL(raw string) (Member, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return Member{}, fmt.Errorf("%q is not a URL; write http://host:port or https://host:port", raw)

@@ -51,7 +51,7 @@ func newMetrics(r prometheus.Registerer, table *atomic.Pointer[Table]) (*metrics
 	if r == nil {
 		return m, nil
 	}
-	members := &memberCollector{table: table, desc: prometheus.NewDesc("elb_members", "Members in the table of this ELB, by state.", []string{"domain", "sub_domain", "state"}, nil)}
+	members := newMemberCollector(table)
 	for _, c := range []prometheus.Collector{m.requests, m.duration, m.upstream, m.retries, m.budgetEmpty, m.ejections, m.noMember, m.inFlight, members} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
@@ -277,12 +277,27 @@ func (m *memberMetrics) count(r Result) { m.outcomes[outcomeOf(r)].Inc() }
 
 // memberCollector counts members when it is asked, so that there is nothing to keep in step.
 type memberCollector struct {
-	table *atomic.Pointer[Table]
-	desc  *prometheus.Desc
+	table                              *atomic.Pointer[Table]
+	members, inFlight, weight, latency *prometheus.Desc
+}
+
+func newMemberCollector(table *atomic.Pointer[Table]) *memberCollector {
+	each := []string{"domain", "sub_domain", "member"}
+	return &memberCollector{
+		table:    table,
+		members:  prometheus.NewDesc("elb_members", "Members in the table of this ELB, by state.", []string{"domain", "sub_domain", "state"}, nil),
+		inFlight: prometheus.NewDesc("elb_member_inflight", "Requests and tunnels of this ELB that run on the member.", each, nil),
+		weight:   prometheus.NewDesc("elb_member_weight", "The member's weight, as far as it has grown after a slow start; 0 for one that wants nothing new.", each, nil),
+		latency:  prometheus.NewDesc("elb_member_latency_seconds", "Average time to the first byte of an answer, newer ones counting more.", each, nil),
+	}
 }
 
 // Describe implements prometheus.Collector.
-func (c *memberCollector) Describe(ch chan<- *prometheus.Desc) { ch <- c.desc }
+func (c *memberCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{c.members, c.inFlight, c.weight, c.latency} {
+		ch <- desc
+	}
+}
 
 // Collect implements prometheus.Collector.
 func (c *memberCollector) Collect(ch chan<- prometheus.Metric) {
@@ -299,7 +314,24 @@ func (c *memberCollector) Collect(ch chan<- prometheus.Metric) {
 			}
 		}
 		for state, n := range map[string]int{"active": len(p.active) - ejected, "ejected": ejected, "draining": len(p.draining)} {
-			ch <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, float64(n), p.Domain, p.SubDomain, state)
+			ch <- prometheus.MustNewConstMetric(c.members, prometheus.GaugeValue, float64(n), p.Domain, p.SubDomain, state)
 		}
+		for _, targets := range [][]*Target{p.active, p.draining} {
+			for _, target := range targets {
+				c.member(ch, p, target, now)
+			}
+		}
+	}
+}
+
+// member gives the gauges of one member.
+func (c *memberCollector) member(ch chan<- prometheus.Metric, p *Pool, t *Target, now int64) {
+	gauge := func(desc *prometheus.Desc, value float64) {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, p.Domain, p.SubDomain, t.Member.ID)
+	}
+	gauge(c.inFlight, float64(t.load.inFlight.Load()))
+	gauge(c.weight, t.weightNow(now))
+	if mean, known := t.load.latency(now); known > 0 {
+		gauge(c.latency, mean/float64(time.Second))
 	}
 }

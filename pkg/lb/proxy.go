@@ -45,7 +45,8 @@ type targetKey struct {
 
 // poolState is what a pool keeps when its members change.
 type poolState struct {
-	balancer Balancer
+	spec     BalancerSpec
+	balancer balancer
 	budget   *retryBudget
 	metrics  *poolMetrics
 	ejecting *sync.Mutex
@@ -157,7 +158,10 @@ func (p *Proxy) Use(t *Table) {
 func (p *Proxy) attachPool(pool *Pool) {
 	state, known := p.pools[pool.key()]
 	if !known {
-		state = poolState{balancer: &roundRobin{}, budget: newRetryBudget(time.Now()), metrics: p.metrics.pool(pool.Domain, pool.SubDomain), ejecting: &sync.Mutex{}}
+		state = poolState{spec: pool.spec, balancer: newBalancer(pool.spec), budget: newRetryBudget(time.Now()), metrics: p.metrics.pool(pool.Domain, pool.SubDomain), ejecting: &sync.Mutex{}}
+		p.pools[pool.key()] = state
+	} else if state.spec != pool.spec {
+		state.spec, state.balancer = pool.spec, newBalancer(pool.spec)
 		p.pools[pool.key()] = state
 	}
 	pool.balancer, pool.budget, pool.metrics, pool.ejecting = state.balancer, state.budget, state.metrics, state.ejecting
@@ -173,8 +177,8 @@ func (p *Proxy) attach(target, old *Target) {
 		target.metrics = p.metrics.member(m)
 	}
 	if old != nil && m.sameEndpoints(&old.Member) {
-		target.health, target.upstream = old.health, old.upstream
+		target.health, target.load, target.upstream = old.health, old.load, old.upstream
 	} else {
-		target.health, target.upstream = &health{}, newUpstream(p, m)
+		target.health, target.load, target.upstream = &health{}, &load{}, newUpstream(p, m)
 	}
 }

@@ -2,40 +2,27 @@ package lb
 
 import "sync/atomic"
 
-// roundRobin gives every usable member its turn. The turn is counted among the usable ones only, so the
-// share of a member that is out is spread evenly, and does not fall to its neighbour.
+// roundRobin gives every usable member its turns, as many as its weight. A turn that falls to a member that is out is used up,
+// and the next one counts: so the share of a member that is out is spread over all others by their weights, and does not
+// fall to its neighbour.
 type roundRobin struct{ turn atomic.Uint64 }
 
-var _ Balancer = (*roundRobin)(nil)
+var _ balancer = (*roundRobin)(nil)
 
-// Pick implements Balancer.
-func (b *roundRobin) Pick(members []*Target, s *Selection) *Target {
-	usable := uint64(0)
-	for _, t := range members {
-		if s.Usable(t) {
-			usable++
-		}
-	}
-	if usable == 0 {
-		return nil
-	}
-	skip := (b.turn.Add(1) - 1) % usable
-	for _, t := range members {
-		if !s.Usable(t) {
-			continue
-		}
-		if skip == 0 && s.Take(t) {
-			return t
-		}
-		if skip > 0 {
-			skip--
-		}
-	}
-	// Health moved between the two passes, or a probe was lost to another request: take the first one left.
-	for _, t := range members {
-		if s.Usable(t) && s.Take(t) {
+// Members that start slowly let turns pass, up to nine of ten: so many more turns are looked at than there are.
+const (
+	slowRounds = fullShare / firstShare
+	slowMost   = 512
+)
+
+func (b *roundRobin) pick(g *group, s *Selection) *Target {
+	n := uint64(len(g.turns))
+	for range n + min(n*slowRounds, slowMost) {
+		t := g.turns[(b.turn.Add(1)-1)%n]
+		if s.Usable(t) && t.admitted(s.now) && s.Take(t) {
 			return t
 		}
 	}
-	return nil
+	// Others took the turns of those that are left, or these let theirs pass.
+	return g.anyone(s, b.turn.Load())
 }

@@ -15,23 +15,24 @@ type PoolSpec struct {
 	Tenants   TenantRange
 	Hosts     []string // as written; "*." in front matches only names below
 	Static    []Member // from ParseStatic
+	Balancer  BalancerSpec
 }
 
-// Routes is the compiled, immutable form of what the operator configured: host -> pool. Safe for
+// Routes is the compiled, immutable form of what the operator configured: host and tenant -> pool. Safe for
 // concurrent use.
 type Routes struct {
 	pools []PoolSpec
-	exact map[string]int // host -> index of its pool
-	below map[string]int // suffix of "*.suffix" -> index of its pool
+	exact map[string]*tenantTable // by host
+	below map[string]*tenantTable // by suffix of "*.suffix"
 }
 
 // NewRoutes compiles pool specifications. All conflicts are reported at once: a host that cannot be one, a
-// host that two pools claim, a pool that occurs twice, a host without a domain for all tenants.
+// host that leads to two pools for the same tenant, a pool that occurs twice, a host without a domain for
+// all tenants.
 func NewRoutes(specs []PoolSpec) (*Routes, error) {
-	r := &Routes{exact: map[string]int{}, below: map[string]int{}}
+	r := &Routes{exact: map[string]*tenantTable{}, below: map[string]*tenantTable{}}
 	var faults []error
 	seen := map[poolKey]bool{}
-	unserved := map[string]string{}
 	for _, spec := range specs {
 		key := poolKey{spec.Domain, spec.SubDomain}
 		if seen[key] {
@@ -42,14 +43,19 @@ func NewRoutes(specs []PoolSpec) (*Routes, error) {
 		for i := range spec.Static {
 			spec.Static[i].Domain, spec.Static[i].SubDomain = spec.Domain, spec.SubDomain
 		}
+		if err := spec.Balancer.check(); err != nil {
+			faults = append(faults, fmt.Errorf("domain %s, sub-domain %q: %w", spec.Domain, spec.SubDomain, err))
+		}
 		r.pools = append(r.pools, spec)
 		for _, host := range spec.Hosts {
-			faults = append(faults, r.addHost(host, len(r.pools)-1, unserved))
+			faults = append(faults, r.addHost(host, len(r.pools)-1))
 		}
 	}
-	for host, domain := range unserved {
-		if !r.has(host) {
-			faults = append(faults, fmt.Errorf("host %s: domain %s serves some tenants only; one domain with tenant_range * is needed", host, domain))
+	for _, hosts := range []map[string]*tenantTable{r.exact, r.below} {
+		for host, t := range hosts {
+			if t.all == nobody && len(t.spans) > 0 {
+				faults = append(faults, fmt.Errorf("host %s: domain %s serves some tenants only; one domain with tenant_range * is needed", host, r.pools[t.spans[0].pool].Domain))
+			}
 		}
 	}
 	if err := errors.Join(faults...); err != nil {
@@ -58,30 +64,24 @@ func NewRoutes(specs []PoolSpec) (*Routes, error) {
 	return r, nil
 }
 
-func (r *Routes) addHost(written string, pool int, unserved map[string]string) error {
+func (r *Routes) addHost(written string, pool int) error {
 	host, wildcard, err := ParseHostPattern(written)
 	if err != nil {
 		return err
-	}
-	if !r.pools[pool].Tenants.All() {
-		unserved[host] = r.pools[pool].Domain
-		return nil
 	}
 	hosts := r.exact
 	if wildcard {
 		hosts = r.below
 	}
-	if other, taken := hosts[host]; taken && other != pool {
+	t := hosts[host]
+	if t == nil {
+		t = &tenantTable{all: nobody}
+		hosts[host] = t
+	}
+	if other, ok := t.add(r.pools[pool].Tenants, pool); !ok {
 		return fmt.Errorf("host %s leads to both %s and %s", written, r.pools[other].Domain, r.pools[pool].Domain)
 	}
-	hosts[host] = pool
 	return nil
-}
-
-func (r *Routes) has(host string) bool {
-	_, exact := r.exact[host]
-	_, below := r.below[host]
-	return exact || below
 }
 
 // ParseHostPattern reads a host as the configuration writes it: a host name or address, or "*." and a
@@ -105,28 +105,29 @@ func ParseHostPattern(s string) (host string, wildcard bool, err error) {
 	return host, wildcard, nil
 }
 
-// find gives the pool of a normalized host: the host itself, then what is left after dropping leading
-// labels one by one, so that the longest configured name wins. An address matches only itself.
-func (r *Routes) find(host string) (pool int, ok bool) {
-	if pool, ok = r.exact[host]; ok {
-		return pool, true
+// find gives the pools of a normalized host, nil if there are none: those of the host itself, then of what is
+// left after dropping leading labels one by one, so that the longest configured name wins. An address matches
+// only itself.
+func (r *Routes) find(host string) *tenantTable {
+	if t := r.exact[host]; t != nil {
+		return t
 	}
 	if isIP(host) {
-		return 0, false
+		return nil
 	}
 	for {
 		dot := strings.IndexByte(host, '.')
 		if dot < 0 {
-			return 0, false
+			return nil
 		}
 		if host = host[dot+1:]; isIP(host) {
-			return 0, false
+			return nil
 		}
-		if pool, ok = r.below[host]; ok {
-			return pool, true
+		if t := r.below[host]; t != nil {
+			return t
 		}
-		if pool, ok = r.exact[host]; ok {
-			return pool, true
+		if t := r.exact[host]; t != nil {
+			return t
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package lb
 
 import (
+	"errors"
+	"math"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -130,20 +133,88 @@ func TestNewRoutes_ReportsAllConflicts(t *testing.T) {
 	}
 }
 
-func TestRoutes_PartialTenantsGoToTheDomainOfAll(t *testing.T) {
-	some, err := ParseTenantRange("1-5")
-	if err != nil {
-		t.Fatal(err)
+func TestTable_TenantsGoToTheirDomain(t *testing.T) {
+	spec := func(domain, tenants string, hosts ...string) PoolSpec {
+		r, err := ParseTenantRange(tenants)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return PoolSpec{Domain: domain, Tenants: r, Hosts: hosts}
 	}
-	r, err := NewRoutes([]PoolSpec{
-		{Domain: "some", Tenants: some, Hosts: []string{"x.example"}},
-		{Domain: "all", Tenants: everybody(t), Hosts: []string{"x.example"}},
+	routes, err := NewRoutes([]PoolSpec{
+		spec("late", "1000001-*", "x.example"),
+		spec("all", "*", "x.example", "X.example", "*.y.example"),
+		spec("some", "1-100, 103", "x.example", "x.EXAMPLE"),
+		spec("million", "200-1000000", "x.example", "*.y.example"),
+		spec("one", "101", "x.example"),
+		spec("other", "*", "z.example"),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if pool, _ := NewTable(r, nil).Lookup("x.example"); pool == nil || pool.Domain != "all" {
-		t.Errorf("got %+v", pool)
+	if n := len(routes.exact["x.example"].spans); n != 5 {
+		t.Errorf("%d intervals, want 5", n)
+	}
+	table := NewTable(routes, nil)
+	for _, c := range []struct {
+		host   string
+		tenant int
+		want   string
+	}{
+		{"x.example", 0, "all"},
+		{"x.example", -1234, "all"},
+		{"x.example", 1, "some"},
+		{"a.x.example:80", 100, "some"},
+		{"x.example", 101, "one"},
+		{"x.example", 102, "all"},
+		{"x.example", 103, "some"},
+		{"x.example", 104, "all"},
+		{"x.example", 199, "all"},
+		{"x.example", 200, "million"},
+		{"x.example", 1000000, "million"},
+		{"x.example", 1000001, "late"},
+		{"x.example", math.MaxInt, "late"},
+		{"a.y.example", 300, "million"},
+		{"a.y.example", 5, "all"},
+		{"z.example", 5, "other"},
+	} {
+		if pool, ok := table.LookupTenant(c.host, c.tenant); !ok || pool == nil || pool.Domain != c.want {
+			t.Errorf("tenant %d at %s goes to %+v, want %s", c.tenant, c.host, pool, c.want)
+		}
+	}
+	if pool, ok := table.LookupTenant("y.example", 300); !ok || pool != nil {
+		t.Errorf("a name above the wildcard goes to %+v", pool)
+	}
+}
+
+func TestNewRoutes_RefusesTenantsOfTwoDomainsAtOneHost(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"1-10", "10-20", true},
+		{"10-20", "1-10", true},
+		{"1-100", "50", true},
+		{"50", "1-100", true},
+		{"5-*", "1-4,900", true},
+		{"1-10", "11-20", false},
+		{"11-20", "1-10,21-*", false},
+		{"*", "*", true},
+	} {
+		x, err1 := ParseTenantRange(c.a)
+		y, err2 := ParseTenantRange(c.b)
+		if err := errors.Join(err1, err2); err != nil {
+			t.Fatal(err)
+		}
+		specs := []PoolSpec{
+			{Domain: "x", Tenants: x, Hosts: []string{"h.example"}},
+			{Domain: "y", Tenants: y, Hosts: []string{"h.example", "h2.example"}},
+			{Domain: "z", Tenants: x, Hosts: []string{"h3.example"}}, // at another host the same tenants are no conflict
+		}
+		_, err := NewRoutes(specs)
+		if got := err != nil && strings.Contains(err.Error(), "h.example leads to both x and y"); got != c.want {
+			t.Errorf("%s and %s: %v", c.a, c.b, err)
+		}
 	}
 }
 
@@ -174,6 +245,7 @@ func TestParseTenantRange(t *testing.T) {
 		{"1-100", "100-*", true},
 		{"1, 3, 5-9", "2,4", false},
 		{"1, 3, 5-9", "9", true},
+		{"1 - 100", "100 - *", true},
 	} {
 		if got := overlaps(c.a, c.b); got != c.want || overlaps(c.b, c.a) != c.want {
 			t.Errorf("%q overlaps %q = %v, want %v", c.a, c.b, got, c.want)
@@ -186,7 +258,21 @@ func TestParseStatic(t *testing.T) {
 	if err != nil || m.HTTPSPort != 443 || m.HTTPPort != 0 || m.Host != "App.example" || !m.Static {
 		t.Errorf("got %+v, %v", m, err)
 	}
-	for _, bad := range []string{"", "app:9001", "ftp://x", "http://", "http://x/path", "http://x?q", "http://u@x", "http://x:0", "http://x:70000", "http://x:y", "http://[::1"} {
+	for raw, want := range map[string]Member{
+		"http://x:80":       {},
+		"http://x weight=3": {Weight: 3},
+		"http://x weight=0": {Weight: WeightNone},
+		"http://x  weight=1000 zone=west  backup ": {Weight: 1000, Zone: "west", Backup: true},
+	} {
+		want.ID, want.Name, want.Host, want.HTTPPort, want.Static = "http://x:80", "http://x:80", "x", 80, true
+		if m, err := ParseStatic(raw); err != nil || !reflect.DeepEqual(m, want) {
+			t.Errorf("ParseStatic(%q) = %+v, %v", raw, m, err)
+		}
+	}
+	for _, bad := range []string{
+		"", "app:9001", "ftp://x", "http://", "http://x/path", "http://x?q", "http://u@x", "http://x:0", "http://x:70000", "http://x:y", "http://[::1",
+		"   ", "http://x weight", "http://x weight=", "http://x weight=-1", "http://x weight=1001", "http://x weight=1.5", "http://x zone=", "http://x backup=true", "http://x spare", "weight=1 http://x",
+	} {
 		if m, err := ParseStatic(bad); err == nil {
 			t.Errorf("ParseStatic(%q) = %+v, no error", bad, m)
 		}

@@ -102,6 +102,7 @@ func (p *Proxy) screen(x *exchange) *refusal {
 func (p *Proxy) forward(x *exchange) {
 	choice := &x.choice
 	choice.now = x.started.UnixNano()
+	choice.key, choice.keyed = x.pool.requestKey(x)
 	started := x.started
 	if x.body.size() > 0 {
 		started = time.Now()
@@ -126,6 +127,7 @@ func (p *Proxy) forward(x *exchange) {
 		x.attempts++
 		x.target = target
 		x.waited = started.Sub(x.started)
+		target.load.begin()
 		x.result = target.upstream.forward(x)
 		p.judge(x, started)
 		if x.result.Failure == FailureNone {
@@ -153,6 +155,7 @@ func (p *Proxy) forward(x *exchange) {
 // judge draws the conclusions about the member from one attempt.
 func (p *Proxy) judge(x *exchange, started time.Time) {
 	t := x.target
+	t.load.end(x, started)
 	t.metrics.count(x.result)
 	if x.result.Failure == FailureNone {
 		t.health.good(started.UnixNano())
@@ -168,6 +171,7 @@ func (p *Proxy) judge(x *exchange, started time.Time) {
 	case FailureNone, FailureTimeout, FailureClient:
 	}
 	if eject && x.pool.eject(t, now.UnixNano(), started.UnixNano()) {
+		t.load.forget() // it pays for the failure by its rest
 		x.pool.metrics.ejected(x.result.Failure)
 		p.log.Warn("member ejected", "id", t.Member.ID, "name", t.Member.Name, "domain", t.Member.Domain,
 			"for", time.Duration(t.health.until.Load()-now.UnixNano()).Round(time.Millisecond), "reason", x.result.Failure.String(), "error", x.result.Err)

@@ -24,6 +24,10 @@ type MemberStatus struct {
 	Static     bool      `json:"static,omitempty"`  // from the configuration
 	Ejected    bool      `json:"ejected,omitempty"` // this ELB could not reach it just now and gives it a rest
 	Stray      bool      `json:"stray,omitempty"`   // no pool takes it
+	Weight     float64   `json:"weight"`            // as far as it has grown after a slow start; 0 = it wants nothing new
+	Zone       string    `json:"zone,omitempty"`
+	Backup     bool      `json:"backup,omitempty"` // gets requests only while no other member can be used
+	InFlight   int64     `json:"in_flight"`        // requests and tunnels of this ELB that run on it
 }
 
 // Members lists the application members that are seen, and the static ones, sorted by domain,
@@ -37,6 +41,7 @@ func (d *Discovery) Members() []MemberStatus {
 			list = append(list, MemberStatus{
 				ID: m.ID, Name: m.Name, Domain: m.Domain, SubDomain: m.SubDomain, Host: m.Host, MemberPort: m.Port,
 				HTTPPort: m.HTTPPort, HTTPSPort: m.HTTPSPort, State: m.State.String(), Since: m.Since.UTC(), Version: m.Version,
+				Zone: m.Zone, Backup: m.Backup,
 			})
 		}
 	}
@@ -45,6 +50,7 @@ func (d *Discovery) Members() []MemberStatus {
 			list = append(list, MemberStatus{
 				ID: m.ID, Name: m.Name, Domain: m.Domain, SubDomain: m.SubDomain, Host: m.Host,
 				HTTPPort: m.HTTPPort, HTTPSPort: m.HTTPSPort, State: membership.StateActive.String(), Since: d.began.UTC(), Static: true,
+				Zone: m.Zone, Backup: m.Backup,
 			})
 		}
 	}
@@ -59,17 +65,21 @@ func (d *Discovery) Members() []MemberStatus {
 func (p *Proxy) annotate(list []MemberStatus) {
 	t := p.table.Load()
 	now := time.Now().UnixNano()
-	ejected := map[targetKey]bool{}
+	targets := map[targetKey]*Target{}
 	pools := map[poolKey]bool{}
 	for _, pool := range t.pools {
 		pools[pool.key()] = true
-		for _, target := range pool.active {
-			ejected[targetKey{pool.key(), target.Member.ID}] = !target.health.usable(now)
+		for _, target := range slices.Concat(pool.active, pool.draining) {
+			targets[targetKey{pool.key(), target.Member.ID}] = target
 		}
 	}
 	for i := range list {
 		key := poolKey{list[i].Domain, list[i].SubDomain}
-		list[i].Ejected = ejected[targetKey{key, list[i].ID}]
 		list[i].Stray = !pools[key]
+		if target := targets[targetKey{key, list[i].ID}]; target != nil {
+			list[i].Ejected = !target.Member.Draining && !target.health.usable(now)
+			list[i].Weight = target.weightNow(now)
+			list[i].InFlight = target.load.inFlight.Load()
+		}
 	}
 }

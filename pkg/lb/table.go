@@ -22,7 +22,7 @@ func NewTable(routes *Routes, members []Member) *Table {
 	byKey := make(map[poolKey]*Pool, len(routes.pools))
 	for i := range routes.pools {
 		spec := &routes.pools[i]
-		p := &Pool{Service: spec.Service, Domain: spec.Domain, SubDomain: spec.SubDomain}
+		p := &Pool{Service: spec.Service, Domain: spec.Domain, SubDomain: spec.SubDomain, spec: spec.Balancer}
 		t.pools[i] = p
 		byKey[p.key()] = p
 		for _, m := range spec.Static {
@@ -37,19 +37,26 @@ func NewTable(routes *Routes, members []Member) *Table {
 	for _, p := range t.pools {
 		slices.SortFunc(p.active, byID)
 		slices.SortFunc(p.draining, byID)
+		p.arrange()
 	}
 	return t
 }
 
-// Lookup finds the pool for a Host header. The pool is nil if no route matches; ok is false if the header
-// is no host at all.
-func (t *Table) Lookup(host string) (pool *Pool, ok bool) {
+// Lookup finds the pool for a Host header and a request that belongs to no tenant. The pool is nil if no route
+// matches; ok is false if the header is no host at all.
+func (t *Table) Lookup(host string) (pool *Pool, ok bool) { return t.LookupTenant(host, 0) }
+
+// LookupTenant is Lookup for a request of a tenant, by its id. A tenant that no domain of the host names is
+// served by the one that serves everybody; so is 0, which stands for an unknown one.
+func (t *Table) LookupTenant(host string, tenant int) (pool *Pool, ok bool) {
 	normal, ok := NormalizeHost(host)
 	if !ok {
 		return nil, false
 	}
-	if i, found := t.routes.find(normal); found {
-		return t.pools[i], true
+	if tenants := t.routes.find(normal); tenants != nil {
+		if i := tenants.find(tenant); i != nobody {
+			return t.pools[i], true
+		}
 	}
 	return nil, true
 }
@@ -63,7 +70,9 @@ type Pool struct {
 
 	active   []*Target // by id
 	draining []*Target // last resort
-	balancer Balancer
+	groups   []*group  // all of these, those that are to be preferred first
+	spec     BalancerSpec
+	balancer balancer
 	budget   *retryBudget
 	metrics  *poolMetrics
 	ejecting *sync.Mutex // held while a member is ejected; shared by all tables, as health is
@@ -91,26 +100,30 @@ func byID(a, b *Target) int { return cmp.Compare(a.Member.ID, b.Member.ID) }
 type Target struct {
 	Member   Member
 	health   *health
+	load     *load
 	upstream *upstream
 	metrics  *memberMetrics
+
+	// What balancers go by; it belongs to the table.
+	index      int     // in its group
+	weight     int     // from 1 to MaxWeight
+	share      float64 // weight, where 1 is the average of its group
+	seed       uint64  // its hash
+	cold, warm int64   // unix nanoseconds: from cold to warm its share grows
 }
 
-// pick chooses the member for one attempt: an active one in good health; else one that is draining, for
-// that one is alive at least; else one that was ejected. A member that this request tried already is out.
+// pick chooses the member for one attempt: one in good health of the first group that has any, so that a member that drains
+// comes last, for that one is alive at least; else one that was ejected. A member that this request tried already is out.
 // nil means that nobody is left.
 func (p *Pool) pick(s *Selection) *Target {
-	s.desperate = false
-	if t := p.balancer.Pick(p.active, s); t != nil {
-		return t
+	for _, s.desperate = range [...]bool{false, true} {
+		for _, g := range p.groups {
+			if t := p.balancer.pick(g, s); t != nil {
+				return t
+			}
+		}
 	}
-	if t := p.balancer.Pick(p.draining, s); t != nil {
-		return t
-	}
-	s.desperate = true
-	if t := p.balancer.Pick(p.active, s); t != nil {
-		return t
-	}
-	return p.balancer.Pick(p.draining, s)
+	return nil
 }
 
 // eject takes a member out of use for a while, unless that would leave the pool without one that is in

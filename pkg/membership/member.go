@@ -24,8 +24,9 @@ type Member struct {
 	PortMappings map[int]int // listening port at the load balancer -> port at the member
 
 	State      State
-	Weight     int    // share of the traffic relative to the others; 0 when not announced, which counts as 1
+	Weight     int    // share of the traffic relative to the others; 0 when not announced, which counts as 1; WeightNone
 	Zone       string // where it runs, for zone preference
+	Backup     bool   // for traffic only while no other member can take it
 	HealthPath string // path that answers 200 while it can serve; "" when not announced
 	Version    string // of the program
 
@@ -35,6 +36,9 @@ type Member struct {
 
 	Since time.Time // when this process first saw it; not announced
 }
+
+// WeightNone is the weight of a member that wants no new traffic unless nobody else can take it.
+const WeightNone = -1
 
 // Address is the gossip address, "host:port".
 func (m Member) Address() string {

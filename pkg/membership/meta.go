@@ -44,6 +44,7 @@ const (
 	tagRemoteHost
 	tagBalancer
 	tagPropertyHash
+	tagBackup
 )
 
 // encodeMeta makes the metadata of m. It fails, and names the field, when a value is not allowed or the whole is over 512 bytes.
@@ -61,7 +62,11 @@ func encodeMeta(m Member) ([]byte, error) {
 	w.number(tagHTTPSPort, "https port", m.HTTPSPort, math.MaxUint16)
 	w.mappings(m.PortMappings)
 	w.number(tagState, "state", int(m.State), int(stateCount)-1)
-	w.number(tagWeight, "weight", m.Weight, math.MaxInt32)
+	if m.Weight == WeightNone {
+		w.field(tagWeight, "weight", binary.AppendUvarint(nil, 0)) // a weight that is not announced is left out
+	} else {
+		w.number(tagWeight, "weight", m.Weight, math.MaxInt32)
+	}
 	w.text(tagZone, "zone", m.Zone)
 	w.text(tagHealthPath, "health path", m.HealthPath)
 	if !m.StartedAt.IsZero() {
@@ -74,6 +79,9 @@ func encodeMeta(m Member) ([]byte, error) {
 	}
 	if m.PropertyHash != 0 {
 		w.field(tagPropertyHash, "property hash", binary.BigEndian.AppendUint64(nil, m.PropertyHash))
+	}
+	if m.Backup {
+		w.field(tagBackup, "backup", []byte{1})
 	}
 	return w.finish()
 }
@@ -213,7 +221,9 @@ func (m *Member) setField(tag byte, value []byte) (err error) {
 		n, err = readNumber(value, uint64(stateCount)-1)
 		m.State = State(n)
 	case tagWeight:
-		m.Weight, err = readNumber(value, math.MaxInt32)
+		if m.Weight, err = readNumber(value, math.MaxInt32); m.Weight == 0 && err == nil {
+			m.Weight = WeightNone
+		}
 	case tagZone:
 		m.Zone, err = readText(value)
 	case tagHealthPath:
@@ -226,6 +236,8 @@ func (m *Member) setField(tag byte, value []byte) (err error) {
 		m.RemoteHost, err = readText(value)
 	case tagBalancer:
 		m.Balancer = len(value) > 0 && value[0] != 0
+	case tagBackup:
+		m.Backup = len(value) > 0 && value[0] != 0
 	case tagPropertyHash:
 		if len(value) != 8 {
 			return fmt.Errorf("want 8 bytes, got %d", len(value))
