@@ -23,6 +23,38 @@ import (
 	"github.com/regent-registry/regent/pkg/membership"
 )
 
+func TestConfig_Policy(t *testing.T) {
+	t.Parallel()
+	c, err := loadText(t, `accept_from: [10.0.0.0/8, 192.0.2.7]
+services:
+  s:
+    hosts: [a.example]
+    domains:
+      plain: {group_mgt_port: 1}
+  z:
+    hosts: [b.example]
+    domains:
+      own: {group_mgt_port: 2, accept_from: "172.16.1.9/16", accept_hosts: ["*.nodes.example"]}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		domain Domain
+		from   string
+		hosts  string
+	}{
+		"the group of the ELBs":          {Domain{}, "[10.0.0.0/8 192.0.2.7/32]", "[]"},
+		"a domain without its own":       {c.Services["s"].Domains["plain"], "[10.0.0.0/8 192.0.2.7/32]", "[]"},
+		"a domain with lists of its own": {c.Services["z"].Domains["own"], "[172.16.0.0/16]", "[*.nodes.example]"},
+	} {
+		p := c.policy(tc.domain)
+		if fmt.Sprint(p.From) != tc.from || fmt.Sprint(p.Hosts) != tc.hosts {
+			t.Errorf("%s: from %v, hosts %v; want %s, %s", name, p.From, p.Hosts, tc.from, tc.hosts)
+		}
+	}
+}
+
 // newKey makes a gossip key, as a line for a file and as bytes.
 func newKey(t *testing.T) (line string, key []byte) {
 	t.Helper()

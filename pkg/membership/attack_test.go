@@ -216,8 +216,7 @@ func (x *target) rejected(t *testing.T, what, reason string, before float64) {
 		select {
 		case <-tick.C:
 		case <-limit:
-			t.Errorf("%s: not counted as %s; log:\n%s", what, reason, x.log)
-			return
+			t.Fatalf("%s: not counted as %s; log:\n%s", what, reason, x.log)
 		}
 	}
 }
