@@ -26,7 +26,7 @@ func PrintGossipKey(_ context.Context, in Invocation) error {
 	return err
 }
 
-// ReadGossipKeys reads a gossip key file: one key a line, base64 of 16, 24 or 32 random bytes, the first one used for sending; empty
+// ReadGossipKeys reads a gossip key file, or another of the same form: one key a line, base64 of 16, 24 or 32 random bytes, the first one used for sending; empty
 // lines and lines that start with # are skipped. The commands elb keys and registry keys make a line. Errors name file and line, and never show
 // what stands there.
 func ReadGossipKeys(file string) ([][]byte, error) {

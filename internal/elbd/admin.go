@@ -107,16 +107,16 @@ caption { text-align: left; padding-bottom: .5rem; }
 th, td { text-align: left; padding: .35rem .7rem; border-bottom: 1px solid #8884; }
 td.port { text-align: right; font-variant-numeric: tabular-nums; }
 code { font-size: .9em; }
-.active { color: #177a2f; } .draining, .joining, .maintenance { color: #9a6700; } .ejected { color: #b3261e; }
-@media (prefers-color-scheme: dark) { .active { color: #5fd07f; } .draining, .joining, .maintenance { color: #e3b341; } .ejected { color: #ff8a80; } }
+.active, .up { color: #177a2f; } .draining, .joining, .maintenance, .unproven, .suspect { color: #9a6700; } .down, .ejected { color: #b3261e; }
+@media (prefers-color-scheme: dark) { .active, .up { color: #5fd07f; } .draining, .joining, .maintenance, .unproven, .suspect { color: #e3b341; } .down, .ejected { color: #ff8a80; } }
 </style>
 <h1>Members</h1>
 <table>
 <caption>As {{.Node}} ({{.Version}}) sees them at {{utc .Now}} UTC</caption>
-<thead><tr><th>Domain<th>Sub-domain<th>Name<th>State<th>Host<th>Member port<th>HTTP<th>HTTPS<th>Since (UTC)<th>Id</tr></thead>
+<thead><tr><th>Domain<th>Sub-domain<th>Name<th>State<th>Health<th>Host<th>Member port<th>HTTP<th>HTTPS<th>Since (UTC)<th>Id</tr></thead>
 <tbody>
-{{range .Members}}<tr><td>{{.Domain}}<td>{{.SubDomain}}<td>{{.Name}}<td class="{{if .Ejected}}ejected{{else}}{{.State}}{{end}}">{{.State}}{{if .Ejected}}, not reachable{{end}}{{if .Stray}}, no pool{{end}}{{if .Static}}, static{{end}}<td>{{.Host}}<td class="port">{{with .MemberPort}}{{.}}{{end}}<td class="port">{{with .HTTPPort}}{{.}}{{end}}<td class="port">{{with .HTTPSPort}}{{.}}{{end}}<td>{{utc .Since}}<td><code>{{.ID}}</code></tr>
-{{else}}<tr><td colspan="10">No member has joined yet.</tr>
+{{range .Members}}<tr><td>{{.Domain}}<td>{{.SubDomain}}<td>{{.Name}}<td class="{{if .Suspect}}suspect{{else}}{{.State}}{{end}}">{{.State}}{{if .Suspect}}, lost by gossip{{end}}{{if .Stray}}, no pool{{end}}{{if .Static}}, static{{end}}<td class="{{.Standing}}">{{.Standing}}{{if .Reason}} since {{utc .StandingSince}}: {{.Reason}}{{end}}<td>{{.Host}}<td class="port">{{with .MemberPort}}{{.}}{{end}}<td class="port">{{with .HTTPPort}}{{.}}{{end}}<td class="port">{{with .HTTPSPort}}{{.}}{{end}}<td>{{utc .Since}}<td><code>{{.ID}}</code></tr>
+{{else}}<tr><td colspan="11">No member has joined yet.</tr>
 {{end}}</tbody>
 </table>
 {{with .Refused}}<h2>Refused</h2>

@@ -34,9 +34,11 @@ type Config struct {
 	StateDir        string           `yaml:"state_dir"`         // addresses of known members, and the development CA unless tls says otherwise
 	TLS             daemon.TLSFiles  `yaml:"tls"`
 	GossipKeyFile   string           `yaml:"gossip_key_file"`
-	InsecureGossip  bool             `yaml:"insecure_gossip"` // allow gossip without a key beyond loopback
-	AcceptFrom      []string         `yaml:"accept_from"`     // where gossip may come from and members may be, as addresses or CIDR ranges; anywhere when empty
+	InsecureGossip  bool             `yaml:"insecure_gossip"`   // allow gossip without a key beyond loopback
+	AcceptFrom      []string         `yaml:"accept_from"`       // where gossip may come from and members may be, as addresses or CIDR ranges; anywhere when empty
+	AffinityKeyFile string           `yaml:"affinity_key_file"` // signs affinity cookies; the gossip keys when empty, else a file in the state folder
 	Timeouts        Timeouts         `yaml:"timeouts"`
+	Health          Health           `yaml:"health"`          // how members are checked, unless their domain says otherwise
 	TrustedProxies  []string         `yaml:"trusted_proxies"` // peers whose forwarding headers are believed, as addresses or CIDR ranges
 	AccessLog       bool             `yaml:"access_log"`      // a log record for each request
 	DrainDelay      time.Duration    `yaml:"drain_delay"`     // how long a stopping ELB goes on accepting while those in front of it learn of it
@@ -74,6 +76,8 @@ type Domain struct {
 	AcceptFrom   []string   `yaml:"accept_from"`    // where its gossip may come from and its members may be; the ELB's accept_from when empty
 	AcceptHosts  []string   `yaml:"accept_hosts"`   // names that its members may announce to be reached at; none when empty
 	Balancer     *Balancer  `yaml:"balancer"`       // how a member is chosen; round_robin when nil
+	Affinity     *Affinity  `yaml:"affinity"`       // whether sessions stay at one member; they do not when nil
+	Health       *Health    `yaml:"health"`         // what differs from the health block at the top
 	Mgt          *SubDomain `yaml:"mgt"`
 	Worker       *SubDomain `yaml:"worker"`
 
@@ -86,6 +90,7 @@ type SubDomain struct {
 	Hosts       []string  `yaml:"hosts"`
 	Members     []string  `yaml:"members"`  // static ones
 	Balancer    *Balancer `yaml:"balancer"` // the domain's when nil
+	Affinity    *Affinity `yaml:"affinity"` // likewise
 }
 
 // Balancer is a balancer block; a word alone is its policy.
@@ -111,6 +116,7 @@ func Default() Config {
 			Body: t.Body, Write: t.Write, Connect: t.Connect, ResponseHeader: t.ResponseHeader,
 			Stream: t.Stream, MemberIdle: t.MemberIdle, UpgradeIdle: t.UpgradeIdle,
 		},
+		Health:       defaultHealth(),
 		AccessLog:    true,
 		DrainDelay:   time.Second,
 		DrainTimeout: 30 * time.Second,
@@ -195,8 +201,9 @@ func (c *Config) validate(d *daemon.Document) []error {
 			faults = append(faults, d.Fault(fmt.Sprintf("trusted_proxies[%d]", i), "%q is neither an IP address nor a CIDR range", p))
 		}
 	}
+	_, healthFaults := c.Health.spec(d, "health")
 	_, routeFaults := c.pools(d)
-	return append(faults, routeFaults...)
+	return slices.Concat(faults, healthFaults, routeFaults)
 }
 
 // validatePorts checks the ports that this process binds: each in range, no two alike.
@@ -259,6 +266,11 @@ func (c *Config) validateGossip(d *daemon.Document) []error {
 			faults = append(faults, d.Fault("gossip_key_file", "%s; make one with: elb keys > FILE", err))
 		}
 	}
+	if c.AffinityKeyFile != "" {
+		if _, err := daemon.ReadGossipKeys(c.AffinityKeyFile); err != nil {
+			faults = append(faults, d.Fault("affinity_key_file", "%s; make one with: elb keys > FILE", err))
+		}
+	}
 	return append(faults, c.validatePolicies(d)...)
 }
 
@@ -277,8 +289,13 @@ func (c *Config) validateTimeouts(d *daemon.Document) []error {
 	if c.DrainDelay < 0 {
 		faults = append(faults, d.Fault("drain_delay", "is %s; it must not be negative", c.DrainDelay))
 	}
-	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	sortFaults(faults)
 	return faults
+}
+
+// sortFaults orders faults that were found in no order.
+func sortFaults(faults []error) {
+	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 }
 
 func isPort(s string) bool {

@@ -49,11 +49,16 @@ func (c *Config) policy(d Domain) membership.Policy {
 	return p
 }
 
-// followKeys takes over what changes in the gossip key file, in all groups, until ctx ends.
+// followKeys takes over what changes in the gossip key file, in all groups and, where they sign affinity cookies, for these, until ctx ends.
 func (b *balancer) followKeys(ctx context.Context, keys [][]byte) {
 	daemon.FollowGossipKeys(ctx, b.config.GossipKeyFile, keys, func(keys [][]byte) error {
 		for _, g := range b.groups {
 			if err := g.group.SetKeys(keys); err != nil {
+				return err
+			}
+		}
+		if b.config.AffinityKeyFile == "" {
+			if err := b.discovery.SetAffinityKeys(keys); err != nil {
 				return err
 			}
 		}

@@ -116,6 +116,7 @@ func (c *Config) pools(d *daemon.Document) ([]lb.PoolSpec, []error) {
 	for service, domain := range c.eachDomain() {
 		b.domain(c, service, domain)
 	}
+	b.affinities(c)
 	for _, service := range slices.Sorted(maps.Keys(c.Services)) {
 		svc := c.Services[service]
 		if len(svc.Hosts) > 0 && len(svc.Domains) > 0 && !b.served[service] {
@@ -169,13 +170,14 @@ func (b *specBuilder) domain(c *Config, service, domain string) {
 	if len(dom.Members) > 0 && len(dom.Hosts) == 0 && len(dom.blocks(key)) > 1 {
 		b.fault(key+".members", "the domain has two sub-domains: put its static members into the mgt or the worker block")
 	}
+	health := b.health(c, service, domain)
 	for _, s := range c.sources(service, domain) {
-		b.pool(s)
+		b.pool(s, health)
 	}
 }
 
-func (b *specBuilder) pool(s poolSource) {
-	spec := lb.PoolSpec{Service: s.service, Domain: s.domain, SubDomain: s.sub, Hosts: s.hosts, Balancer: b.balancer(s)}
+func (b *specBuilder) pool(s poolSource, health lb.HealthSpec) {
+	spec := lb.PoolSpec{Service: s.service, Domain: s.domain, SubDomain: s.sub, Hosts: s.hosts, Balancer: b.balancer(s), Health: health}
 	spec.Balancer.Zone = b.zone
 	if s.hostsKey == serviceKey(s.service)+".hosts" {
 		b.served[s.service] = true

@@ -3,7 +3,7 @@
 //
 // One request goes one way, whatever protocol it came by:
 //
-//	listener -> front -> screen -> route (host) -> pool -> pick -> forward -> (retry) -> log and metrics
+//	listener -> front -> screen -> route (host) -> pool -> affinity -> pick -> forward -> (retry) -> log and metrics
 //
 // # Parts
 //
@@ -17,9 +17,13 @@
 //   - Pool: the members of one (domain, sub-domain), in groups by rank: here, elsewhere, backup. A balancer chooses among
 //     those of the first group that has a usable one, by weight, turn, load or key. What it goes by (load) is counted from this
 //     process's own requests.
+//   - affinity: reads which member a request's cookies name, and writes that into answers. It has no table of sessions: a cookie
+//     holds a signed token, and whoever has the key can read it.
 //   - upstream: one member's connections. An attempt carries one request to one member: the head is written with
 //     our fields in it, the answer's head is read, and relay passes the content on: whole if it is short, by splice
 //     if it is long and both sides are plain TCP, else as it comes.
+//   - health: what this process makes of a member, from its requests (ejections) and from its checks (verdicts). A checker is a
+//     goroutine for each member; probe is one check. Both outlast the tables that the member is in.
 //   - Packages h1 and h2 are the codecs, wire the sockets and deadlines, accesslog the record of requests.
 //   - Discovery: turns snapshots of gossip groups into tables, and says in the log who came and went.
 //
@@ -41,11 +45,19 @@
 //   - Framing is never passed through: lengths and chunks are read strictly, and written anew.
 //   - A connection to a member is used again only if its last answer ended exactly where its bytes ended.
 //   - An answer that breaks off after its head went to the client is never ended cleanly.
+//   - A cookie can neither make a request fail nor lead it out of its pool: one that is not in order is none.
 //   - Label values of metrics come from the configuration and the member table alone, but for status codes.
 //
 // # Failure behaviour
 //
 // A refused connection ejects the member here at once, without waiting for gossip, for one second and
-// doubling up to thirty; the last usable member is never ejected. With all members gone the answer is 503
+// doubling up to thirty; the last usable member is never ejected. Other failures, which clients can bring about,
+// must come several times in a row, and never eject more than half of a pool. Checks that fail take a member out until
+// they pass again. While no member is well, those that are worse are asked rather than nobody.
+//
+// A request whose member is found dead while it waits goes to another one, if it does no harm when it is carried out twice
+// and its answer has not begun. A member that gossip loses but that passes its checks stays as a last resort.
+//
+// With all members gone the answer is 503
 // with Retry-After; a member that cannot be reached or breaks off gives 502, one that is too slow 504.
 package lb

@@ -76,8 +76,8 @@ func (st *h2Stream) takeBody() error {
 	var begin time.Time
 	for seen := st.got; !st.over; {
 		err := st.gap()
-		if err == nil && !st.coming.wait(&begin, c.proxy.timeouts.Body) {
-			err = os.ErrDeadlineExceeded
+		if err == nil {
+			err = st.await(&begin)
 		}
 		if err != nil {
 			b.note(err)
@@ -92,6 +92,19 @@ func (st *h2Stream) takeBody() error {
 	c.giveBack(st.held)
 	st.held = 0
 	return nil
+}
+
+// await waits for content, or the end of it, since begin. The client is late when nothing at all came for a time. It is called with mu
+// held.
+func (st *h2Stream) await(begin *time.Time) error {
+	switch {
+	case st.coming.wait(begin, st.c.proxy.timeouts.Body):
+		return nil
+	case st.moved:
+		st.moved, *begin = false, time.Time{}
+		return nil
+	}
+	return os.ErrDeadlineExceeded
 }
 
 // keepWhole keeps a body of unknown length, if it is short and all here. It reports whether it did.
@@ -135,8 +148,8 @@ func (st *h2Stream) read(p []byte) (int, error) {
 			err = io.EOF
 		case st.deaf:
 			err = errStreamDeaf
-		case !st.coming.wait(&begin, c.proxy.timeouts.Body):
-			err = os.ErrDeadlineExceeded
+		default:
+			err = st.await(&begin)
 		}
 	}
 	n := 0

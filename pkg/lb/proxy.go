@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"log/slog"
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +24,7 @@ type Proxy struct {
 	access   *accesslog.Log
 	log      *slog.Logger
 	metrics  *metrics
+	masters  []masterKey // of affinity, the first signs
 
 	watch     *wire.Watch
 	pipes     *wire.Pipes
@@ -32,9 +32,14 @@ type Proxy struct {
 	exchanges sync.Pool // of *exchange
 	clock     clock
 
-	mu      sync.Mutex            // guards what follows; never taken by a request
-	targets map[targetKey]*Target // what is kept from table to table
-	pools   map[poolKey]poolState // likewise
+	checks sync.WaitGroup                              // checkers that run
+	review atomic.Pointer[func(domain, member string)] // is told of each check
+
+	mu       sync.Mutex             // guards what follows; never taken by a request
+	targets  map[targetKey]*Target  // what is kept from table to table
+	pools    map[poolKey]poolState  // likewise
+	checkers map[targetKey]*checker // likewise
+	closed   bool
 }
 
 // targetKey names a member in a pool: one process may be a member of several domains.
@@ -65,6 +70,10 @@ type Config struct {
 	AccessLog           *accesslog.Log        // a record of every request; nil = only failures are logged, by Logger
 	Logger              *slog.Logger          // nil = no log
 	Registerer          prometheus.Registerer // nil = metrics are kept to ourselves
+	// AffinityKeys are secrets of 16 bytes or more, from which the keys of affinity tokens are derived: the first one signs, all are
+	// honoured. Load balancers that are to keep each other's sessions need the same. Without any, one is made up, and the sessions
+	// move when the process is started again.
+	AffinityKeys [][]byte
 }
 
 // publicPorts are the ELB's ports as clients know them; 0 = unknown.
@@ -81,7 +90,7 @@ func (p publicPorts) of(scheme string) int {
 const pipesMost = 64
 
 // New makes a Proxy with a table that holds the static members. It fails if metrics of the same names are
-// registered already. Close ends it.
+// registered already, or a key is too short. Close ends it.
 func New(c Config) (*Proxy, error) {
 	p := &Proxy{
 		timeouts: c.Timeouts.withDefaults(),
@@ -101,6 +110,9 @@ func New(c Config) (*Proxy, error) {
 		p.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
+	if p.masters, err = newMasterKeys(c.AffinityKeys); err != nil {
+		return nil, err
+	}
 	if p.metrics, err = newMetrics(c.Registerer, &p.table); err != nil {
 		return nil, err
 	}
@@ -108,14 +120,19 @@ func New(c Config) (*Proxy, error) {
 	return p, nil
 }
 
-// Close closes the connections to members that no request uses, and those of running requests when these end. No
+// Close ends the checks, and closes the connections to members that no request uses, and those of running requests when these end. No
 // request may come any more.
 func (p *Proxy) Close() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.closed = true
+	for _, c := range p.checkers {
+		c.cancel()
+	}
 	for _, target := range p.targets {
 		target.upstream.retire()
 	}
+	p.mu.Unlock()
+	p.checks.Wait()
 	p.pipes.Close()
 }
 
@@ -129,11 +146,12 @@ func (p *Proxy) Use(t *Table) {
 	current := make(map[targetKey]*Target, len(p.targets))
 	for _, pool := range t.pools {
 		p.attachPool(pool)
-		for _, target := range slices.Concat(pool.active, pool.draining) {
+		for _, target := range pool.all() {
 			key := targetKey{pool.key(), target.Member.ID}
-			p.attach(target, p.targets[key])
+			p.attach(pool, target, p.targets[key])
 			current[key] = target
 		}
+		p.attachAffinity(pool)
 	}
 	p.table.Store(t)
 	for _, target := range current {
@@ -153,6 +171,7 @@ func (p *Proxy) Use(t *Table) {
 		}
 	}
 	p.targets = current
+	p.superviseChecks(t)
 }
 
 func (p *Proxy) attachPool(pool *Pool) {
@@ -169,8 +188,14 @@ func (p *Proxy) attachPool(pool *Pool) {
 
 // attach gives a target what its predecessor in the last table, if any, has learnt. What was learnt of
 // other addresses does not count.
-func (p *Proxy) attach(target, old *Target) {
+func (p *Proxy) attach(pool *Pool, target, old *Target) {
 	m := target.Member
+	if m.Draining {
+		target.drains = time.Now().UnixNano()
+		if old != nil && old.Member.Draining {
+			target.drains = old.drains
+		}
+	}
 	if old != nil {
 		target.metrics = old.metrics
 	} else {
@@ -179,6 +204,6 @@ func (p *Proxy) attach(target, old *Target) {
 	if old != nil && m.sameEndpoints(&old.Member) {
 		target.health, target.load, target.upstream = old.health, old.load, old.upstream
 	} else {
-		target.health, target.load, target.upstream = &health{}, &load{}, newUpstream(p, m)
+		target.health, target.load, target.upstream = newHealth(pool.health.checked() && !m.Draining, time.Now()), &load{}, newUpstream(p, m)
 	}
 }
