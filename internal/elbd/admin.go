@@ -8,6 +8,7 @@ import (
 
 	"github.com/regent-registry/regent/internal/daemon"
 	"github.com/regent-registry/regent/pkg/lb"
+	"github.com/regent-registry/regent/pkg/membership"
 )
 
 // adminHandler serves what operators and monitoring look at. Nothing in it changes anything.
@@ -30,7 +31,8 @@ type status struct {
 	StartedAt     time.Time `json:"started_at"`
 	UptimeSeconds int64     `json:"uptime_seconds"`
 	ConfigFile    string    `json:"config_file"`
-	State         string    `json:"state"` // ready, or why not
+	State         string    `json:"state"`       // ready, or why not
+	GossipKeys    []string  `json:"gossip_keys"` // ids, the one that encrypts first; none without encryption
 	Balancers     []peer    `json:"balancers"`
 	Unrouted      []stray   `json:"unrouted_members"`
 }
@@ -75,7 +77,7 @@ type peer struct {
 func (b *balancer) serveStatus(w http.ResponseWriter, _ *http.Request) {
 	s := status{
 		Node: b.config.NodeName, Version: daemon.Version(), StartedAt: b.started.UTC(),
-		UptimeSeconds: int64(time.Since(b.started).Seconds()), ConfigFile: b.doc.File(), State: "ready", Balancers: []peer{},
+		UptimeSeconds: int64(time.Since(b.started).Seconds()), ConfigFile: b.doc.File(), State: "ready", GossipKeys: b.keyIDs(), Balancers: []peer{},
 		Unrouted: strays(b.discovery.Members()),
 	}
 	if err := b.ready(); err != nil {
@@ -96,22 +98,29 @@ func (b *balancer) serveMembers(w http.ResponseWriter, r *http.Request) {
 	members := b.discovery.Members()
 	w.Header().Set("Vary", "Accept")
 	if strings.Contains(r.Header.Get("Accept"), "application/json") {
-		daemon.WriteJSON(w, map[string][]lb.MemberStatus{"members": members})
+		daemon.WriteJSON(w, membersAnswer{members, b.refused()})
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-	page := membersPage{Node: b.config.NodeName, Version: daemon.Version(), Now: time.Now().UTC(), Members: members}
+	page := membersPage{Node: b.config.NodeName, Version: daemon.Version(), Now: time.Now().UTC(), Members: members, Refused: b.refused()}
 	if err := membersTemplate().Execute(w, page); err != nil {
 		b.log.Debug("members page not delivered", "error", err)
 	}
+}
+
+// membersAnswer is the JSON of /members.
+type membersAnswer struct {
+	Members []lb.MemberStatus    `json:"members"`
+	Refused []membership.Refused `json:"refused"`
 }
 
 type membersPage struct {
 	Node, Version string
 	Now           time.Time
 	Members       []lb.MemberStatus
+	Refused       []membership.Refused
 }
 
 func membersTemplate() *template.Template {
@@ -142,6 +151,14 @@ code { font-size: .9em; }
 {{else}}<tr><td colspan="11">No member has joined yet.</tr>
 {{end}}</tbody>
 </table>
-</html>
+{{with .Refused}}<h2>Refused</h2>
+<table>
+<caption>They announce themselves and get no requests</caption>
+<thead><tr><th>Domain<th>Name<th>Address<th>Reason<th>Since (UTC)<th>Node</tr></thead>
+<tbody>
+{{range .}}<tr><td>{{.Domain}}<td>{{.Name}}<td>{{.Address}}<td class="ejected">{{.Reason}}: {{.Detail}}<td>{{utc .Since}}<td><code>{{.Node}}</code></tr>
+{{end}}</tbody>
+</table>
+{{end}}</html>
 `))
 }

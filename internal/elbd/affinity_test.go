@@ -100,7 +100,7 @@ func TestLoadConfig_AffinityFaults(t *testing.T) {
 		"same cookie":   {before + "\n          mode: application\n          cookie: JSESSIONID\n", []string{":10: services.s.domains.d.affinity.cookie: JSESSIONID is both"}},
 		"short timeout": {before + "\n          mode: cookie\n          session_timeout: 1ms\n", []string{":10: services.s.domains.d.affinity.session_timeout: is 1ms; a session's timeout is 0s"}},
 		"negative":      {before + "\n          mode: cookie\n          session_timeout: -1s\n          drain_window: -1s\n", []string{":10: services.s.domains.d.affinity.session_timeout: is -1s", ":11: services.s.domains.d.affinity.drain_window: is -1s; it must not be negative"}},
-		"key file":      {before + " cookie\naffinity_key_file: /nonexistent\n", []string{":9: affinity_key_file: open /nonexistent", "urandom"}},
+		"key file":      {before + " cookie\naffinity_key_file: /nonexistent\n", []string{":9: affinity_key_file: open /nonexistent", "elb keys"}},
 		"two domains of tenants at a host": {
 			"services:\n  s:\n    hosts: [a.example]\n    domains:\n      d: {group_mgt_port: 1, affinity: {mode: cookie, cookie: R}}\n      e: {group_mgt_port: 2, tenant_range: 1-9, affinity: {mode: application, cookie: R}}\n",
 			[]string{":6: services.s.domains.e.affinity.cookie: R is the cookie of domain d at host a.example already (", "elb.yaml:5)"},

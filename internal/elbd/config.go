@@ -35,6 +35,7 @@ type Config struct {
 	TLS             daemon.TLSFiles  `yaml:"tls"`
 	GossipKeyFile   string           `yaml:"gossip_key_file"`
 	InsecureGossip  bool             `yaml:"insecure_gossip"`   // allow gossip without a key beyond loopback
+	AcceptFrom      []string         `yaml:"accept_from"`       // where gossip may come from and members may be, as addresses or CIDR ranges; anywhere when empty
 	AffinityKeyFile string           `yaml:"affinity_key_file"` // signs affinity cookies; the gossip keys when empty, else a file in the state folder
 	Timeouts        Timeouts         `yaml:"timeouts"`
 	Health          Health           `yaml:"health"`          // how members are checked, unless their domain says otherwise
@@ -73,6 +74,8 @@ type Domain struct {
 	GroupMgtPort int        `yaml:"group_mgt_port"` // where its members find the group, TCP and UDP
 	Hosts        []string   `yaml:"hosts"`          // for members without a sub-domain; the service's when empty
 	Members      []string   `yaml:"members"`        // static ones, http://host:port
+	AcceptFrom   []string   `yaml:"accept_from"`    // where its gossip may come from and its members may be; the ELB's accept_from when empty
+	AcceptHosts  []string   `yaml:"accept_hosts"`   // names that its members may announce to be reached at; none when empty
 	Balancer     *Balancer  `yaml:"balancer"`       // how a member is chosen; round_robin when nil
 	Affinity     *Affinity  `yaml:"affinity"`       // whether sessions stay at one member; they do not when nil
 	Health       *Health    `yaml:"health"`         // what differs from the health block at the top
@@ -262,15 +265,15 @@ func (c *Config) validateGossip(d *daemon.Document) []error {
 	}
 	if c.GossipKeyFile != "" {
 		if _, err := daemon.ReadGossipKeys(c.GossipKeyFile); err != nil {
-			faults = append(faults, d.Fault("gossip_key_file", "%s; make one with: head -c 32 /dev/urandom | base64 > FILE", err))
+			faults = append(faults, d.Fault("gossip_key_file", "%s; make one with: elb keys > FILE", err))
 		}
 	}
 	if c.AffinityKeyFile != "" {
 		if _, err := daemon.ReadGossipKeys(c.AffinityKeyFile); err != nil {
-			faults = append(faults, d.Fault("affinity_key_file", "%s; make one with: head -c 32 /dev/urandom | base64 > FILE", err))
+			faults = append(faults, d.Fault("affinity_key_file", "%s; make one with: elb keys > FILE", err))
 		}
 	}
-	return faults
+	return append(faults, c.validatePolicies(d)...)
 }
 
 func (c *Config) validateTimeouts(d *daemon.Document) []error {

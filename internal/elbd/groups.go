@@ -33,23 +33,29 @@ func (b *balancer) join(ctx context.Context) error {
 		}
 	}
 	for _, d := range c.domainPorts() {
-		g, err := b.open(ctx, d.domain, domainKey(d.service, d.domain)+".group_mgt_port", d.port, nil, keys)
+		policy := c.policy(c.Services[d.service].Domains[d.domain])
+		g, err := b.open(ctx, d.domain, domainKey(d.service, d.domain)+".group_mgt_port", d.port, nil, keys, policy)
 		if err != nil {
 			return err
 		}
 		updates, _ := g.group.Subscribe()
 		b.follow.Go(func() { b.followGroup(g, updates, true) })
 	}
-	g, err := b.open(ctx, ownDomain, "local_member_port", c.LocalMemberPort, c.Members, keys)
+	g, err := b.open(ctx, ownDomain, "local_member_port", c.LocalMemberPort, c.Members, keys, c.policy(Domain{}))
 	if err != nil {
 		return err
 	}
 	updates, _ := g.group.Subscribe()
 	b.follow.Go(func() { b.followGroup(g, updates, false) })
+	if c.GossipKeyFile != "" {
+		following, stop := context.WithCancel(context.WithoutCancel(ctx)) // a key may change while it drains
+		b.stopKeys = stop
+		b.follow.Go(func() { b.followKeys(following, keys) })
+	}
 	return nil
 }
 
-func (b *balancer) open(ctx context.Context, domain, key string, port int, seeds []string, keys [][]byte) (*group, error) {
+func (b *balancer) open(ctx context.Context, domain, key string, port int, seeds []string, keys [][]byte, policy membership.Policy) (*group, error) {
 	c := b.config
 	peers := newPeerFile(c.StateDir, domain)
 	known, err := peers.load()
@@ -64,7 +70,7 @@ func (b *balancer) open(ctx context.Context, domain, key string, port int, seeds
 		},
 		BindHost: c.LocalMemberHost, BindPort: port, PortKey: key,
 		Seeds: append(seeds[:len(seeds):len(seeds)], known...), Keys: keys, InsecureGossip: c.InsecureGossip,
-		Logger: b.log, Registerer: b.metrics,
+		Policy: policy, Logger: b.log, Registerer: b.metrics, MetricPrefix: metricPrefix,
 	})
 	if err != nil {
 		return nil, b.doc.Fault(key, "%s", err)
@@ -118,6 +124,9 @@ func (b *balancer) settle(ctx context.Context) {
 func (b *balancer) leave() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
+	if b.stopKeys != nil {
+		b.stopKeys()
+	}
 	errs := make([]error, len(b.groups))
 	var leaving sync.WaitGroup
 	for i, g := range b.groups {

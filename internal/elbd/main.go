@@ -20,6 +20,7 @@ const usage = `elb is the elastic load balancer: it finds the members of its dom
   elb route-test [-config FILE | -admin ADDR] HOST PATH [COOKIE]
                                             explain where such a request goes, and why: at the running elb whose
                                             admin listener is at ADDR (127.0.0.1:9280), or by FILE alone
+  elb keys                                  make a gossip key and print it
   elb version                               print the version
   elb help                                  print this
 
@@ -37,6 +38,7 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 			"check":         {Run: check},
 			"config import": {Run: importConfig, Least: 1, Most: 2},
 			"route-test":    {Run: routeTest, Least: 2, Most: 3, Flags: []string{"admin"}},
+			"keys":          {Run: daemon.PrintGossipKey},
 		},
 	}.Main(args, environ, stdout, stderr)
 }

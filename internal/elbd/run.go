@@ -43,6 +43,8 @@ type balancer struct {
 	groups  []*group
 	follow  sync.WaitGroup
 
+	stopKeys context.CancelFunc // ends the following of the gossip key file; nil without one
+
 	state atomic.Pointer[string] // why it should get no requests; nil when it should
 }
 

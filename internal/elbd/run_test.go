@@ -186,22 +186,25 @@ type node struct {
 	group *membership.Group
 }
 
-func startNode(t *testing.T, name string, groupPort int) *node {
+func startNode(t *testing.T, name string, groupPort int, keys ...[]byte) *node {
 	t.Helper()
-	return startNodeIn(t, name, "mgt", groupPort)
+	return startNodeWith(t, name, groupPort, func(c *membership.Config) { c.Keys = keys })
 }
 
-func startNodeIn(t *testing.T, name, subDomain string, groupPort int) *node {
+// startNodeWith is startNode with another configuration of its membership.
+func startNodeWith(t *testing.T, name string, groupPort int, change func(*membership.Config)) *node {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, name) }))
 	t.Cleanup(s.Close)
-	g, err := membership.Open(t.Context(), membership.Config{
+	c := membership.Config{
 		Local: membership.Member{
-			Name: name, Domain: "wso2.governance.domain", SubDomain: subDomain, Host: "127.0.0.1",
+			Name: name, Domain: "wso2.governance.domain", SubDomain: "mgt", Host: "127.0.0.1",
 			HTTPPort: portOfURL(t, s.URL), State: membership.StateActive,
 		},
 		Seeds: []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(groupPort))},
-	})
+	}
+	change(&c)
+	g, err := membership.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +294,7 @@ func TestRun_FindsMembersAndServesThem(t *testing.T) {
 func TestRun_NamesMembersWithoutAPool(t *testing.T) {
 	e := newELB(t, "http://127.0.0.1:1")
 	e.start()
-	stray := startNodeIn(t, "stray", "mtg", e.groupPort)
+	stray := startNodeWith(t, "stray", e.groupPort, func(c *membership.Config) { c.Local.SubDomain = "mtg" })
 	startNode(t, "good", e.groupPort)
 	e.await("both members", func() bool { return len(e.members()) == 3 })
 	_, _, body := e.get(e.admin, "/status", e.admin, "")

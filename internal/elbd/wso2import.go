@@ -49,7 +49,7 @@ func importConfig(_ context.Context, in daemon.Invocation) error {
 	var notes []string
 	if beyond {
 		notes = append(notes, r.doc.Where("local_member_host")+": local_member_host: gossip beyond loopback needs a key that all members and ELBs have, "+
-			"in gossip_key_file; make one with: head -c 32 /dev/urandom | base64 > gossip.key")
+			"in gossip_key_file; make one with: elb keys > gossip.key")
 	}
 	for _, d := range docs {
 		for _, w := range d.Warnings() {

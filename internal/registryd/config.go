@@ -64,6 +64,8 @@ type Membership struct {
 	Members         []string `yaml:"members"`           // well-known members, host:port
 	GossipKeyFile   string   `yaml:"gossip_key_file"`
 	InsecureGossip  bool     `yaml:"insecure_gossip"` // allow gossip without a key beyond loopback
+	AcceptFrom      []string `yaml:"accept_from"`     // where gossip may come from and members may be, as addresses or CIDR ranges; anywhere when empty
+	AcceptHosts     []string `yaml:"accept_hosts"`    // names that members may announce to be reached at; none when empty
 	Weight          int      `yaml:"weight"`          // share of the requests relative to the other nodes; 0: nothing new unless nobody else is there
 	Zone            string   `yaml:"zone"`            // where it runs, for load balancers that prefer their own zone
 	Backup          bool     `yaml:"backup"`          // requests only while no other node can be used
@@ -271,10 +273,10 @@ func (c *Config) validateMembership(d *daemon.Document) []error {
 	}
 	if m.GossipKeyFile != "" {
 		if _, err := daemon.ReadGossipKeys(m.GossipKeyFile); err != nil {
-			faults = append(faults, d.Fault("membership.gossip_key_file", "%s", err))
+			faults = append(faults, d.Fault("membership.gossip_key_file", "%s; make one with: registry keys > FILE", err))
 		}
 	}
-	return faults
+	return append(faults, m.validatePolicy(d)...)
 }
 
 func (c *Config) validateStores(d *daemon.Document) []error {

@@ -14,6 +14,7 @@ const usage = `registry is a node of the governance registry.
   registry -config FILE           run the node
   registry check -config FILE     check the configuration and say what is wrong with it
   registry migrate -config FILE   bring the schema of the stores up to date, without running the node
+  registry keys                   make a gossip key and print it
   registry version                print the version
   registry help                   print this
 
@@ -42,6 +43,7 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 				return err
 			}},
 			"migrate": {Run: migrate},
+			"keys":    {Run: daemon.PrintGossipKey},
 		},
 	}.Main(args, environ, stdout, stderr)
 }

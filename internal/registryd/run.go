@@ -34,6 +34,8 @@ type node struct {
 	auth    *auth.Authenticator
 	group   atomic.Pointer[membership.Group]
 
+	stopKeys func() // ends the following of the gossip key file; set with group
+
 	doors     http.Handler
 	listeners []*daemon.Server
 	admin     *daemon.Server
@@ -117,12 +119,13 @@ func (n *node) join(ctx context.Context) error {
 			Weight: weight, Zone: m.Zone, Backup: m.Backup, Version: daemon.Version(), StartedAt: n.started,
 		},
 		BindHost: m.LocalMemberHost, BindPort: m.LocalMemberPort, PortKey: "membership.local_member_port",
-		Seeds: m.Members, Keys: keys, InsecureGossip: m.InsecureGossip,
+		Seeds: m.Members, Keys: keys, InsecureGossip: m.InsecureGossip, Policy: m.policy(),
 		Logger: n.log, Registerer: n.metrics,
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", n.doc.Where("membership.local_member_port"), err)
 	}
+	n.stopKeys = n.followKeys(ctx, group, keys)
 	n.group.Store(group)
 	return nil
 }
@@ -166,6 +169,7 @@ func (n *node) stop() {
 	}
 	n.stopServing()
 	if group != nil {
+		n.stopKeys()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		if late := group.Leave(ctx); late != nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/regent-registry/regent/internal/daemon"
+	"github.com/regent-registry/regent/pkg/membership"
 )
 
 // memberStatus is a member in the JSON of /members, in the same words as the load balancer's page of that name.
@@ -31,7 +32,11 @@ func (n *node) serveMembers(w http.ResponseWriter, _ *http.Request) {
 			State: m.State.String(), Since: m.Since.UTC(), Version: m.Version, Balancer: m.Balancer,
 		})
 	}
-	daemon.WriteJSON(w, map[string]any{"members": all})
+	refused := []membership.Refused{}
+	if g := n.group.Load(); g != nil {
+		refused = g.Refused()
+	}
+	daemon.WriteJSON(w, map[string]any{"members": all, "refused": refused})
 }
 
 // status is the JSON of /status.
@@ -43,6 +48,7 @@ type status struct {
 	ConfigFile    string        `json:"config_file"`
 	State         string        `json:"state"` // ready, or why not
 	Addresses     []string      `json:"addresses"`
+	GossipKeys    []string      `json:"gossip_keys"` // ids, the one that encrypts first; none without encryption
 	Stores        []storeStatus `json:"stores"`
 }
 
@@ -60,10 +66,13 @@ func (n *node) serveStatus(w http.ResponseWriter, r *http.Request) {
 	info := n.serverInfo(r.Context())
 	s := status{
 		Node: info.Node, Version: info.Version, StartedAt: n.started.UTC(), UptimeSeconds: int64(time.Since(n.started).Seconds()),
-		ConfigFile: n.doc.File(), State: "ready", Addresses: info.Addresses, Stores: []storeStatus{},
+		ConfigFile: n.doc.File(), State: "ready", Addresses: info.Addresses, GossipKeys: []string{}, Stores: []storeStatus{},
 	}
 	if err := n.ready(r.Context()); err != nil {
 		s.State = err.Error()
+	}
+	if g := n.group.Load(); g != nil {
+		s.GossipKeys = g.KeyIDs()
 	}
 	for _, st := range info.Stores {
 		s.Stores = append(s.Stores, storeStatus{st.Name, st.Dialect, st.Database, st.Location, st.Schema, st.Error})

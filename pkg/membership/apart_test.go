@@ -90,14 +90,21 @@ func (*rogue) MergeRemoteState([]byte, bool)   {}
 func (r *rogue) join(t *testing.T, w *world, name, addr string) *memberlist.Memberlist {
 	t.Helper()
 	c := memberlist.DefaultLANConfig()
-	c.Name, c.Label, c.Delegate, c.Transport = name, domain, r, w.net.Node(addr)
+	c.Name = name
+	return r.joinAs(t, w, c, addr)
+}
+
+// joinAs is join with more of a configuration; hosts 1 and 2 are asked, and one of them has to answer.
+func (r *rogue) joinAs(t *testing.T, w *world, c *memberlist.Config, addr string) *memberlist.Memberlist {
+	t.Helper()
+	c.Label, c.Delegate, c.Transport = domain, r, w.net.Node(addr)
 	c.Logger = log.New(io.Discard, "", 0)
 	list, err := memberlist.Create(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = list.Shutdown() })
-	if _, err := list.Join([]string{host(1)}); err != nil {
+	if n, err := list.Join([]string{host(1), host(2)}); n == 0 {
 		t.Fatal(err)
 	}
 	return list

@@ -31,8 +31,10 @@ type Config struct {
 	// address among them is skipped, so that all members can have the same list.
 	Seeds []string
 
-	// Keys are the AES keys of the gossip, each of 16, 24 or 32 bytes: the first encrypts, all decrypt.
+	// Keys are the AES keys of the gossip, each of 16, 24 or 32 bytes: the first encrypts, all decrypt. Group.SetKeys changes them.
 	Keys [][]byte
+
+	Policy Policy // who is taken in
 
 	// InsecureGossip permits an address other than loopback without a key.
 	InsecureGossip bool
@@ -42,13 +44,16 @@ type Config struct {
 	Logger     *slog.Logger          // nothing is logged when nil
 	Registerer prometheus.Registerer // no metrics when nil; groups of different domains may share one
 
+	MetricPrefix string // of the names of metrics; "membership" when ""
+
 	// Transport replaces the sockets, in tests; BindHost and BindPort are not used then. The group owns it and shuts it down.
-	Transport memberlist.Transport
+	Transport memberlist.NodeAwareTransport
 }
 
 const (
 	defaultRejoinInterval = 10 * time.Second
 	defaultPortKey        = "local_member_port"
+	defaultMetricPrefix   = "membership"
 	resolveTimeout        = 5 * time.Second // of one name
 )
 
@@ -59,6 +64,9 @@ func (c *Config) normalize() error {
 	}
 	if c.PortKey == "" {
 		c.PortKey = defaultPortKey
+	}
+	if c.MetricPrefix == "" {
+		c.MetricPrefix = defaultMetricPrefix
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -84,10 +92,8 @@ func (c *Config) normalize() error {
 	}
 	c.Local.StartedAt = c.Local.StartedAt.UTC().Truncate(time.Millisecond)
 	c.Local.Since = time.Now()
-	for i, key := range c.Keys {
-		if err := memberlist.ValidateKey(key); err != nil {
-			return fmt.Errorf("gossip key %d has %d bytes; an AES key has 16, 24 or 32", i+1, len(key))
-		}
+	if err := checkKeys(c.Keys); err != nil {
+		return err
 	}
 	return c.checkMeta()
 }
@@ -107,8 +113,16 @@ func (c *Config) checkMeta() error {
 type endpoints struct {
 	bind      netip.Addr // where sockets listen; not valid when a transport was given
 	advertise netip.Addr // not valid: the transport finds one
-	transport memberlist.Transport
+	transport memberlist.NodeAwareTransport
 	port      int // bound
+}
+
+// onLoopback tells whether only processes of this machine can be heard.
+func (e *endpoints) onLoopback() bool {
+	if e.bind.IsValid() {
+		return e.bind.IsLoopback()
+	}
+	return e.advertise.IsLoopback()
 }
 
 // resolve turns names into addresses and applies the rule that plain gossip stays on loopback.

@@ -72,7 +72,7 @@ func TestState_Text(t *testing.T) {
 
 func TestRejoiner_LostPeers(t *testing.T) {
 	v := newView("self", Member{ID: "0", Domain: "d", Host: "10.0.0.1", Port: 1})
-	r := newRejoiner(defaultRejoinInterval, nil, nil, v, newMetrics("d"))
+	r := newRejoiner(defaultRejoinInterval, nil, nil, v, newMetrics("d", "membership"))
 	r.setSeeds(nil, v.getLocal(), netip.MustParseAddrPort("10.0.0.1:1"), netip.Addr{})
 	at := func(kind string, port int) { r.note(change{kind: kind, member: Member{Host: "10.0.0.2", Port: port}}) }
 	for port := 1; port <= maxLost+10; port++ {
@@ -96,7 +96,7 @@ func TestRejoiner_LostPeers(t *testing.T) {
 
 func TestRejoiner_OwnAddressBehindWildcard(t *testing.T) {
 	local := Member{ID: "0", Domain: "d", Host: "192.0.2.7", Port: 4321}
-	r := newRejoiner(defaultRejoinInterval, nil, nil, newView("self", local), newMetrics("d"))
+	r := newRejoiner(defaultRejoinInterval, nil, nil, newView("self", local), newMetrics("d", "membership"))
 	seeds, err := parseSeeds([]string{"127.0.0.1:4321", "192.0.2.7:4321", "192.0.2.8:4321", "127.0.0.1:4250"})
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,8 @@
 //   - What a member announces fits into 512 bytes. Too much is an error of Open that names the field; it is never a panic later.
 //   - The snapshot always holds this process itself, is sorted by ID and immutable.
 //   - Without a key nothing but loopback is bound or announced, unless Config.InsecureGossip says so.
+//   - A member at an address, or with a RemoteHost, that the Policy refuses is never in a snapshot, whoever passes the news of it on.
+//   - No key is in a log record, an error or a metric.
 //
 // # Failure behaviour
 //
@@ -24,6 +26,8 @@
 //     (memberlist alone forgets dead peers after half a minute and would stay split for ever.)
 //   - A slow or dead subscriber blocks nobody; it finds the newest snapshot when it comes back.
 //   - Metadata that cannot be read (other version, other domain, wrong identity) hides that member, is counted, and logged once per member.
+//   - Strangers: packets and streams from outside the Policy, without our key, of another label, too large or malformed are dropped, counted by reason and
+//     logged within a budget; the table stays as it is. Who has the key and is refused by the Policy is counted, logged once and kept in Group.Refused.
 //   - Two processes on one port: the second one's Open fails at once and names the address and the configuration key.
 //
 // # Design
@@ -39,4 +43,8 @@
 //
 // Leaving is draining -> told -> leave -> told -> a short delay in which probes are still answered -> shutdown (leave.go). Sockets are
 // memberlist's own, wrapped so that a shutdown ends outgoing connections instead of waiting for their timeouts (socket.go).
+//
+// What arrives passes a gate before memberlist sees it (gate.go): source address, size, and the two forms of message that memberlist cannot take. What a
+// message says is judged in the alive delegate (policy.go), so that a refused node is not probed either. Of its own refusals memberlist tells in its log
+// alone; gossiplog.go reads them from there, and attack_test.go provokes each.
 package membership

@@ -21,8 +21,10 @@ type Group struct {
 	view     *view
 	rejoin   *rejoiner
 	metrics  *metrics
-	addr     netip.AddrPort // bound
-	interval time.Duration  // of gossip
+	keys     sync.Mutex          // held while the ring is changed
+	ring     *memberlist.Keyring // nil: no encryption
+	addr     netip.AddrPort      // bound
+	interval time.Duration       // of gossip
 
 	updates chan struct{} // holds a token while memberlist reads and re-announces this node, which it does without a lock
 
@@ -62,8 +64,9 @@ func Open(ctx context.Context, c Config) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := newMetrics(c.Local.Domain)
-	logger := log.New(newGossipLog(c.Logger, m.reject), "", 0)
+	m := newMetrics(c.Local.Domain, c.MetricPrefix)
+	lines := newGossipLog(c.Logger, m.reject)
+	logger := log.New(lines, "", 0)
 	ends.transport, ends.port = c.Transport, c.BindPort
 	if ends.transport == nil {
 		sockets, err := listen(memberlist.NetTransportConfig{BindPort: c.BindPort, Logger: logger}, ends.bind, c.PortKey)
@@ -72,7 +75,12 @@ func Open(ctx context.Context, c Config) (*Group, error) {
 		}
 		ends.transport, ends.port = sockets, sockets.GetAutoBindPort()
 	}
-	g, err := start(&c, ends, logger, m)
+	judge, err := newJudge(c.Policy, ends.onLoopback())
+	if err != nil {
+		return nil, errors.Join(err, ends.transport.Shutdown())
+	}
+	ends.transport = newGate(ends.transport, judge, len(c.Keys) > 0, lines.refuse)
+	g, err := start(&c, ends, judge, logger, m)
 	if err != nil {
 		return nil, errors.Join(err, ends.transport.Shutdown())
 	}
@@ -119,7 +127,7 @@ func (c *Config) configure(ends endpoints) (*memberlist.Config, netip.AddrPort, 
 }
 
 // start makes the group and its memberlist, without the goroutines of its own.
-func start(c *Config, ends endpoints, logger *log.Logger, m *metrics) (*Group, error) {
+func start(c *Config, ends endpoints, judge *judge, logger *log.Logger, m *metrics) (*Group, error) {
 	mc, bound, err := c.configure(ends)
 	if err != nil {
 		return nil, err
@@ -130,9 +138,10 @@ func start(c *Config, ends endpoints, logger *log.Logger, m *metrics) (*Group, e
 	}
 	g := &Group{
 		log:      c.Logger,
-		delegate: newDelegate(),
+		delegate: newDelegate(mc.Name, judge, m.reject),
 		view:     newView(mc.Name, c.Local),
 		metrics:  m,
+		ring:     mc.Keyring,
 		addr:     bound,
 		interval: mc.GossipInterval,
 		updates:  make(chan struct{}, 1),
@@ -141,7 +150,7 @@ func start(c *Config, ends endpoints, logger *log.Logger, m *metrics) (*Group, e
 		stop:     func() {},
 	}
 	g.delegate.meta.Store(&meta)
-	mc.Delegate, mc.Events, mc.Logger = g.delegate, g.delegate, logger
+	mc.Delegate, mc.Events, mc.Alive, mc.Logger = g.delegate, g.delegate, g.delegate, logger
 	if g.list, err = memberlist.Create(mc); err != nil {
 		return nil, fmt.Errorf("start gossip: %w", err)
 	}
@@ -166,7 +175,11 @@ func (g *Group) watch(ctx context.Context) {
 			return
 		case <-g.delegate.poke:
 		}
-		for _, c := range g.view.apply(g.delegate.drain(), time.Now()) {
+		events, refused := g.delegate.drain()
+		for _, r := range g.view.refuse(refused, time.Now()) {
+			logRefused(ctx, g.log, r)
+		}
+		for _, c := range g.view.apply(events, time.Now()) {
 			g.metrics.count(c)
 			g.rejoin.note(c)
 			logChange(ctx, g.log, c)

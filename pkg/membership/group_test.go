@@ -20,7 +20,7 @@ func TestGroup_MembersFindEachOther(t *testing.T) {
 			PortMappings: map[int]int{8280: 9765, 8243: 9445}, State: membership.StateActive, Weight: 3, Zone: "west",
 			HealthPath: "/readyz", Version: "1.2.3", StartedAt: time.Now(), PropertyHash: 42,
 		}
-		a := w.open("node1", host(1), nil)
+		a := w.open("node1", host(1), func(c *membership.Config) { c.Policy.Hosts = []string{"*.example"} })
 		opened := time.Now()
 		b := w.open("node2", host(2), func(c *membership.Config) { c.Local = announced })
 		if took := w.sees(5*time.Second, 2, a, b); took > 2*time.Second {

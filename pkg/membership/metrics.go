@@ -6,7 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics counts for one group; it is the Prometheus collector of it, too. The domain is a constant label, so groups can share a registerer.
+// metrics counts for one group; it is the Prometheus collector of it, too. The domain is a constant label, so groups can share a registerer. The
+// names begin with Config.MetricPrefix.
 type metrics struct {
 	events   *prometheus.CounterVec
 	attempts *prometheus.CounterVec
@@ -20,41 +21,50 @@ type metrics struct {
 	registerer prometheus.Registerer
 }
 
-// The values of the label result of membership_rejoin_attempts_total.
+// The values of the label result of …_rejoin_attempts_total.
 const (
 	resultOK    = "ok"
 	resultError = "error"
 )
 
-// The values of the label reason of membership_rejected_total.
+// The values of the label reason of …_rejected_total.
 const (
-	rejectMeta     = "metadata" // cannot be read
-	rejectDomain   = "domain"   // metadata of another domain
-	rejectIdentity = "identity" // gossip name and metadata disagree
-	rejectLabel    = "label"    // packet or stream of another group
-	rejectKey      = "key"      // packet or stream that is not encrypted with one of our keys
+	rejectMeta      = "metadata"  // cannot be read
+	rejectDomain    = "domain"    // metadata of another domain
+	rejectIdentity  = "identity"  // gossip name and metadata disagree
+	rejectLabel     = "label"     // packet or stream of another group
+	rejectKey       = "key"       // packet or stream that is not encrypted with one of our keys
+	rejectCIDR      = "cidr"      // packet, stream or announced address outside Policy.From
+	rejectPolicy    = "policy"    // announced address or host that Policy never or not accepts
+	rejectOversized = "oversized" // packet or stream, or what is compressed in it
+	rejectMalformed = "malformed" // packet or stream that cannot be read
 )
+
+// rejectReasons are all of them.
+func rejectReasons() []string {
+	return []string{rejectMeta, rejectDomain, rejectIdentity, rejectLabel, rejectKey, rejectCIDR, rejectPolicy, rejectOversized, rejectMalformed}
+}
 
 var _ prometheus.Collector = (*metrics)(nil)
 
-func newMetrics(domain string) *metrics {
+func newMetrics(domain, prefix string) *metrics {
 	labels := prometheus.Labels{"domain": domain}
 	counter := func(name, help, label string, values ...string) *prometheus.CounterVec {
-		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, []string{label})
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: prefix + name, Help: help, ConstLabels: labels}, []string{label})
 		for _, value := range values {
 			v.WithLabelValues(value)
 		}
 		return v
 	}
 	return &metrics{
-		events: counter("membership_events_total", "Changes of the member table, by what happened to the member.", "event",
+		events: counter("_events_total", "Changes of the member table, by what happened to the member.", "event",
 			eventJoined, eventUpdated, eventLeft, eventLost, eventHidden),
-		attempts: counter("membership_rejoin_attempts_total", "Seeds and lost peers asked to join, by result.", "result",
+		attempts: counter("_rejoin_attempts_total", "Seeds and lost peers asked to join, by result.", "result",
 			resultOK, resultError),
-		rejected: counter("membership_rejected_total", "Members, packets and streams refused, by reason.", "reason",
-			rejectMeta, rejectDomain, rejectIdentity, rejectLabel, rejectKey),
-		members: prometheus.NewDesc("membership_members", "Members seen, this process included, by state.", []string{"state"}, labels),
-		health: prometheus.NewDesc("membership_health_score",
+		rejected: counter("_rejected_total", "Members, packets and streams refused, by reason.", "reason",
+			rejectReasons()...),
+		members: prometheus.NewDesc(prefix+"_members", "Members seen, this process included, by state.", []string{"state"}, labels),
+		health: prometheus.NewDesc(prefix+"_health_score",
 			"How badly this process meets the gossip protocol's deadlines, 0 (well) to 7.", nil, labels),
 	}
 }

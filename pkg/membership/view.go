@@ -15,9 +15,10 @@ type view struct {
 	self   string // memberlist name of this process
 	domain string
 
-	mu    sync.Mutex // guards local, peers and the order of publishing
-	local Member
-	peers map[string]*peer // by memberlist name
+	mu      sync.Mutex // guards local, peers and the order of publishing
+	local   Member
+	peers   map[string]*peer // by memberlist name
+	refused refusals         // by the policy, which keeps them out of peers
 
 	snapshot atomic.Pointer[[]Member]
 	others   atomic.Int32 // members in the snapshot besides this process
@@ -27,7 +28,7 @@ type view struct {
 // peer is one other node that gossip holds to be alive.
 type peer struct {
 	member Member
-	hidden bool // its metadata cannot be used; counted and logged already
+	hidden *Refused // its metadata cannot be used; counted and logged already
 }
 
 // change is what an event did to the table.
@@ -48,7 +49,7 @@ const (
 )
 
 func newView(self string, local Member) *view {
-	v := &view{self: self, domain: local.Domain, local: local, peers: make(map[string]*peer)}
+	v := &view{self: self, domain: local.Domain, local: local, peers: make(map[string]*peer), refused: refusals{}}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.publish()
@@ -80,6 +81,19 @@ func (v *view) subscribe() (<-chan []Member, func()) {
 	return v.hub.subscribe(v.members())
 }
 
+// refuse remembers whom the policy refused and gives those that are news.
+func (v *view) refuse(refused map[string]Refused, now time.Time) []Refused {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var news []Refused
+	for _, r := range refused {
+		if v.refused.note(r, now) {
+			news = append(news, r)
+		}
+	}
+	return news
+}
+
 // apply brings events into the table, publishes if a snapshot differs, and tells what happened, for logs, metrics and the rejoin loop.
 func (v *view) apply(events map[string]nodeEvent, now time.Time) []change {
 	v.mu.Lock()
@@ -104,7 +118,7 @@ func (v *view) apply(events map[string]nodeEvent, now time.Time) []change {
 
 func (v *view) applyOne(name string, e nodeEvent, now time.Time) change {
 	old := v.peers[name]
-	known := old != nil && !old.hidden
+	known := old != nil && old.hidden == nil
 	if e.gone {
 		delete(v.peers, name)
 		switch {
@@ -118,7 +132,13 @@ func (v *view) applyOne(name string, e nodeEvent, now time.Time) change {
 	}
 	m, reason, err := v.read(name, e)
 	if err != nil {
-		v.peers[name] = &peer{hidden: true}
+		since := now
+		if old != nil && old.hidden != nil {
+			since = old.hidden.Since
+		}
+		v.peers[name] = &peer{hidden: &Refused{
+			Name: m.Name, ID: m.ID, Address: m.Address(), Reason: reason, Detail: err.Error(), Since: since, Last: now,
+		}}
 		switch {
 		case known: // it was shown and must not be any more
 			return change{kind: eventLost, member: old.member, reason: reason, err: err}
@@ -134,6 +154,7 @@ func (v *view) applyOne(name string, e nodeEvent, now time.Time) change {
 		m.Since, kind = old.member.Since, eventUpdated
 	}
 	v.peers[name] = &peer{member: m}
+	delete(v.refused, name) // unless it is refused again, this is what counts
 	return change{kind: kind, member: m}
 }
 
@@ -158,7 +179,7 @@ func (v *view) publish() {
 	members := make([]Member, 0, len(v.peers)+1)
 	members = append(members, v.local)
 	for _, p := range v.peers {
-		if !p.hidden {
+		if p.hidden == nil {
 			members = append(members, p.member)
 		}
 	}
@@ -166,6 +187,11 @@ func (v *view) publish() {
 	v.snapshot.Store(&members)
 	v.others.Store(int32(len(members) - 1))
 	v.hub.publish(members)
+}
+
+// logRefused says once per member that the policy keeps it out.
+func logRefused(ctx context.Context, log *slog.Logger, r Refused) {
+	log.WarnContext(ctx, "member refused", "address", r.Address, "node", r.Node, "name", r.Name, "reason", r.Reason, "error", r.Detail)
 }
 
 // logChange reports what a person would look for later. Ordinary joins and leaves are left to those who use the snapshot.
