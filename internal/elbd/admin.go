@@ -18,6 +18,7 @@ func (b *balancer) adminHandler() http.Handler {
 		Pages: map[string]http.Handler{
 			"GET /members": http.HandlerFunc(b.serveMembers),
 			"GET /status":  http.HandlerFunc(b.serveStatus),
+			"GET /route":   http.HandlerFunc(b.serveRoute),
 		},
 	}.Handler()
 }
@@ -31,6 +32,36 @@ type status struct {
 	ConfigFile    string    `json:"config_file"`
 	State         string    `json:"state"` // ready, or why not
 	Balancers     []peer    `json:"balancers"`
+	Unrouted      []stray   `json:"unrouted_members"`
+}
+
+// stray is a member that joined and gets no requests.
+type stray struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	Domain    string `json:"domain"`
+	SubDomain string `json:"sub_domain"`
+	Reason    string `json:"reason"`
+}
+
+// strays are the members that no request will ever reach: mostly a sub-domain that one side misspelt.
+func strays(members []lb.MemberStatus) []stray {
+	list := []stray{}
+	for _, m := range members {
+		s := stray{ID: m.ID, Name: m.Name, Domain: m.Domain, SubDomain: m.SubDomain}
+		switch {
+		case m.Stray && m.SubDomain == "":
+			s.Reason = "it announces no sub-domain, and the domain has no hosts for such members"
+		case m.Stray:
+			s.Reason = "it announces a sub-domain that the domain has no block for"
+		case m.HTTPPort == 0 && m.HTTPSPort == 0:
+			s.Reason = "it announces neither an HTTP nor an HTTPS port"
+		default:
+			continue
+		}
+		list = append(list, s)
+	}
+	return list
 }
 
 // peer is an ELB in the group of the ELBs.
@@ -45,6 +76,7 @@ func (b *balancer) serveStatus(w http.ResponseWriter, _ *http.Request) {
 	s := status{
 		Node: b.config.NodeName, Version: daemon.Version(), StartedAt: b.started.UTC(),
 		UptimeSeconds: int64(time.Since(b.started).Seconds()), ConfigFile: b.doc.File(), State: "ready", Balancers: []peer{},
+		Unrouted: strays(b.discovery.Members()),
 	}
 	if err := b.ready(); err != nil {
 		s.State = err.Error()

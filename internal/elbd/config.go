@@ -34,7 +34,8 @@ type Config struct {
 	StateDir        string           `yaml:"state_dir"`         // addresses of known members, and the development CA unless tls says otherwise
 	TLS             daemon.TLSFiles  `yaml:"tls"`
 	GossipKeyFile   string           `yaml:"gossip_key_file"`
-	InsecureGossip  bool             `yaml:"insecure_gossip"` // allow gossip without a key beyond loopback
+	InsecureGossip  bool             `yaml:"insecure_gossip"`   // allow gossip without a key beyond loopback
+	AffinityKeyFile string           `yaml:"affinity_key_file"` // signs affinity cookies; the gossip keys when empty, else a file in the state folder
 	Timeouts        Timeouts         `yaml:"timeouts"`
 	Health          Health           `yaml:"health"`          // how members are checked, unless their domain says otherwise
 	TrustedProxies  []string         `yaml:"trusted_proxies"` // peers whose forwarding headers are believed, as addresses or CIDR ranges
@@ -42,6 +43,7 @@ type Config struct {
 	DrainDelay      time.Duration    `yaml:"drain_delay"`     // how long a stopping ELB goes on accepting while those in front of it learn of it
 	DrainTimeout    time.Duration    `yaml:"drain_timeout"`   // how long running requests may take after that
 	Log             daemon.LogConfig `yaml:"log"`
+	Tenants         Tenants          `yaml:"tenants"`
 
 	Services map[string]Service `yaml:"services"`
 }
@@ -72,6 +74,7 @@ type Domain struct {
 	Hosts        []string   `yaml:"hosts"`          // for members without a sub-domain; the service's when empty
 	Members      []string   `yaml:"members"`        // static ones, http://host:port
 	Balancer     *Balancer  `yaml:"balancer"`       // how a member is chosen; round_robin when nil
+	Affinity     *Affinity  `yaml:"affinity"`       // whether sessions stay at one member; they do not when nil
 	Health       *Health    `yaml:"health"`         // what differs from the health block at the top
 	Mgt          *SubDomain `yaml:"mgt"`
 	Worker       *SubDomain `yaml:"worker"`
@@ -85,6 +88,7 @@ type SubDomain struct {
 	Hosts       []string  `yaml:"hosts"`
 	Members     []string  `yaml:"members"`  // static ones
 	Balancer    *Balancer `yaml:"balancer"` // the domain's when nil
+	Affinity    *Affinity `yaml:"affinity"` // likewise
 }
 
 // Balancer is a balancer block; a word alone is its policy.
@@ -115,6 +119,7 @@ func Default() Config {
 		DrainDelay:   time.Second,
 		DrainTimeout: 30 * time.Second,
 		Log:          daemon.LogConfig{Format: "text", Level: "info"},
+		Tenants:      defaultTenants(),
 	}
 }
 
@@ -186,7 +191,7 @@ func (c *Config) complete() {
 }
 
 func (c *Config) validate(d *daemon.Document) []error {
-	faults := slices.Concat(c.validatePorts(d), c.validateGossip(d), c.validateTimeouts(d), c.Log.Validate(d, "log"), c.TLS.Validate(d, "tls"))
+	faults := slices.Concat(c.validatePorts(d), c.validateGossip(d), c.validateTimeouts(d), c.Tenants.validate(d), c.Log.Validate(d, "log"), c.TLS.Validate(d, "tls"))
 	if c.StateDir == "" {
 		faults = append(faults, d.Fault("state_dir", "must name a folder"))
 	}
@@ -258,6 +263,11 @@ func (c *Config) validateGossip(d *daemon.Document) []error {
 	if c.GossipKeyFile != "" {
 		if _, err := daemon.ReadGossipKeys(c.GossipKeyFile); err != nil {
 			faults = append(faults, d.Fault("gossip_key_file", "%s; make one with: head -c 32 /dev/urandom | base64 > FILE", err))
+		}
+	}
+	if c.AffinityKeyFile != "" {
+		if _, err := daemon.ReadGossipKeys(c.AffinityKeyFile); err != nil {
+			faults = append(faults, d.Fault("affinity_key_file", "%s; make one with: head -c 32 /dev/urandom | base64 > FILE", err))
 		}
 	}
 	return faults

@@ -35,7 +35,8 @@ type balancer struct {
 	proxy     *lb.Proxy
 	discovery *lb.Discovery
 
-	access *accesslog.Log
+	access  *accesslog.Log
+	tenants *tenantSource // nil when tenants are not told apart
 
 	admin   *daemon.Server
 	clients []*clientPort // http and https, as far as they are on
@@ -146,6 +147,13 @@ func (b *balancer) buildProxy(secrets *daemon.TLS, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if b.tenants, err = c.Tenants.open(secrets.Roots, b.log); err != nil {
+		return b.doc.Fault("tenants", "%s", err)
+	}
+	if b.tenants != nil {
+		b.tenants.start()
+		routes = routes.WithTenants(b.tenants)
+	}
 	var trusted []netip.Prefix
 	for _, s := range c.TrustedProxies {
 		p, err := daemon.ParsePrefix(s)
@@ -163,6 +171,10 @@ func (b *balancer) buildProxy(secrets *daemon.TLS, out io.Writer) error {
 			return err
 		}
 	}
+	affinityKeys, err := b.affinityKeys(specs)
+	if err != nil {
+		return err
+	}
 	t := c.Timeouts
 	b.proxy, err = lb.New(lb.Config{
 		Routes: routes,
@@ -177,6 +189,7 @@ func (b *balancer) buildProxy(secrets *daemon.TLS, out io.Writer) error {
 		AccessLog:      b.access,
 		Logger:         b.log,
 		Registerer:     b.metrics,
+		AffinityKeys:   affinityKeys,
 	})
 	if err != nil {
 		return err
@@ -242,6 +255,7 @@ func (b *balancer) closeProxy() error {
 	if b.proxy != nil {
 		b.proxy.Close()
 	}
+	b.tenants.stop()
 	if b.access == nil {
 		return nil
 	}

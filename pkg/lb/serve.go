@@ -55,13 +55,8 @@ func (p *Proxy) answer(x *exchange) {
 func (p *Proxy) serveBroken(x *exchange, err error) {
 	x.started = time.Now()
 	p.identify(x)
-	no := &refusal{status: http.StatusBadRequest, detail: "The request is malformed."}
-	var malformed *h1.Error
-	if errors.As(err, &malformed) {
-		no.status, no.detail = malformed.Status, sentence(malformed.Text)
-	}
 	x.result = Result{Failure: FailureClient, Err: err}
-	p.refuse(x, no)
+	p.refuse(x, malformed(err))
 	p.observe(x)
 }
 
@@ -90,6 +85,8 @@ func (p *Proxy) screen(x *exchange) *refusal {
 	switch {
 	case !ok:
 		return &refusal{status: http.StatusBadRequest, detail: "The Host header is missing or is no host name."}
+	case x.from.splits():
+		return p.screenTenant(x)
 	case pool == nil:
 		return &refusal{status: http.StatusNotFound, detail: "No service is configured for the host " + host + "."}
 	}
@@ -103,12 +100,13 @@ func (p *Proxy) forward(x *exchange) {
 	choice := &x.choice
 	choice.now = x.started.UnixNano()
 	choice.key, choice.keyed = x.pool.requestKey(x)
+	x.readSticky()
 	started := x.started
 	if x.body.size() > 0 {
 		started = time.Now()
 	}
 	for {
-		target := x.pool.pick(choice)
+		target := x.pick()
 		if target == nil && x.result.Kept {
 			target = x.target // nobody else is left, and what failed was perhaps only an old connection
 		}
@@ -116,7 +114,7 @@ func (p *Proxy) forward(x *exchange) {
 			x.pool.metrics.noMember.Inc()
 			p.refuse(x, &refusal{
 				status: http.StatusServiceUnavailable, retryAfter: 5,
-				detail: "No member of " + x.pool.Domain + " is there to answer. Try again in a few seconds.",
+				detail: noMember(x.pool),
 			})
 			return
 		}
@@ -203,6 +201,12 @@ func (p *Proxy) observe(x *exchange) {
 		m = x.pool.metrics
 	}
 	m.finished(methodOf(x.method), status, took)
+	if len(x.tenant) > 0 {
+		p.metrics.tenants.count(x.owner)
+	}
+	if result, ok := x.stickyResult(); ok {
+		x.sticky.by.counts[result].Inc()
+	}
 	failed := x.result.Failure != FailureNone && x.result.Failure != FailureClient
 	if p.access == nil && !failed {
 		return
@@ -228,6 +232,9 @@ func (p *Proxy) logRequest(x *exchange, status int, took time.Duration) {
 	if x.target != nil {
 		r.Member = x.target.Member.Name
 	}
+	if result, ok := x.stickyResult(); ok {
+		r.Affinity = stickyLabels()[result]
+	}
 	if x.result.Failure != FailureNone {
 		r.Failure = x.result.Failure.String()
 	}
@@ -248,6 +255,10 @@ func (p *Proxy) logFailure(x *exchange, status int, took time.Duration) {
 		attrs = append(attrs, slog.String("member", x.target.Member.Name))
 	}
 	p.log.LogAttrs(context.Background(), slog.LevelWarn, "request failed", attrs...)
+}
+
+func noMember(p *Pool) string {
+	return "No member of " + p.Domain + " is there to answer. Try again in a few seconds."
 }
 
 // isShortage reports whether a connection failed for want of something on our own side, which says nothing

@@ -24,7 +24,7 @@ func NewTable(routes *Routes, members []Member) *Table {
 	byKey := make(map[poolKey]*Pool, len(routes.pools))
 	for i := range routes.pools {
 		spec := &routes.pools[i]
-		p := &Pool{Service: spec.Service, Domain: spec.Domain, SubDomain: spec.SubDomain, spec: spec.Balancer, health: spec.Health, checkHost: checkHost(spec.Hosts)}
+		p := &Pool{Service: spec.Service, Domain: spec.Domain, SubDomain: spec.SubDomain, spec: spec.Balancer, stick: spec.Affinity, health: spec.Health, checkHost: checkHost(spec.Hosts)}
 		t.pools[i] = p
 		byKey[p.key()] = p
 		for _, m := range spec.Static {
@@ -52,16 +52,28 @@ func (t *Table) Lookup(host string) (pool *Pool, ok bool) { return t.LookupTenan
 // LookupTenant is Lookup for a request of a tenant, by its id. A tenant that no domain of the host names is
 // served by the one that serves everybody; so is 0, which stands for an unknown one.
 func (t *Table) LookupTenant(host string, tenant int) (pool *Pool, ok bool) {
+	at, ok := t.host(host)
+	if !ok || at == nil {
+		return nil, ok
+	}
+	return t.pool(at, tenant), true
+}
+
+// host finds the pools for a Host header; nil if no route matches.
+func (t *Table) host(host string) (at *tenantTable, ok bool) {
 	normal, ok := NormalizeHost(host)
 	if !ok {
 		return nil, false
 	}
-	if tenants := t.routes.find(normal); tenants != nil {
-		if i := tenants.find(tenant); i != nobody {
-			return t.pools[i], true
-		}
+	return t.routes.find(normal), true
+}
+
+// pool finds the pool of a tenant among those of a host; nil if no domain serves it.
+func (t *Table) pool(at *tenantTable, tenant int) *Pool {
+	if i := at.find(tenant); i != nobody {
+		return t.pools[i]
 	}
-	return nil, true
+	return nil
 }
 
 // Pool is the members of one (domain, sub-domain) at one moment. It is immutable but for the counters of
@@ -77,6 +89,8 @@ type Pool struct {
 	groups   []*group  // all of these, those that are to be preferred first
 	spec     BalancerSpec
 	balancer balancer
+	stick    AffinitySpec
+	affinity *affinity // nil: none
 	budget   *retryBudget
 	metrics  *poolMetrics
 	ejecting *sync.Mutex // held while a member is ejected; shared by all tables, as health is
@@ -137,6 +151,11 @@ type Target struct {
 	share      float64 // weight, where 1 is the average of its group
 	seed       uint64  // its hash
 	cold, warm int64   // unix nanoseconds: from cold to warm its share grows
+
+	// What affinity goes by; it belongs to the table, but for drains.
+	tag    memberTag
+	token  string // that names it, without a time
+	drains int64  // unix nanoseconds at which it was first seen to drain
 }
 
 // pick chooses the member for one attempt: one in good health of the first group that has any, so that a member that drains
