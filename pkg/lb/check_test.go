@@ -550,6 +550,9 @@ func TestChecks_ConnectingToAMemberThatIsDownEnds(t *testing.T) {
 	if b.standing(0).Standing == StandingUp || len(l.held) == 0 {
 		t.Errorf("the halted member is %s, and was asked %d times", b.standing(0).Standing, len(l.held))
 	}
+	if log := b.log.String(); strings.Contains(log, "member ejected") || strings.Count(log, "member is down: it does not answer") != 1 {
+		t.Errorf("log:\n%s", log)
+	}
 	for range len(l.held) {
 		_ = (<-l.held).Close()
 	}
