@@ -214,7 +214,6 @@ func (r *Remote) ask(name string) answer {
 // about that one all the time.
 func (r *Remote) remember(name string, a answer, err error) {
 	switch now := time.Now(); {
-	case err != nil && !errors.Is(err, errAnswer):
 	case err != nil:
 		r.unknown.Add(name, answer{err: err, until: now.Add(min(r.config.NegativeTTL, quietFirst))})
 	case a.known:

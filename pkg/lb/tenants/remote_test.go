@@ -184,6 +184,9 @@ func TestRemote_SlowServer(t *testing.T) {
 		if got, took := ask(r, "a.com"); !got.Known || got.ID != 7 || took != 0 {
 			t.Errorf("a known tenant: %+v after %v", got, took)
 		}
+		if old, _ := r.known.Peek("a.com"); !old.until.After(time.Now()) {
+			t.Error("every request would begin a question while one is open")
+		}
 		time.Sleep(301 * time.Millisecond) // that question has failed
 		for i := range 20 {
 			if got, took := ask(r, fmt.Sprintf("x%d.com", i)); got.Known || got.Err == nil || took != 0 {
