@@ -36,6 +36,7 @@ type Config struct {
 	GossipKeyFile   string           `yaml:"gossip_key_file"`
 	InsecureGossip  bool             `yaml:"insecure_gossip"` // allow gossip without a key beyond loopback
 	Timeouts        Timeouts         `yaml:"timeouts"`
+	Health          Health           `yaml:"health"`          // how members are checked, unless their domain says otherwise
 	TrustedProxies  []string         `yaml:"trusted_proxies"` // peers whose forwarding headers are believed, as addresses or CIDR ranges
 	AccessLog       bool             `yaml:"access_log"`      // a log record for each request
 	DrainDelay      time.Duration    `yaml:"drain_delay"`     // how long a stopping ELB goes on accepting while those in front of it learn of it
@@ -71,6 +72,7 @@ type Domain struct {
 	Hosts        []string   `yaml:"hosts"`          // for members without a sub-domain; the service's when empty
 	Members      []string   `yaml:"members"`        // static ones, http://host:port
 	Balancer     *Balancer  `yaml:"balancer"`       // how a member is chosen; round_robin when nil
+	Health       *Health    `yaml:"health"`         // what differs from the health block at the top
 	Mgt          *SubDomain `yaml:"mgt"`
 	Worker       *SubDomain `yaml:"worker"`
 
@@ -108,6 +110,7 @@ func Default() Config {
 			Body: t.Body, Write: t.Write, Connect: t.Connect, ResponseHeader: t.ResponseHeader,
 			Stream: t.Stream, MemberIdle: t.MemberIdle, UpgradeIdle: t.UpgradeIdle,
 		},
+		Health:       defaultHealth(),
 		AccessLog:    true,
 		DrainDelay:   time.Second,
 		DrainTimeout: 30 * time.Second,
@@ -192,8 +195,9 @@ func (c *Config) validate(d *daemon.Document) []error {
 			faults = append(faults, d.Fault(fmt.Sprintf("trusted_proxies[%d]", i), "%q is neither an IP address nor a CIDR range", p))
 		}
 	}
+	_, healthFaults := c.Health.spec(d, "health")
 	_, routeFaults := c.pools(d)
-	return append(faults, routeFaults...)
+	return slices.Concat(faults, healthFaults, routeFaults)
 }
 
 // validatePorts checks the ports that this process binds: each in range, no two alike.
@@ -274,8 +278,13 @@ func (c *Config) validateTimeouts(d *daemon.Document) []error {
 	if c.DrainDelay < 0 {
 		faults = append(faults, d.Fault("drain_delay", "is %s; it must not be negative", c.DrainDelay))
 	}
-	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	sortFaults(faults)
 	return faults
+}
+
+// sortFaults orders faults that were found in no order.
+func sortFaults(faults []error) {
+	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 }
 
 func isPort(s string) bool {

@@ -169,13 +169,14 @@ func (b *specBuilder) domain(c *Config, service, domain string) {
 	if len(dom.Members) > 0 && len(dom.Hosts) == 0 && len(dom.blocks(key)) > 1 {
 		b.fault(key+".members", "the domain has two sub-domains: put its static members into the mgt or the worker block")
 	}
+	health := b.health(c, service, domain)
 	for _, s := range c.sources(service, domain) {
-		b.pool(s)
+		b.pool(s, health)
 	}
 }
 
-func (b *specBuilder) pool(s poolSource) {
-	spec := lb.PoolSpec{Service: s.service, Domain: s.domain, SubDomain: s.sub, Hosts: s.hosts, Balancer: b.balancer(s)}
+func (b *specBuilder) pool(s poolSource, health lb.HealthSpec) {
+	spec := lb.PoolSpec{Service: s.service, Domain: s.domain, SubDomain: s.sub, Hosts: s.hosts, Balancer: b.balancer(s), Health: health}
 	spec.Balancer.Zone = b.zone
 	if s.hostsKey == serviceKey(s.service)+".hosts" {
 		b.served[s.service] = true

@@ -38,6 +38,7 @@ var (
 	errUnaskedUpgrade = errors.New("the member switched protocols unasked")
 	errShortAnswer    = errors.New("the member's answer ended early")
 	errTooManyInterim = errors.New("the member sent too many interim answers")
+	errMemberDown     = errors.New("the member was found to be down while the request waited for it")
 	errHeadFull       = errors.New("the head of the member's answer is too large")
 )
 
@@ -104,6 +105,7 @@ func (a *attempt) finish() {
 
 // run sends, waits for the answer's head, and passes the answer on.
 func (a *attempt) run() Result {
+	a.x.await()
 	a.link.GiveUpIf(a.x.lost)
 	sendErr := a.send()
 	var err error
@@ -145,6 +147,8 @@ func (a *attempt) failed(err, sendErr error) Result {
 		r.Failure, r.Err = FailureClient, uploadErr
 	case a.x.front.gone() != nil:
 		r.Failure, r.Err = FailureClient, a.x.front.gone()
+	case a.x.awaits.Load() == waitOver:
+		r.Failure, r.Err = FailureDown, errMemberDown
 	case a.heard && !errors.Is(err, os.ErrDeadlineExceeded):
 		r.Failure, r.Err = FailureBroken, err
 	case errors.Is(r.Err, os.ErrDeadlineExceeded):
@@ -303,6 +307,9 @@ func (a *attempt) receive() error {
 // received notes the n bytes of the answer's head that came.
 func (a *attempt) received(n int, err error) error {
 	if n > 0 {
+		if !a.heard && !a.x.begins() {
+			return errMemberDown // it is late: the request goes to another one already
+		}
 		a.w += n
 		if !a.heard {
 			a.heard = true

@@ -126,12 +126,22 @@ func isToken(s string) bool {
 
 // Selection is one attempt's view of who may be chosen.
 type Selection struct {
-	now       int64     // unix nanoseconds
-	tried     []*Target // by earlier attempts of the same request
-	desperate bool      // also those that were ejected
-	key       uint64    // hash of what PolicyHash goes by
-	keyed     bool      // there is a key
+	now    int64     // unix nanoseconds
+	tried  []*Target // by earlier attempts of the same request
+	resort resort    // who is admitted
+	key    uint64    // hash of what PolicyHash goes by
+	keyed  bool      // there is a key
 }
+
+// resort is how bad a member may be to be chosen, while there is none better.
+type resort uint8
+
+const (
+	resortNone     resort = iota // none but those in good health
+	resortUnproven               // also those that have passed no check yet
+	resortAlive                  // also those that were ejected, or say that they are not ready
+	resortAnybody                // also those that do not answer
+)
 
 // Usable reports whether the member may be chosen.
 func (s *Selection) Usable(t *Target) bool {
@@ -140,10 +150,10 @@ func (s *Selection) Usable(t *Target) bool {
 			return false
 		}
 	}
-	return s.desperate || t.health.usable(s.now)
+	return t.health.admitted(s.resort, s.now)
 }
 
 // Take makes the choice final. It reports false if another request has just taken the member's only probe.
 func (s *Selection) Take(t *Target) bool {
-	return s.desperate || t.health.take(s.now)
+	return s.resort >= resortAlive || t.health.take(s.now)
 }

@@ -23,6 +23,7 @@ type Discovery struct {
 
 	mu     sync.Mutex
 	groups map[string][]membership.Member      // by domain: application members only
+	lost   map[string][]lostMember             // by domain: suspects, by id
 	known  map[string]map[string]*acquaintance // by domain and member id
 }
 
@@ -34,14 +35,17 @@ type acquaintance struct {
 
 // NewDiscovery makes a Discovery that feeds p with tables of routes.
 func NewDiscovery(p *Proxy, routes *Routes, log *slog.Logger) *Discovery {
-	return &Discovery{
+	d := &Discovery{
 		proxy:  p,
 		routes: routes,
 		log:    log,
 		began:  time.Now(),
 		groups: map[string][]membership.Member{},
+		lost:   map[string][]lostMember{},
 		known:  map[string]map[string]*acquaintance{},
 	}
+	p.reviewBy(d.review)
+	return d
 }
 
 // Update takes the newest snapshot of the group of one domain. Other ELBs in it are left out, and so is a
@@ -55,6 +59,7 @@ func (d *Discovery) Update(domain string, snapshot []membership.Member) {
 			members = append(members, m)
 		}
 	}
+	d.lost[domain] = d.missing(domain, members)
 	d.groups[domain] = members
 	d.proxy.Use(NewTable(d.routes, d.eligible()))
 	d.tell(domain, members)
@@ -69,6 +74,11 @@ func (d *Discovery) eligible() []Member {
 				all = append(all, fromGossip(m))
 			}
 		}
+		for _, l := range d.lost[domain] {
+			m := fromGossip(l.member)
+			m.Suspect = true
+			all = append(all, m)
+		}
 	}
 	return all
 }
@@ -81,7 +91,7 @@ func fromGossip(m membership.Member) Member {
 	return Member{
 		ID: m.ID, Name: m.Name, Domain: m.Domain, SubDomain: m.SubDomain,
 		Host: host, HTTPPort: m.HTTPPort, HTTPSPort: m.HTTPSPort, PortMappings: m.PortMappings,
-		Weight: m.Weight, Zone: m.Zone, Backup: m.Backup,
+		Weight: m.Weight, Zone: m.Zone, Backup: m.Backup, HealthPath: m.HealthPath,
 		Draining: m.State == membership.StateDraining, StartedAt: m.StartedAt, Since: m.Since,
 	}
 }
@@ -111,6 +121,9 @@ func (d *Discovery) tell(domain string, members []membership.Member) {
 			d.log.LogAttrs(context.Background(), slog.LevelInfo, "Added member", attrs(m)...)
 			d.log.LogAttrs(context.Background(), slog.LevelInfo, "Application member joined application cluster", attrs(m)...)
 		}
+	}
+	for _, l := range d.lost[domain] {
+		present[l.member.ID] = true
 	}
 	for id, a := range known {
 		if !present[id] {

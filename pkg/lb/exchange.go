@@ -2,6 +2,7 @@ package lb
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/regent-registry/regent/pkg/lb/h1"
@@ -70,7 +71,8 @@ type exchange struct {
 	try    attempt
 	reply  answer
 	choice Selection
-	lost   func() bool // nobody waits for an answer any more
+	lost   func() bool  // pointless
+	awaits atomic.Int32 // how the answer is waited for
 
 	method  string // an interned name for the usual methods
 	host    string // as the client wrote it
@@ -109,7 +111,8 @@ func (x *exchange) reset() {
 	x.out, x.in, x.waited, x.connected, x.firstByte = 0, 0, 0, 0, 0
 	clear(x.choice.tried)
 	x.choice.tried = x.choice.tried[:0]
-	x.choice.desperate = false
+	x.choice.resort = resortNone
+	x.awaits.Store(waitNone)
 	x.try = attempt{}
 	x.reply = answer{}
 }
@@ -120,7 +123,7 @@ func newExchange() *exchange {
 	x := &exchange{choice: Selection{tried: make([]*Target, 0, maxAttempts)}}
 	_, _ = x.req.Parse([]byte("GET / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n")) // only the space that it takes matters
 	_, _ = x.res.Parse([]byte("HTTP/1.1 200 OK\r\n" + fields + "\r\n"))           // likewise
-	x.lost = func() bool { return x.front.gone() != nil }
+	x.lost = x.pointless
 	x.reset()
 	return x
 }

@@ -105,6 +105,7 @@ const (
 	rankBackup            // a backup in our zone
 	rankBackupAfar        // a backup in another zone
 	rankReluctant         // announced that it wants nothing new
+	rankSuspect           // lost by gossip, but it answers
 	rankDraining          // about to leave, but alive
 	rankCount
 )
@@ -114,6 +115,8 @@ func rank(m *Member, zone string) int {
 	switch {
 	case m.Draining:
 		return rankDraining
+	case m.Suspect:
+		return rankSuspect
 	case m.Weight < 0:
 		return rankReluctant
 	}
@@ -130,7 +133,7 @@ func rank(m *Member, zone string) int {
 // arrange sorts the members of a pool, which are all there, into groups.
 func (p *Pool) arrange() {
 	var ranks [rankCount][]*Target
-	for _, t := range slices.Concat(p.active, p.draining) {
+	for _, t := range p.all() {
 		t.prepare(p.spec.SlowStart)
 		r := rank(&t.Member, p.spec.Zone)
 		ranks[r] = append(ranks[r], t)

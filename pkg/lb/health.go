@@ -2,18 +2,51 @@ package lb
 
 import (
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// health is this process's own verdict on one member, from what its own requests met. It does not wait
-// for gossip, which needs seconds to notice a crash. All methods may be called by many requests at once.
+// health is this process's own verdict on one member, from what its own requests and checks met. It does not wait for
+// gossip, which needs seconds to notice a crash. The zero value is a member that is in use and is not checked. All methods may
+// be called by many requests at once; requests take no lock.
 type health struct {
 	until   atomic.Int64 // unix nanoseconds at which the ejection ends; 0 = in use
 	ejected atomic.Int64 // unix nanoseconds of the last ejection
 	streak  atomic.Int32 // ejections since the last success
-	resets  atomic.Int32 // answers broken off since the last success
+	cause   atomic.Int32 // of the last ejection: an offence
+	strikes [offences]atomic.Int32
+	verdict atomic.Int32  // of the checks
+	doubts  chan struct{} // asks for a check soon; nil if the member is not checked
+
+	mu    sync.Mutex // guards what only checks and people look at
+	tally tally
+	note  healthNote
 }
+
+// offence is a kind of failure that ejects a member when it comes so often in a row.
+type offence int32
+
+const (
+	offenceConnect offence = iota // refused, or not reached
+	offenceBreak                  // the answer broke off, or never began
+	offenceTimeout                // no answer in time
+	offenceError                  // an answer 502, 503 or 504
+	offences       = 4
+)
+
+// String gives the word that metrics and logs use.
+func (o offence) String() string {
+	return [offences]string{"connect", "reset", "timeout", "error"}[o]
+}
+
+// What checks say of a member. The zero value is that of a member that is not checked.
+const (
+	verdictUp       int32 = iota
+	verdictUnproven       // no check has passed or failed for good yet
+	verdictUnready        // it answers, but not as it should
+	verdictDead           // it does not answer, or refuses connections
+)
 
 const (
 	ejectFirst = time.Second
@@ -27,6 +60,26 @@ const (
 
 // usable reports whether the member is in use, or its time is over so that one request may probe it.
 func (h *health) usable(now int64) bool {
+	return h.verdict.Load() == verdictUp && h.rested(now)
+}
+
+// admitted reports whether the member may be chosen as a resort of that kind.
+func (h *health) admitted(r resort, now int64) bool {
+	verdict := h.verdict.Load()
+	switch r {
+	case resortNone:
+		return verdict == verdictUp && h.rested(now)
+	case resortUnproven:
+		return verdict <= verdictUnproven && h.rested(now)
+	case resortAlive:
+		return verdict != verdictDead
+	case resortAnybody:
+	}
+	return true
+}
+
+// rested reports whether the member is not ejected, or its time is over.
+func (h *health) rested(now int64) bool {
 	until := h.until.Load()
 	return until == 0 || now >= until
 }
@@ -36,6 +89,9 @@ func (h *health) due(now int64) bool {
 	until := h.until.Load()
 	return until != 0 && now >= until
 }
+
+// dead reports whether checks say that the member does not answer any more.
+func (h *health) dead() bool { return h.verdict.Load() == verdictDead }
 
 // take is called when the member was chosen. After an ejection only one request at a time gets true: the
 // probe. Its success puts the member back in use.
@@ -65,22 +121,53 @@ func (h *health) eject(now, started int64) bool {
 	}
 	h.ejected.Store(now)
 	h.streak.Add(1)
-	h.resets.Store(0)
+	for i := range h.strikes {
+		h.strikes[i].Store(0)
+	}
 	return true
+}
+
+// probing reports whether a request that was started then went to the member after its last ejection, to see whether it is over.
+func (h *health) probing(started int64) bool {
+	return h.until.Load() != 0 && started > h.ejected.Load()
 }
 
 // good records an answer to a request that was started at that time. A success of a request older than
 // the ejection says nothing about new connections: a process that is stopping still finishes old ones.
 func (h *health) good(started int64) {
-	if h.resets.Load() != 0 {
-		h.resets.Store(0)
+	if h.strikes[offenceError].Load() != 0 {
+		h.strikes[offenceError].Store(0)
 	}
-	if h.until.Load() != 0 && started > h.ejected.Load() {
+	h.reached(h.probing(started))
+}
+
+// troubled records an answer that says that something is wrong (502, 503, 504): the member can be reached, at least.
+func (h *health) troubled(started int64) {
+	h.reached(h.probing(started) && offence(h.cause.Load()) != offenceError)
+}
+
+// reached records an answer; well tells that it ends an ejection.
+func (h *health) reached(well bool) {
+	for _, o := range [...]offence{offenceConnect, offenceBreak, offenceTimeout} {
+		if h.strikes[o].Load() != 0 {
+			h.strikes[o].Store(0)
+		}
+	}
+	if well {
 		h.until.Store(0)
 		h.streak.Store(0)
 	}
 }
 
-// brokeOff counts an answer that broke off, and reports whether there were so many in a row that the
-// member should be ejected.
-func (h *health) brokeOff() bool { return h.resets.Add(1) >= resetsToEject }
+// strike counts an offence, and reports whether it is the last straw: there were limit in a row. 0 is no limit.
+func (h *health) strike(o offence, limit int) bool {
+	return limit > 0 && int(h.strikes[o].Add(1)) >= limit
+}
+
+// doubt asks for a check soon.
+func (h *health) doubt() {
+	select {
+	case h.doubts <- struct{}{}:
+	default: // it is asked for already, or there are no checks
+	}
+}

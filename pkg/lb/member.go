@@ -28,13 +28,16 @@ type Member struct {
 	PortMappings map[int]int
 	// Weight is its share of the requests relative to the others; 0 = not announced, which counts as 1; below 0, as
 	// WeightNone = it wants nothing new, and gets requests only while nobody else can be used.
-	Weight    int
-	Zone      string // where it runs; "" = near to everybody
-	Backup    bool   // gets requests only while no other member can be used
-	Draining  bool   // takes no new requests unless nobody else is left
-	Static    bool
-	StartedAt time.Time // when its process started, by its own clock; zero = unknown
-	Since     time.Time // when this process first saw it
+	Weight   int
+	Zone     string // where it runs; "" = near to everybody
+	Backup   bool   // gets requests only while no other member can be used
+	Draining bool   // takes no new requests unless nobody else is left
+	Suspect  bool   // gossip lost it, and it answers its checks: gets requests only while nobody else can be used
+	Static   bool
+	// HealthPath answers well while the member can serve; "" = not announced.
+	HealthPath string
+	StartedAt  time.Time // when its process started, by its own clock; zero = unknown
+	Since      time.Time // when this process first saw it
 }
 
 // WeightNone is the weight of a member that wants no new requests.

@@ -21,6 +21,8 @@ type metrics struct {
 	budgetEmpty *prometheus.CounterVec
 	ejections   *prometheus.CounterVec
 	noMember    *prometheus.CounterVec
+	checks      *prometheus.CounterVec
+	checkTook   *prometheus.HistogramVec
 	inFlight    prometheus.Gauge
 	other       *poolMetrics
 }
@@ -45,14 +47,18 @@ func newMetrics(r prometheus.Registerer, table *atomic.Pointer[Table]) (*metrics
 		budgetEmpty: counter("elb_retry_budget_exhausted_total", "Requests that got no further attempt because too many needed one.", "domain"),
 		ejections:   counter("elb_ejections_total", "Members taken out of use for a while by this ELB.", "domain", "reason"),
 		noMember:    counter("elb_no_member_total", "Requests answered with 503 because the pool had no member.", "domain"),
-		inFlight:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "elb_requests_in_flight", Help: "Requests that are running now."}),
+		checks:      counter("elb_checks_total", "Health checks by what they met.", "domain", "result"),
+		checkTook: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "elb_check_duration_seconds", Help: "How long health checks that passed took.", Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1},
+		}, []string{"domain"}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "elb_requests_in_flight", Help: "Requests that are running now."}),
 	}
 	m.other = m.pool(otherDomain, "")
 	if r == nil {
 		return m, nil
 	}
 	members := newMemberCollector(table)
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.upstream, m.retries, m.budgetEmpty, m.ejections, m.noMember, m.inFlight, members} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.upstream, m.retries, m.budgetEmpty, m.ejections, m.noMember, m.checks, m.checkTook, m.inFlight, members} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
@@ -143,6 +149,8 @@ type poolMetrics struct {
 	methods           [methodCount]atomic.Pointer[methodMetrics]
 	noMember          prometheus.Counter
 	budgetEmpty       prometheus.Counter
+	checks            [checkKinds]prometheus.Counter
+	checkTook         prometheus.Observer
 }
 
 // methodMetrics are the series of one method in a pool.
@@ -165,6 +173,10 @@ func (m *metrics) pool(domain, subDomain string) *poolMetrics {
 	if domain != otherDomain {
 		p.noMember = m.noMember.WithLabelValues(domain)
 		p.budgetEmpty = m.budgetEmpty.WithLabelValues(domain)
+		p.checkTook = m.checkTook.WithLabelValues(domain)
+		for kind := range checkKinds {
+			p.checks[kind] = m.checks.WithLabelValues(domain, kind.String())
+		}
 	}
 	return p
 }
@@ -210,8 +222,16 @@ func (p *poolMetrics) retry(why Failure) {
 	p.all.retries.WithLabelValues(p.domain, why.String()).Inc()
 }
 
-func (p *poolMetrics) ejected(why Failure) {
+func (p *poolMetrics) ejected(why offence) {
 	p.all.ejections.WithLabelValues(p.domain, why.String()).Inc()
+}
+
+// checked counts a check.
+func (p *poolMetrics) checked(r checkResult) {
+	p.checks[r.kind].Inc()
+	if r.kind == checkPassed {
+		p.checkTook.Observe(r.took.Seconds())
+	}
 }
 
 // outcome is what became of an attempt, as metrics count it: a place in outcomeLabels.
@@ -225,6 +245,7 @@ const (
 	outcomeReset
 	outcomeTimeout
 	outcomeBroken
+	outcomeDown
 	outcomeClient
 	outcomeCount
 )
@@ -232,7 +253,7 @@ const (
 func outcomeLabels() [outcomeCount]string {
 	return [outcomeCount]string{
 		"ok", "4xx", "5xx",
-		FailureConnect.String(), FailureReset.String(), FailureTimeout.String(), FailureBroken.String(), FailureClient.String(),
+		FailureConnect.String(), FailureReset.String(), FailureTimeout.String(), FailureBroken.String(), FailureDown.String(), FailureClient.String(),
 	}
 }
 
@@ -246,6 +267,8 @@ func outcomeOf(r Result) outcome {
 		return outcomeTimeout
 	case FailureBroken:
 		return outcomeBroken
+	case FailureDown:
+		return outcomeDown
 	case FailureClient:
 		return outcomeClient
 	case FailureNone:
@@ -277,8 +300,8 @@ func (m *memberMetrics) count(r Result) { m.outcomes[outcomeOf(r)].Inc() }
 
 // memberCollector counts members when it is asked, so that there is nothing to keep in step.
 type memberCollector struct {
-	table                              *atomic.Pointer[Table]
-	members, inFlight, weight, latency *prometheus.Desc
+	table                                  *atomic.Pointer[Table]
+	members, up, inFlight, weight, latency *prometheus.Desc
 }
 
 func newMemberCollector(table *atomic.Pointer[Table]) *memberCollector {
@@ -286,6 +309,7 @@ func newMemberCollector(table *atomic.Pointer[Table]) *memberCollector {
 	return &memberCollector{
 		table:    table,
 		members:  prometheus.NewDesc("elb_members", "Members in the table of this ELB, by state.", []string{"domain", "sub_domain", "state"}, nil),
+		up:       prometheus.NewDesc("elb_member_up", "1 if this ELB holds the member to be well, by its checks and requests; else 0.", each, nil),
 		inFlight: prometheus.NewDesc("elb_member_inflight", "Requests and tunnels of this ELB that run on the member.", each, nil),
 		weight:   prometheus.NewDesc("elb_member_weight", "The member's weight, as far as it has grown after a slow start; 0 for one that wants nothing new.", each, nil),
 		latency:  prometheus.NewDesc("elb_member_latency_seconds", "Average time to the first byte of an answer, newer ones counting more.", each, nil),
@@ -294,7 +318,7 @@ func newMemberCollector(table *atomic.Pointer[Table]) *memberCollector {
 
 // Describe implements prometheus.Collector.
 func (c *memberCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{c.members, c.inFlight, c.weight, c.latency} {
+	for _, desc := range []*prometheus.Desc{c.members, c.up, c.inFlight, c.weight, c.latency} {
 		ch <- desc
 	}
 }
@@ -307,21 +331,36 @@ func (c *memberCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	now := time.Now().UnixNano()
 	for _, p := range t.pools {
-		ejected := 0
-		for _, target := range p.active {
-			if !target.health.usable(now) {
-				ejected++
-			}
+		count := map[string]int{stateActive: 0, StandingUnproven: 0, StandingDown: 0, StandingEjected: 0, stateSuspect: 0, stateDraining: 0}
+		for _, target := range p.all() {
+			count[target.state(now)]++
+			c.member(ch, p, target, now)
 		}
-		for state, n := range map[string]int{"active": len(p.active) - ejected, "ejected": ejected, "draining": len(p.draining)} {
+		for state, n := range count {
 			ch <- prometheus.MustNewConstMetric(c.members, prometheus.GaugeValue, float64(n), p.Domain, p.SubDomain, state)
 		}
-		for _, targets := range [][]*Target{p.active, p.draining} {
-			for _, target := range targets {
-				c.member(ch, p, target, now)
-			}
-		}
 	}
+}
+
+// The states of members in metrics, besides their standings.
+const (
+	stateActive   = "active"
+	stateSuspect  = "suspect"
+	stateDraining = "draining"
+)
+
+// state is the member's one state in metrics.
+func (t *Target) state(now int64) string {
+	standing := t.health.standing(now)
+	switch {
+	case t.Member.Draining:
+		return stateDraining
+	case standing != StandingUp:
+		return standing
+	case t.Member.Suspect:
+		return stateSuspect
+	}
+	return stateActive
 }
 
 // member gives the gauges of one member.
@@ -329,6 +368,11 @@ func (c *memberCollector) member(ch chan<- prometheus.Metric, p *Pool, t *Target
 	gauge := func(desc *prometheus.Desc, value float64) {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, p.Domain, p.SubDomain, t.Member.ID)
 	}
+	up := 0.0
+	if t.health.standing(now) == StandingUp {
+		up = 1
+	}
+	gauge(c.up, up)
 	gauge(c.inFlight, float64(t.load.inFlight.Load()))
 	gauge(c.weight, t.weightNow(now))
 	if mean, known := t.load.latency(now); known > 0 {

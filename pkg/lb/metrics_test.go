@@ -76,11 +76,17 @@ elb_requests_total{code="503",domain="empty.domain",method="GET",sub_domain=""} 
 # HELP elb_members Members in the table of this ELB, by state.
 # TYPE elb_members gauge
 elb_members{domain="empty.domain",state="active",sub_domain=""} 0
+elb_members{domain="empty.domain",state="down",sub_domain=""} 0
 elb_members{domain="empty.domain",state="draining",sub_domain=""} 0
 elb_members{domain="empty.domain",state="ejected",sub_domain=""} 0
+elb_members{domain="empty.domain",state="suspect",sub_domain=""} 0
+elb_members{domain="empty.domain",state="unproven",sub_domain=""} 0
 elb_members{domain="test.domain",state="active",sub_domain=""} 1
+elb_members{domain="test.domain",state="down",sub_domain=""} 0
 elb_members{domain="test.domain",state="draining",sub_domain=""} 0
 elb_members{domain="test.domain",state="ejected",sub_domain=""} 1
+elb_members{domain="test.domain",state="suspect",sub_domain=""} 0
+elb_members{domain="test.domain",state="unproven",sub_domain=""} 0
 `), "elb_no_member_total", "elb_requests_total", "elb_members")
 	if err != nil {
 		t.Error(err)

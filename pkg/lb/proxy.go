@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"log/slog"
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,9 +31,14 @@ type Proxy struct {
 	exchanges sync.Pool // of *exchange
 	clock     clock
 
-	mu      sync.Mutex            // guards what follows; never taken by a request
-	targets map[targetKey]*Target // what is kept from table to table
-	pools   map[poolKey]poolState // likewise
+	checks sync.WaitGroup                              // checkers that run
+	review atomic.Pointer[func(domain, member string)] // is told of each check
+
+	mu       sync.Mutex             // guards what follows; never taken by a request
+	targets  map[targetKey]*Target  // what is kept from table to table
+	pools    map[poolKey]poolState  // likewise
+	checkers map[targetKey]*checker // likewise
+	closed   bool
 }
 
 // targetKey names a member in a pool: one process may be a member of several domains.
@@ -108,14 +112,19 @@ func New(c Config) (*Proxy, error) {
 	return p, nil
 }
 
-// Close closes the connections to members that no request uses, and those of running requests when these end. No
+// Close ends the checks, and closes the connections to members that no request uses, and those of running requests when these end. No
 // request may come any more.
 func (p *Proxy) Close() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.closed = true
+	for _, c := range p.checkers {
+		c.cancel()
+	}
 	for _, target := range p.targets {
 		target.upstream.retire()
 	}
+	p.mu.Unlock()
+	p.checks.Wait()
 	p.pipes.Close()
 }
 
@@ -129,9 +138,9 @@ func (p *Proxy) Use(t *Table) {
 	current := make(map[targetKey]*Target, len(p.targets))
 	for _, pool := range t.pools {
 		p.attachPool(pool)
-		for _, target := range slices.Concat(pool.active, pool.draining) {
+		for _, target := range pool.all() {
 			key := targetKey{pool.key(), target.Member.ID}
-			p.attach(target, p.targets[key])
+			p.attach(pool, target, p.targets[key])
 			current[key] = target
 		}
 	}
@@ -153,6 +162,7 @@ func (p *Proxy) Use(t *Table) {
 		}
 	}
 	p.targets = current
+	p.superviseChecks(t)
 }
 
 func (p *Proxy) attachPool(pool *Pool) {
@@ -169,7 +179,7 @@ func (p *Proxy) attachPool(pool *Pool) {
 
 // attach gives a target what its predecessor in the last table, if any, has learnt. What was learnt of
 // other addresses does not count.
-func (p *Proxy) attach(target, old *Target) {
+func (p *Proxy) attach(pool *Pool, target, old *Target) {
 	m := target.Member
 	if old != nil {
 		target.metrics = old.metrics
@@ -179,6 +189,6 @@ func (p *Proxy) attach(target, old *Target) {
 	if old != nil && m.sameEndpoints(&old.Member) {
 		target.health, target.load, target.upstream = old.health, old.load, old.upstream
 	} else {
-		target.health, target.load, target.upstream = &health{}, &load{}, newUpstream(p, m)
+		target.health, target.load, target.upstream = newHealth(pool.health.checked() && !m.Draining, time.Now()), &load{}, newUpstream(p, m)
 	}
 }

@@ -16,13 +16,14 @@ func (r Result) sent() bool { return r.Failure != FailureConnect && !r.Unsent }
 // Failure is the kind of a failed attempt. Its words are label values of metrics.
 type Failure uint8
 
-// The kinds of failure. Connect, reset, timeout and broken are the member's; client is the client's.
+// The kinds of failure. Connect, reset, timeout, broken and down are the member's; client is the client's.
 const (
 	FailureNone    Failure = iota
 	FailureConnect         // no connection, or no TLS session that we trust
 	FailureReset           // the connection ended before the first byte of the answer
 	FailureTimeout         // the member was too slow
 	FailureBroken          // the answer was malformed or ended early
+	FailureDown            // the member was found to be down while the request waited, and another one is there
 	FailureClient          // the client went away or sent a broken body
 )
 
@@ -39,6 +40,8 @@ func (f Failure) String() string {
 		return "timeout"
 	case FailureBroken:
 		return "broken"
+	case FailureDown:
+		return "down"
 	case FailureClient:
 		return "client"
 	}

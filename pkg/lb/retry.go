@@ -47,7 +47,7 @@ func (x *exchange) stopReason(r Result) string {
 		return stopBody
 	case x.attempts >= maxAttempts:
 		return stopAttempts
-	case !x.pool.budget.take(time.Now()):
+	case r.Failure != FailureDown && !x.pool.budget.take(time.Now()): // else it is paid for
 		return stopBudget
 	}
 	return stopNone

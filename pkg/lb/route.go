@@ -16,6 +16,7 @@ type PoolSpec struct {
 	Hosts     []string // as written; "*." in front matches only names below
 	Static    []Member // from ParseStatic
 	Balancer  BalancerSpec
+	Health    HealthSpec
 }
 
 // Routes is the compiled, immutable form of what the operator configured: host and tenant -> pool. Safe for
@@ -43,7 +44,7 @@ func NewRoutes(specs []PoolSpec) (*Routes, error) {
 		for i := range spec.Static {
 			spec.Static[i].Domain, spec.Static[i].SubDomain = spec.Domain, spec.SubDomain
 		}
-		if err := spec.Balancer.check(); err != nil {
+		if err := errors.Join(spec.Balancer.check(), spec.Health.check()); err != nil {
 			faults = append(faults, fmt.Errorf("domain %s, sub-domain %q: %w", spec.Domain, spec.SubDomain, err))
 		}
 		r.pools = append(r.pools, spec)

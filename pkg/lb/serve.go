@@ -157,25 +157,38 @@ func (p *Proxy) judge(x *exchange, started time.Time) {
 	t := x.target
 	t.load.end(x, started)
 	t.metrics.count(x.result)
-	if x.result.Failure == FailureNone {
+	offence, guilty := x.result.offence()
+	switch {
+	case !guilty && x.result.Failure == FailureNone:
 		t.health.good(started.UnixNano())
 		return
+	case !guilty:
+		return
+	case offence == offenceError:
+		t.health.troubled(started.UnixNano())
+	default:
+		t.health.doubt()
 	}
-	now := time.Now()
-	eject := false
-	switch x.result.Failure {
-	case FailureConnect:
-		eject = !isShortage(x.result.Err)
-	case FailureReset, FailureBroken:
-		eject = t.health.brokeOff()
-	case FailureNone, FailureTimeout, FailureClient:
+	if t.health.strike(offence, x.pool.health.limit(offence)) || t.health.probing(started.UnixNano()) {
+		p.eject(x, offence, started)
 	}
-	if eject && x.pool.eject(t, now.UnixNano(), started.UnixNano()) {
-		t.load.forget() // it pays for the failure by its rest
-		x.pool.metrics.ejected(x.result.Failure)
-		p.log.Warn("member ejected", "id", t.Member.ID, "name", t.Member.Name, "domain", t.Member.Domain,
-			"for", time.Duration(t.health.until.Load()-now.UnixNano()).Round(time.Millisecond), "reason", x.result.Failure.String(), "error", x.result.Err)
+}
+
+// eject gives the member of the last attempt a rest, if its pool can do without it.
+func (p *Proxy) eject(x *exchange, why offence, started time.Time) {
+	t, now := x.target, time.Now()
+	eject := x.pool.ejectSuspected
+	if why == offenceConnect {
+		eject = x.pool.eject
 	}
+	if !eject(t, now.UnixNano(), started.UnixNano()) {
+		return
+	}
+	t.load.forget() // it pays for the failure by its rest
+	t.health.noted(why, x.result)
+	x.pool.metrics.ejected(why)
+	p.log.Warn("member ejected", "id", t.Member.ID, "name", t.Member.Name, "domain", t.Member.Domain,
+		"for", time.Duration(t.health.until.Load()-now.UnixNano()).Round(time.Millisecond), "reason", why.String(), "status", x.result.Status, "error", x.result.Err)
 }
 
 // observe counts and logs the request when all is over.

@@ -22,12 +22,28 @@ type MemberStatus struct {
 	Since      time.Time `json:"since"`             // when this ELB first saw it
 	Version    string    `json:"version,omitempty"` // of the member's program
 	Static     bool      `json:"static,omitempty"`  // from the configuration
-	Ejected    bool      `json:"ejected,omitempty"` // this ELB could not reach it just now and gives it a rest
+	Ejected    bool      `json:"ejected,omitempty"` // requests of this ELB failed there, and it gives it a rest
+	Suspect    bool      `json:"suspect,omitempty"` // gossip lost it, and it answers its checks
 	Stray      bool      `json:"stray,omitempty"`   // no pool takes it
 	Weight     float64   `json:"weight"`            // as far as it has grown after a slow start; 0 = it wants nothing new
 	Zone       string    `json:"zone,omitempty"`
 	Backup     bool      `json:"backup,omitempty"` // gets requests only while no other member can be used
 	InFlight   int64     `json:"in_flight"`        // requests and tunnels of this ELB that run on it
+
+	// What this ELB makes of its own checks and requests; nothing of it for a stray member.
+	Standing      string       `json:"standing,omitempty"`
+	StandingSince time.Time    `json:"standing_since,omitzero"`
+	Reason        string       `json:"reason,omitempty"` // why it is not up
+	Ejections     int          `json:"ejections"`        // since this ELB has known it
+	LastCheck     *CheckStatus `json:"last_check,omitempty"`
+}
+
+// CheckStatus is a health check as the admin page shows it.
+type CheckStatus struct {
+	At      time.Time `json:"at"`
+	Seconds float64   `json:"seconds"`
+	Result  string    `json:"result"` // passed, refused, lost, timeout, wrong, skipped
+	Error   string    `json:"error,omitempty"`
 }
 
 // Members lists the application members that are seen, and the static ones, sorted by domain,
@@ -38,11 +54,14 @@ func (d *Discovery) Members() []MemberStatus {
 	list := []MemberStatus{}
 	for _, members := range d.groups {
 		for _, m := range members {
-			list = append(list, MemberStatus{
-				ID: m.ID, Name: m.Name, Domain: m.Domain, SubDomain: m.SubDomain, Host: m.Host, MemberPort: m.Port,
-				HTTPPort: m.HTTPPort, HTTPSPort: m.HTTPSPort, State: m.State.String(), Since: m.Since.UTC(), Version: m.Version,
-				Zone: m.Zone, Backup: m.Backup,
-			})
+			list = append(list, statusOf(m))
+		}
+	}
+	for _, lost := range d.lost {
+		for _, l := range lost {
+			s := statusOf(l.member)
+			s.Suspect = true
+			list = append(list, s)
 		}
 	}
 	for _, spec := range d.routes.pools {
@@ -61,6 +80,15 @@ func (d *Discovery) Members() []MemberStatus {
 	return list
 }
 
+// statusOf is what a member announces.
+func statusOf(m membership.Member) MemberStatus {
+	return MemberStatus{
+		ID: m.ID, Name: m.Name, Domain: m.Domain, SubDomain: m.SubDomain, Host: m.Host, MemberPort: m.Port,
+		HTTPPort: m.HTTPPort, HTTPSPort: m.HTTPSPort, State: m.State.String(), Since: m.Since.UTC(), Version: m.Version,
+		Zone: m.Zone, Backup: m.Backup,
+	}
+}
+
 // annotate adds this process's own verdicts.
 func (p *Proxy) annotate(list []MemberStatus) {
 	t := p.table.Load()
@@ -69,7 +97,7 @@ func (p *Proxy) annotate(list []MemberStatus) {
 	pools := map[poolKey]bool{}
 	for _, pool := range t.pools {
 		pools[pool.key()] = true
-		for _, target := range slices.Concat(pool.active, pool.draining) {
+		for _, target := range pool.all() {
 			targets[targetKey{pool.key(), target.Member.ID}] = target
 		}
 	}
@@ -77,7 +105,7 @@ func (p *Proxy) annotate(list []MemberStatus) {
 		key := poolKey{list[i].Domain, list[i].SubDomain}
 		list[i].Stray = !pools[key]
 		if target := targets[targetKey{key, list[i].ID}]; target != nil {
-			list[i].Ejected = !target.Member.Draining && !target.health.usable(now)
+			target.health.describe(&list[i], now)
 			list[i].Weight = target.weightNow(now)
 			list[i].InFlight = target.load.inFlight.Load()
 		}

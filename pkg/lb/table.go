@@ -3,7 +3,9 @@ package lb
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 )
 
 // Table is everything a request needs to find its members: routes and the members known now. It is
@@ -22,7 +24,7 @@ func NewTable(routes *Routes, members []Member) *Table {
 	byKey := make(map[poolKey]*Pool, len(routes.pools))
 	for i := range routes.pools {
 		spec := &routes.pools[i]
-		p := &Pool{Service: spec.Service, Domain: spec.Domain, SubDomain: spec.SubDomain, spec: spec.Balancer}
+		p := &Pool{Service: spec.Service, Domain: spec.Domain, SubDomain: spec.SubDomain, spec: spec.Balancer, health: spec.Health, checkHost: checkHost(spec.Hosts)}
 		t.pools[i] = p
 		byKey[p.key()] = p
 		for _, m := range spec.Static {
@@ -36,6 +38,7 @@ func NewTable(routes *Routes, members []Member) *Table {
 	}
 	for _, p := range t.pools {
 		slices.SortFunc(p.active, byID)
+		slices.SortFunc(p.suspect, byID)
 		slices.SortFunc(p.draining, byID)
 		p.arrange()
 	}
@@ -69,6 +72,7 @@ type Pool struct {
 	SubDomain string
 
 	active   []*Target // by id
+	suspect  []*Target // gossip lost them, and they answer
 	draining []*Target // last resort
 	groups   []*group  // all of these, those that are to be preferred first
 	spec     BalancerSpec
@@ -76,6 +80,25 @@ type Pool struct {
 	budget   *retryBudget
 	metrics  *poolMetrics
 	ejecting *sync.Mutex // held while a member is ejected; shared by all tables, as health is
+
+	health    HealthSpec
+	checkHost string // for the Host header of checks; "" = the member's address
+}
+
+// all gives every member.
+func (p *Pool) all() []*Target { return slices.Concat(p.active, p.suspect, p.draining) }
+
+// checkHost is the host that checks ask for: the first one that is no pattern, as requests would.
+func checkHost(hosts []string) string {
+	for _, written := range hosts {
+		if host, wildcard, err := ParseHostPattern(written); err == nil && !wildcard {
+			if strings.Contains(host, ":") {
+				return "[" + host + "]"
+			}
+			return host
+		}
+	}
+	return ""
 }
 
 type poolKey struct{ domain, subDomain string }
@@ -86,10 +109,14 @@ func (p *Pool) add(m Member) {
 	if m.HTTPPort == 0 && m.HTTPSPort == 0 {
 		return // nothing to send requests to
 	}
-	if m.Draining {
-		p.draining = append(p.draining, &Target{Member: m})
-	} else {
-		p.active = append(p.active, &Target{Member: m})
+	t := &Target{Member: m}
+	switch {
+	case m.Draining:
+		p.draining = append(p.draining, t)
+	case m.Suspect:
+		p.suspect = append(p.suspect, t)
+	default:
+		p.active = append(p.active, t)
 	}
 }
 
@@ -113,28 +140,58 @@ type Target struct {
 }
 
 // pick chooses the member for one attempt: one in good health of the first group that has any, so that a member that drains
-// comes last, for that one is alive at least; else one that was ejected. A member that this request tried already is out.
-// nil means that nobody is left.
+// comes last, for that one is alive at least; else one that is worse, in the order of the resorts. A member that this request tried
+// already is out. nil means that nobody is left.
 func (p *Pool) pick(s *Selection) *Target {
-	for _, s.desperate = range [...]bool{false, true} {
+	for s.resort = resortNone; ; s.resort++ {
 		for _, g := range p.groups {
 			if t := p.balancer.pick(g, s); t != nil {
 				return t
 			}
 		}
+		if s.resort == resortAnybody {
+			return nil
+		}
 	}
-	return nil
+}
+
+// another reports whether a member could be chosen now that is not that one and was not tried.
+func (p *Pool) another(tried []*Target, than string) bool {
+	now := time.Now().UnixNano()
+	for _, members := range [...][]*Target{p.active, p.suspect, p.draining} {
+		for _, t := range members {
+			if t.Member.ID != than && t.health.usable(now) && !slices.ContainsFunc(tried, func(other *Target) bool { return other.Member.ID == t.Member.ID }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // eject takes a member out of use for a while, unless that would leave the pool without one that is in
-// use. It reports whether it did. One goes after the other, so that two cannot each count on the other's
-// member.
-func (p *Pool) eject(t *Target, now, started int64) bool {
+// use. It reports whether it did.
+func (p *Pool) eject(t *Target, now, started int64) bool { return p.ejectLeaving(1, t, now, started) }
+
+// ejectSuspected does the same to a member that answers, though badly. Such evidence can be the doing of clients, so half of the members stay
+// in use, whatever they do.
+func (p *Pool) ejectSuspected(t *Target, now, started int64) bool {
+	members := len(p.active) + len(p.suspect)
+	return p.ejectLeaving(max(1, members-members/2), t, now, started)
+}
+
+// ejectLeaving ejects a member if at least so many others are in use. One goes after the other, so that two cannot each count on the
+// other's member.
+func (p *Pool) ejectLeaving(least int, t *Target, now, started int64) bool {
 	p.ejecting.Lock()
 	defer p.ejecting.Unlock()
-	for _, other := range p.active {
-		if other.Member.ID != t.Member.ID && other.health.usable(now) {
-			return t.health.eject(now, started)
+	for _, members := range [...][]*Target{p.active, p.suspect} {
+		for _, other := range members {
+			if other.Member.ID == t.Member.ID || !other.health.usable(now) {
+				continue
+			}
+			if least--; least == 0 {
+				return t.health.eject(now, started)
+			}
 		}
 	}
 	return false

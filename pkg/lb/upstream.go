@@ -20,14 +20,32 @@ type upstream struct {
 	sessions tls.ClientSessionCache
 	retired  atomic.Bool // no connection is kept any more: the member drains, is gone, or moved
 
-	mu        sync.Mutex // guards additions to endpoints
+	mu        sync.Mutex // guards additions to endpoints, and what follows
 	endpoints atomic.Pointer[[]*endpoint]
+	hope      context.Context // of those who connect; it ends when the member is found dead
+	end       context.CancelFunc
 }
 
 func newUpstream(p *Proxy, m Member) *upstream {
 	u := &upstream{proxy: p, member: m, sessions: tls.NewLRUClientSessionCache(8)}
 	u.endpoints.Store(&[]*endpoint{})
+	u.hope, u.end = context.WithCancel(context.Background())
 	return u
+}
+
+// stopDialing makes attempts to connect that are under way fail.
+func (u *upstream) stopDialing() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.end()
+	u.hope, u.end = context.WithCancel(context.Background())
+}
+
+// dialing is the context of an attempt to connect.
+func (u *upstream) dialing() (context.Context, context.CancelFunc) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return context.WithTimeout(u.hope, u.proxy.timeouts.Connect)
 }
 
 // endpoint is the address for requests that come to one of our ports by one scheme.
@@ -123,9 +141,7 @@ func (e *endpoint) drop() {
 // retire closes the unused connections, and those in use when their requests end.
 func (u *upstream) retire() {
 	u.retired.Store(true)
-	for _, e := range *u.endpoints.Load() {
-		e.drop()
-	}
+	u.drop()
 }
 
 // revive lets connections be kept again: a member that drained is back.
@@ -146,8 +162,7 @@ func (u *upstream) dial(e *endpoint) (conn *wire.Conn, err error) {
 }
 
 func (u *upstream) connect(e *endpoint) (*wire.Conn, error) {
-	t := u.proxy.timeouts
-	ctx, cancel := context.WithTimeout(context.Background(), t.Connect)
+	ctx, cancel := u.dialing()
 	defer cancel()
 	raw, err := (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext(ctx, "tcp", e.addr)
 	if err != nil {
@@ -157,21 +172,33 @@ func (u *upstream) connect(e *endpoint) (*wire.Conn, error) {
 	if !e.secure {
 		return conn, nil
 	}
-	host, _, err := net.SplitHostPort(e.addr)
-	if err != nil {
-		host = e.addr
+	conn.Client(u.tlsConfig(e.addr))
+	if err := conn.Handshake(ctx); err != nil {
+		_ = conn.Close() // the handshake's error is the one to tell
+		return nil, err
 	}
-	conn.Client(&tls.Config{
+	return conn, nil
+}
+
+// tlsConfig is how the member is spoken to, and whom it must prove to be.
+func (u *upstream) tlsConfig(addr string) *tls.Config {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		host = addr
+	}
+	return &tls.Config{
 		RootCAs:                     u.proxy.roots,
 		ServerName:                  host,
 		MinVersion:                  tls.VersionTLS12,
 		NextProtos:                  []string{"http/1.1"},
 		ClientSessionCache:          u.sessions,
 		DynamicRecordSizingDisabled: true,
-	})
-	if err := conn.Handshake(ctx); err != nil {
-		_ = conn.Close() // the handshake's error is the one to tell
-		return nil, err
 	}
-	return conn, nil
+}
+
+// drop closes the unused connections: nobody is there to answer on them.
+func (u *upstream) drop() {
+	for _, e := range *u.endpoints.Load() {
+		e.drop()
+	}
 }

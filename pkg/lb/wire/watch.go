@@ -18,7 +18,7 @@ type Watch struct {
 
 	mu    sync.Mutex
 	conns []*Conn       // Conn.slot is the index
-	wake  chan struct{} // makes the sweeper look whether there is anything left to do
+	wake  chan struct{} // makes the sweeper look before its time
 	done  chan struct{} // closed when the sweeper has ended; nil before the first
 }
 
@@ -54,11 +54,16 @@ func (w *Watch) Wait() {
 	if done == nil {
 		return
 	}
+	w.Look()
+	<-done
+}
+
+// Look makes the watch look at its connections now, as at a tick: what GiveUpIf asks may have changed.
+func (w *Watch) Look() {
 	select {
 	case w.wake <- struct{}{}:
-	default:
+	default: // it is about to
 	}
-	<-done
 }
 
 // due is the moment d from now, on the safe side of the clock's coarseness.

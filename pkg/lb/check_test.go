@@ -1,0 +1,403 @@
+package lb
+
+import (
+	"context"
+	"crypto/x509"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// checkOnce makes one check of a member at a URL, as a pool with that specification would.
+func checkOnce(t *testing.T, rawURL string, spec HealthSpec, roots *x509.CertPool) checkResult {
+	t.Helper()
+	m, err := ParseStatic(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newProbe(newUpstream(&Proxy{roots: roots}, m), "", &spec, "app.example")
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), spec.Timeout)
+	defer cancel()
+	return judgeCheck(p.run(ctx), began, time.Since(began), time.Hour)
+}
+
+func checkSpec(path string) HealthSpec {
+	s := DefaultHealth()
+	s.Path = path
+	s.Timeout = time.Second
+	return s
+}
+
+func TestProbe_AsksAndJudges(t *testing.T) {
+	raw := func(answer string) func(*net.TCPConn, string) {
+		return func(conn *net.TCPConn, _ string) { _, _ = io.WriteString(conn, answer) }
+	}
+	for name, c := range map[string]struct {
+		serve func(*net.TCPConn, string)
+		want  checkKind
+		words string
+	}{
+		"good":              {raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), checkPassed, ""},
+		"good, no content":  {raw("HTTP/1.1 204 No Content\r\n\r\n"), checkPassed, ""},
+		"HTTP/1.0":          {raw("HTTP/1.0 200 OK\r\n\r\nok"), checkPassed, ""},
+		"interim first":     {raw("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"), checkPassed, ""},
+		"many interims":     {raw(strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 20) + "HTTP/1.1 200 OK\r\n\r\n"), checkWrong, "interim"},
+		"not ready":         {raw("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"), checkWrong, "503 Service Unavailable"},
+		"redirect":          {raw("HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n"), checkWrong, "302 Found"},
+		"switch":            {raw("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"), checkWrong, "101"},
+		"no HTTP":           {raw("SSH-2.0-OpenSSH_9.2\r\n"), checkWrong, ""},
+		"endless head":      {raw("HTTP/1.1 200 OK\r\nA: " + strings.Repeat("a", 9000)), checkWrong, "too large"},
+		"half an answer":    {raw("HTTP/1.1 200 O"), checkLost, "without an answer"},
+		"silence, then end": {raw(""), checkLost, "without an answer"},
+		"reset":             {func(conn *net.TCPConn, _ string) { reset(conn) }, checkLost, "reset"},
+		"never answers":     {func(conn *net.TCPConn, _ string) { _, _ = io.Copy(io.Discard, conn) }, checkSilent, ""},
+		"huge answer is not waited for": {func(conn *net.TCPConn, _ string) {
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n")
+			for chunk := make([]byte, 1<<16); ; {
+				if _, err := conn.Write(chunk); err != nil {
+					return
+				}
+			}
+		}, checkPassed, ""},
+		"slow head": {func(conn *net.TCPConn, _ string) {
+			for _, c := range "HTTP/1.1 200 OK\r\nA: " + strings.Repeat("a", 1000) {
+				if _, err := io.WriteString(conn, string(c)); err != nil {
+					return
+				}
+				<-time.After(20 * time.Millisecond)
+			}
+		}, checkSilent, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			asked := make(chan string, 1)
+			addr, _ := rawMember(t, func(conn *net.TCPConn, head string) {
+				asked <- head
+				c.serve(conn, head)
+			})
+			got := checkOnce(t, "http://"+addr, checkSpec("/healthz?deep=0"), nil)
+			if got.kind != c.want || got.kind != checkPassed && !strings.Contains(got.err.Error(), c.words) {
+				t.Errorf("%s: %v, want %s with %q", got.kind, got.err, c.want, c.words)
+			}
+			if head := <-asked; !strings.HasPrefix(head, "GET /healthz?deep=0 HTTP/1.1\r\nHost: app.example\r\n") {
+				t.Errorf("asked %q", head)
+			}
+		})
+	}
+}
+
+func TestProbe_StatusIsConfigured(t *testing.T) {
+	addr, _ := rawMember(t, func(conn *net.TCPConn, _ string) { _, _ = io.WriteString(conn, "HTTP/1.1 401 Unauthorized\r\n\r\n") })
+	spec := checkSpec("/")
+	if got := checkOnce(t, "http://"+addr, spec, nil); got.kind != checkWrong {
+		t.Errorf("401: %s", got.kind)
+	}
+	spec.Status = StatusRange{200, 499}
+	if got := checkOnce(t, "http://"+addr, spec, nil); got.kind != checkPassed {
+		t.Errorf("401, and 200-499 is good: %s %v", got.kind, got.err)
+	}
+}
+
+func TestProbe_WithoutAPathAConnectionIsEnough(t *testing.T) {
+	if got := checkOnce(t, "http://"+goodMember(t, "a"), checkSpec(""), nil); got.kind != checkPassed {
+		t.Errorf("%s %v", got.kind, got.err)
+	}
+	if got := checkOnce(t, "http://"+refusedAddr(t), checkSpec(""), nil); got.kind != checkRefused {
+		t.Errorf("nobody there: %s %v", got.kind, got.err)
+	}
+	if got := checkOnce(t, "https://"+goodMember(t, "a"), checkSpec(""), nil); got.kind != checkWrong {
+		t.Errorf("no TLS there: %s %v", got.kind, got.err)
+	}
+	silent, _ := rawMember(t, func(*net.TCPConn, string) {})
+	spec := checkSpec("")
+	spec.Timeout = 50 * time.Millisecond
+	if got := checkOnce(t, "https://"+silent, spec, nil); got.kind != checkSilent && got.kind != checkLost {
+		t.Errorf("no TLS, and no word: %s %v", got.kind, got.err)
+	}
+}
+
+// Certificates are verified as for requests: by our roots, for the address that is asked.
+func TestProbe_VerifiesCertificates(t *testing.T) {
+	s := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(s.Close)
+	s.Config.ErrorLog = nil
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted := x509.NewCertPool()
+	trusted.AddCert(s.Certificate())
+	for _, path := range []string{"", "/healthz"} {
+		if got := checkOnce(t, s.URL, checkSpec(path), trusted); got.kind != checkPassed {
+			t.Errorf("%q: %s %v", path, got.kind, got.err)
+		}
+		if got := checkOnce(t, s.URL, checkSpec(path), x509.NewCertPool()); got.kind != checkWrong || !strings.Contains(got.err.Error(), "unknown authority") {
+			t.Errorf("%q, unknown authority: %s %v", path, got.kind, got.err)
+		}
+		if got := checkOnce(t, "https://localhost:"+u.Port(), checkSpec(path), trusted); got.kind != checkWrong || !strings.Contains(got.err.Error(), "localhost") {
+			t.Errorf("%q, wrong name: %s %v", path, got.kind, got.err)
+		}
+	}
+}
+
+func TestProbe_PathIsTheMembersOwnElseThePools(t *testing.T) {
+	u := newUpstream(&Proxy{}, Member{Host: "10.0.0.1", HTTPPort: 80})
+	for _, c := range []struct{ announced, configured, host, want string }{
+		{"/readyz", "/other", "app.example", "GET /readyz HTTP/1.1\r\nHost: app.example\r\n"},
+		{"", "/other", "", "GET /other HTTP/1.1\r\nHost: 10.0.0.1:80\r\n"},
+		{"readyz", "/other", "h", "GET /other HTTP/1.1\r\n"},
+		{"/a b", "", "h", ""},
+		{"/a HTTP/1.1\r\nX: y", "", "h", ""},
+		{"", "", "h", ""},
+	} {
+		spec := checkSpec(c.configured)
+		if got := newProbe(u, c.announced, &spec, c.host).request; !strings.HasPrefix(got, c.want) || c.want == "" && got != "" {
+			t.Errorf("%q, %q: %q", c.announced, c.configured, got)
+		}
+	}
+}
+
+func TestParseStatusRange(t *testing.T) {
+	for text, want := range map[string]StatusRange{"200": {200, 200}, "200-399": {200, 399}, " 204 - 299 ": {204, 299}} {
+		if got, err := ParseStatusRange(text); err != nil || got != want {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "ok", "100", "199-299", "600", "299-200", "200-", "-200", "200-300-400", "2e2"} {
+		if got, err := ParseStatusRange(text); err == nil {
+			t.Errorf("%q is taken as %v", text, got)
+		}
+	}
+}
+
+func TestCheckHost(t *testing.T) {
+	for want, hosts := range map[string][]string{
+		"": {"*.example.com"}, "a.example": {"*.example.com", "A.example", "b.example"}, "[::1]": {"::1"}, "10.0.0.1": {"10.0.0.1"},
+	} {
+		if got := checkHost(hosts); got != want {
+			t.Errorf("%v: %q", hosts, got)
+		}
+	}
+}
+
+// checkedBench is a bench whose members are checked often.
+func checkedBench(t *testing.T) *bench {
+	t.Helper()
+	spec := DefaultHealth()
+	spec.Interval, spec.Timeout, spec.Path = 200*time.Millisecond, 100*time.Millisecond, "/check"
+	routes, err := NewRoutes([]PoolSpec{{Service: "s", Domain: testDomain, Hosts: []string{"app.example"}, Tenants: everybody(t), Health: spec}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, func(c *Config) {
+		c.Routes = routes
+		c.Timeouts.Connect = 2 * time.Second
+	})
+	b.routes = routes
+	b.discovery = NewDiscovery(b.proxy, routes, b.proxy.log)
+	return b
+}
+
+// standing is what the proxy makes of member i.
+func (b *bench) standing(i int) MemberStatus { return b.discovery.Members()[i] }
+
+func (b *bench) awaitStanding(i int, want string) {
+	b.t.Helper()
+	waitFor(b.t, func() bool { return b.standing(i).Standing == want })
+}
+
+func TestChecks_AnUnprovenMemberGetsNothingWhileAnotherIsThere(t *testing.T) {
+	b := checkedBench(t)
+	sick := member(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/check" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(w, "sick")
+	})
+	b.members(sick)
+	if _, text := b.get("/"); text != "sick" {
+		t.Errorf("the only member was not asked: %q", text)
+	}
+	b.awaitStanding(0, StandingDown)
+	if s := b.standing(0); !strings.Contains(s.Reason, "503") || s.LastCheck == nil || s.LastCheck.Result != "wrong" {
+		t.Errorf("status %+v", s)
+	}
+	b.members(sick, goodMember(t, "well"))
+	b.awaitStanding(1, StandingUp)
+	for range 10 {
+		if _, text := b.get("/"); !strings.HasPrefix(text, "well") {
+			t.Errorf("answered by %q", text)
+		}
+	}
+	log := b.log.String()
+	if strings.Count(log, `msg="member is down: it is not ready"`) != 1 || strings.Count(log, `msg="member passed its first check"`) != 1 {
+		t.Errorf("log:\n%s", log)
+	}
+}
+
+// stopping is a member that can be made to take requests and checks and answer none, as a process that is stopped.
+type stopping struct {
+	addr    string
+	stopped chan struct{}
+	asked   chan string // methods of requests that came while it stood
+}
+
+func newStopping(t *testing.T) *stopping {
+	t.Helper()
+	s := &stopping{stopped: make(chan struct{}), asked: make(chan string, 100)}
+	over := make(chan struct{})
+	s.addr = member(t, func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-s.stopped:
+			if r.URL.Path != "/check" {
+				s.asked <- r.Method
+			}
+			select {
+			case <-r.Context().Done():
+			case <-over:
+			}
+		default:
+			_, _ = io.WriteString(w, "stopping")
+		}
+	})
+	t.Cleanup(func() { close(over) })
+	return s
+}
+
+func TestChecks_RequestsLeaveAMemberThatIsDown(t *testing.T) {
+	for _, c := range []struct {
+		method, body string
+		header       []string
+		leaves       bool
+	}{
+		{"GET", "", nil, true},
+		{"HEAD", "", nil, true},
+		{"PUT", "data", nil, true},
+		{"DELETE", "", nil, true},
+		{"PUT", "data", []string{"If-Match", `"1"`}, false},
+		{"POST", "data", nil, false},
+	} {
+		t.Run(c.method+strings.Join(c.header, ""), func(t *testing.T) {
+			t.Parallel()
+			b := checkedBench(t)
+			s := newStopping(t)
+			b.members(s.addr, goodMember(t, "well"))
+			b.awaitStanding(0, StandingUp)
+			b.awaitStanding(1, StandingUp)
+			close(s.stopped)
+			type answer struct {
+				res  *http.Response
+				text string
+				err  error
+			}
+			answers := make(chan answer, 100)
+			sent := 0
+			for ; len(s.asked) == 0 && sent < 100; sent++ { // one of the first two goes to the stopped member
+				go func() {
+					res, text, err := b.do(c.method, "/", strings.NewReader(c.body), c.header...)
+					answers <- answer{res, text, err}
+				}()
+				<-time.After(2 * time.Millisecond)
+			}
+			b.awaitStanding(0, StandingDown)
+			for range sent {
+				select {
+				case a := <-answers:
+					if a.err != nil || a.res.StatusCode != 200 {
+						t.Errorf("got %v %q, %v", a.res, a.text, a.err)
+					}
+				case <-time.After(2 * time.Second):
+					if c.leaves {
+						t.Error("a request waits for the member that is down")
+					}
+					return
+				}
+			}
+			if !c.leaves {
+				t.Error("a request left the member that may carry it out yet")
+			}
+			if n := value(t, b.metrics, "elb_retries_total"); n == 0 {
+				t.Error("no retry was counted")
+			}
+		})
+	}
+}
+
+// With nobody else there, a request waits on: the member may only have paused.
+func TestChecks_RequestsWaitOnIfNobodyElseIsThere(t *testing.T) {
+	b := checkedBench(t)
+	goOn := make(chan struct{})
+	checks := make(chan struct{})
+	b.members(member(t, func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-checks:
+			<-goOn
+		default:
+		}
+		_, _ = io.WriteString(w, "at last")
+	}))
+	b.awaitStanding(0, StandingUp)
+	close(checks)
+	got := make(chan string, 1)
+	go func() {
+		_, text, err := b.do("GET", "/", nil)
+		got <- text
+		if err != nil {
+			t.Error(err)
+		}
+	}()
+	b.awaitStanding(0, StandingDown)
+	close(goOn)
+	if text := <-got; text != "at last" {
+		t.Errorf("got %q", text)
+	}
+	b.awaitStanding(0, StandingUp)
+}
+
+// A download from a member that stands still is not given up: its client may get the rest yet.
+func TestChecks_AnAnswerThatHasBegunIsNotGivenUp(t *testing.T) {
+	b := checkedBench(t)
+	goOn, stand := make(chan struct{}), make(chan struct{})
+	pausing := member(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/check" {
+			select {
+			case <-stand:
+				<-goOn
+			default:
+			}
+			return
+		}
+		w.Header().Set("Content-Length", "300000")
+		_, _ = io.WriteString(w, strings.Repeat("a", 150000))
+		_ = http.NewResponseController(w).Flush()
+		<-goOn
+		_, _ = io.WriteString(w, strings.Repeat("b", 150000))
+	})
+	b.members(pausing)
+	b.awaitStanding(0, StandingUp)
+	type answer struct {
+		text string
+		err  error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		_, text, err := b.do("GET", "/", nil)
+		got <- answer{text, err}
+	}()
+	waitFor(t, func() bool { return b.standing(0).InFlight == 1 })
+	close(stand)
+	b.members(pausing, goodMember(t, "well"))
+	b.awaitStanding(0, StandingDown)
+	<-time.After(300 * time.Millisecond) // the watch has looked
+	close(goOn)
+	if a := <-got; a.err != nil || len(a.text) != 300000 {
+		t.Errorf("got %d bytes, %v", len(a.text), a.err)
+	}
+}

@@ -1,0 +1,70 @@
+package lb
+
+import (
+	"net/http"
+	"time"
+)
+
+// How a request waits for a member's answer, and when it stops. The watch asks pointless in a goroutine of its own, only between GiveUpIf of
+// an attempt and that of its end; so what the request's goroutine writes outside of that time can be read there.
+
+// The states of waiting for the first byte of an answer.
+const (
+	waitNone int32 = iota // nothing is waited for, or the answer has begun
+	waitOn                // to the end, for the request may be carried out by then
+	waitMay               // until the member is found dead
+	waitOver              // it was, and a further attempt is paid for
+)
+
+// await begins to wait for an answer. A request that does no harm when it is carried out twice need not wait for a member that is down.
+func (x *exchange) await() {
+	if isIdempotent(x.method) && (isSafe(x.method) || !x.conditional()) {
+		x.awaits.Store(waitMay)
+	} else {
+		x.awaits.Store(waitOn)
+	}
+}
+
+// begins notes that the answer begins, and reports whether it was still waited for.
+func (x *exchange) begins() bool {
+	return x.awaits.CompareAndSwap(waitMay, waitNone) || x.awaits.CompareAndSwap(waitOn, waitNone) || x.awaits.Load() == waitNone
+}
+
+// pointless reports whether nobody waits for an answer any more, or the answer will not come from this member: checks say that it is dead, and
+// another one can be asked. A request that has waited for a while has its member checked.
+func (x *exchange) pointless() bool {
+	if x.front.gone() != nil {
+		return true
+	}
+	state, member := x.awaits.Load(), x.target.health
+	switch {
+	case state == waitNone:
+		return false
+	case state == waitOver:
+		return true
+	case !member.dead():
+		if time.Since(x.started) > x.pool.health.patience() {
+			member.doubt()
+		}
+		return false
+	case state == waitOn || x.attempts >= maxAttempts || !x.body.replayable() || !x.pool.another(x.choice.tried, x.target.Member.ID):
+		return false
+	}
+	return x.pool.budget.take(time.Now()) && x.awaits.CompareAndSwap(waitMay, waitOver)
+}
+
+// offence is what a member did wrong in an attempt; guilty is false if that is nothing, or not known.
+func (r Result) offence() (o offence, guilty bool) {
+	switch r.Failure {
+	case FailureConnect:
+		return offenceConnect, !isShortage(r.Err)
+	case FailureReset, FailureBroken:
+		return offenceBreak, true
+	case FailureTimeout:
+		return offenceTimeout, true
+	case FailureNone:
+		return offenceError, r.Status == http.StatusBadGateway || r.Status == http.StatusServiceUnavailable || r.Status == http.StatusGatewayTimeout
+	case FailureDown, FailureClient:
+	}
+	return 0, false
+}
