@@ -20,6 +20,8 @@ type Program struct {
 // Command is what a program can do.
 type Command struct {
 	Run func(ctx context.Context, in Invocation) error
+	// Flags defines the flags that the command has besides; nil = none.
+	Flags func(flags *flag.FlagSet)
 	// Least and Most are how many arguments may follow the flags.
 	Least, Most int
 }
@@ -49,13 +51,16 @@ func (p Program) Main(args, environ []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	flags.Usage = func() { fmt.Fprint(stderr, p.Usage) }
 	file := flags.String("config", "", "the configuration file")
+	command, ok := p.Commands[name]
+	if command.Flags != nil {
+		command.Flags(flags)
+	}
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0
 		}
 		return 2
 	}
-	command, ok := p.Commands[name]
 	switch n := flags.NArg(); {
 	case !ok && name != "version" && name != "help":
 		fmt.Fprintf(stderr, "%s: unknown command %q\n%s", p.Name, name, p.Usage)

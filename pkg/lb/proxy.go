@@ -182,9 +182,9 @@ func (p *Proxy) attachPool(pool *Pool) {
 func (p *Proxy) attach(pool *Pool, target, old *Target) {
 	m := target.Member
 	if old != nil {
-		target.metrics = old.metrics
+		target.metrics, target.traffic = old.metrics, old.traffic
 	} else {
-		target.metrics = p.metrics.member(m)
+		target.metrics, target.traffic = p.metrics.member(m), newTraffic(time.Now())
 	}
 	if old != nil && m.sameEndpoints(&old.Member) {
 		target.health, target.load, target.upstream = old.health, old.load, old.upstream
