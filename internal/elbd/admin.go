@@ -1,115 +1,64 @@
 package elbd
 
 import (
-	"html/template"
+	"errors"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/regent-registry/regent/internal/daemon"
 	"github.com/regent-registry/regent/pkg/lb"
 )
 
-// adminHandler serves what operators and monitoring look at. Nothing in it changes anything.
+// adminHandler serves what operators and monitoring look at. Nothing that is asked with GET changes anything; the verbs need a token.
 func (b *balancer) adminHandler() http.Handler {
+	page := newStatusPage(b.status, b.log)
+	verb := func(do http.HandlerFunc) http.Handler { return daemon.Bearer(b.config.AdminTokenFile, do) }
 	return daemon.Admin{
 		Metrics: b.metrics,
 		Ready:   b.ready,
 		Pages: map[string]http.Handler{
-			"GET /members": http.HandlerFunc(b.serveMembers),
-			"GET /status":  http.HandlerFunc(b.serveStatus),
+			"GET /{$}":                   http.HandlerFunc(page.serve),
+			"GET /live":                  http.HandlerFunc(page.serveLive),
+			"GET /assets/{file}":         page.assets(),
+			"GET /members":               b.serveMembers(page),
+			"GET /status":                http.HandlerFunc(b.serveStatus),
+			"POST /members/{id}/drain":   verb(b.drainMember),
+			"POST /members/{id}/undrain": verb(b.undrainMember),
 		},
 	}.Handler()
 }
 
-// status is the JSON of /status.
-type status struct {
-	Node          string    `json:"node"`
-	Version       string    `json:"version"`
-	StartedAt     time.Time `json:"started_at"`
-	UptimeSeconds int64     `json:"uptime_seconds"`
-	ConfigFile    string    `json:"config_file"`
-	State         string    `json:"state"` // ready, or why not
-	Balancers     []peer    `json:"balancers"`
-}
-
-// peer is an ELB in the group of the ELBs.
-type peer struct {
-	ID    string `json:"id"`
-	Name  string `json:"name"`
-	Host  string `json:"host"`
-	State string `json:"state"`
-}
-
-func (b *balancer) serveStatus(w http.ResponseWriter, _ *http.Request) {
-	s := status{
-		Node: b.config.NodeName, Version: daemon.Version(), StartedAt: b.started.UTC(),
-		UptimeSeconds: int64(time.Since(b.started).Seconds()), ConfigFile: b.doc.File(), State: "ready", Balancers: []peer{},
-	}
-	if err := b.ready(); err != nil {
-		s.State = err.Error()
-	}
-	for _, g := range b.groups {
-		if g.domain != ownDomain {
-			continue
+// serveMembers gives the members as JSON to programs, and the page to browsers.
+func (b *balancer) serveMembers(page *statusPage) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Vary", "Accept")
+		if strings.Contains(r.Header.Get("Accept"), "application/json") {
+			daemon.WriteJSON(w, map[string][]lb.MemberStatus{"members": b.discovery.Members()})
+			return
 		}
-		for _, m := range g.group.Members() {
-			s.Balancers = append(s.Balancers, peer{ID: m.ID, Name: m.Name, Host: m.Host, State: m.State.String()})
-		}
-	}
-	daemon.WriteJSON(w, s)
+		page.serve(w, r)
+	})
 }
 
-func (b *balancer) serveMembers(w http.ResponseWriter, r *http.Request) {
-	members := b.discovery.Members()
-	w.Header().Set("Vary", "Accept")
-	if strings.Contains(r.Header.Get("Accept"), "application/json") {
-		daemon.WriteJSON(w, map[string][]lb.MemberStatus{"members": members})
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-	page := membersPage{Node: b.config.NodeName, Version: daemon.Version(), Now: time.Now().UTC(), Members: members}
-	if err := membersTemplate().Execute(w, page); err != nil {
-		b.log.Debug("members page not delivered", "error", err)
-	}
+// drainMember takes a member out of use at this ELB; with force=true in the query even the last one of its pool.
+func (b *balancer) drainMember(w http.ResponseWriter, r *http.Request) {
+	b.answerVerb(w, b.discovery.Drain(r.PathValue("id"), r.URL.Query().Get("force") == "true"))
 }
 
-type membersPage struct {
-	Node, Version string
-	Now           time.Time
-	Members       []lb.MemberStatus
+func (b *balancer) undrainMember(w http.ResponseWriter, r *http.Request) {
+	b.answerVerb(w, b.discovery.Undrain(r.PathValue("id")))
 }
 
-func membersTemplate() *template.Template {
-	return template.Must(template.New("members").Funcs(template.FuncMap{
-		"utc": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
-	}).Parse(`<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Members – {{.Node}}</title>
-<style>
-:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
-body { margin: 2rem auto; max-width: 80rem; padding: 0 1rem; }
-table { border-collapse: collapse; width: 100%; }
-caption { text-align: left; padding-bottom: .5rem; }
-th, td { text-align: left; padding: .35rem .7rem; border-bottom: 1px solid #8884; }
-td.port { text-align: right; font-variant-numeric: tabular-nums; }
-code { font-size: .9em; }
-.active { color: #177a2f; } .draining, .joining, .maintenance { color: #9a6700; } .ejected { color: #b3261e; }
-@media (prefers-color-scheme: dark) { .active { color: #5fd07f; } .draining, .joining, .maintenance { color: #e3b341; } .ejected { color: #ff8a80; } }
-</style>
-<h1>Members</h1>
-<table>
-<caption>As {{.Node}} ({{.Version}}) sees them at {{utc .Now}} UTC</caption>
-<thead><tr><th>Domain<th>Sub-domain<th>Name<th>State<th>Host<th>Member port<th>HTTP<th>HTTPS<th>Since (UTC)<th>Id</tr></thead>
-<tbody>
-{{range .Members}}<tr><td>{{.Domain}}<td>{{.SubDomain}}<td>{{.Name}}<td class="{{if .Ejected}}ejected{{else}}{{.State}}{{end}}">{{.State}}{{if .Ejected}}, not reachable{{end}}{{if .Stray}}, no pool{{end}}{{if .Static}}, static{{end}}<td>{{.Host}}<td class="port">{{with .MemberPort}}{{.}}{{end}}<td class="port">{{with .HTTPPort}}{{.}}{{end}}<td class="port">{{with .HTTPSPort}}{{.}}{{end}}<td>{{utc .Since}}<td><code>{{.ID}}</code></tr>
-{{else}}<tr><td colspan="10">No member has joined yet.</tr>
-{{end}}</tbody>
-</table>
-</html>
-`))
+func (b *balancer) answerVerb(w http.ResponseWriter, err error) {
+	switch {
+	case errors.Is(err, lb.ErrNoMember):
+		http.Error(w, err.Error(), http.StatusNotFound)
+	case errors.Is(err, lb.ErrLastMember):
+		http.Error(w, err.Error(), http.StatusConflict)
+	case err != nil:
+		b.log.Error("admin request failed", "error", err)
+		http.Error(w, "internal error", http.StatusInternalServerError)
+	default:
+		w.WriteHeader(http.StatusNoContent)
+	}
 }

@@ -1,9 +1,13 @@
 package elbd
 
 import (
+	"context"
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/regent-registry/regent/pkg/lb"
 	"github.com/regent-registry/regent/pkg/membership"
 )
 
@@ -71,4 +75,38 @@ func (b *balancer) groupsInSight() (list []groupStatus, isolated bool) {
 		isolated = isolated || s.Isolated
 	}
 	return list, isolated && !company
+}
+
+// isolatedGauge is 1 while this ELB is isolated.
+func (b *balancer) isolatedGauge() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "elb_isolated", Help: "1 while nobody of any gossip group is in sight though somebody ought to be.",
+	}, func() float64 {
+		if _, isolated := b.groupsInSight(); isolated {
+			return 1
+		}
+		return 0
+	})
+}
+
+// sampleTraffic has the proxy remember its counters again and again, so that there are rates of the last seconds; the function that it gives ends that.
+func (b *balancer) sampleTraffic(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var sampling sync.WaitGroup
+	sampling.Go(func() {
+		tick := time.NewTicker(lb.TrafficSampling)
+		defer tick.Stop()
+		for {
+			select {
+			case now := <-tick.C:
+				b.proxy.SampleTraffic(now)
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return func() {
+		cancel()
+		sampling.Wait()
+	}
 }
