@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -12,36 +13,48 @@ import (
 
 // Faults of [Discovery.Drain].
 var (
-	ErrNoMember   = errors.New("no member has this id")
-	ErrLastMember = errors.New("no other member of the pool can be used; draining the last one must be forced")
+	ErrNoMember   = errors.New("no member that is in use has this id")
+	ErrLastMember = errors.New("no other member of its pool is in use; draining the last one must be forced")
 )
 
-// Drain takes a member out of use at this process. It fails with ErrNoMember, and with ErrLastMember when no other member of a pool that it is in can be
-// used, unless forced.
+// Drain takes a member out of use at this process. It fails with ErrNoMember, and with ErrLastMember when it is the last one of a pool that is in use, unless
+// forced. To drain a member twice is no fault.
 func (d *Discovery) Drain(id string, force bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	found := false
+	var member *Member
 	for _, pool := range d.proxy.table.Load().pools {
-		for _, t := range pool.all() {
-			if t.Member.ID != id {
-				continue
-			}
-			found = true
-			if !force && !pool.another(nil, id) {
-				return fmt.Errorf("drain %s: %w", id, ErrLastMember)
-			}
+		i := slices.IndexFunc(pool.all(), func(t *Target) bool { return t.Member.ID == id })
+		if i < 0 {
+			continue
+		}
+		member = &pool.all()[i].Member
+		if !force && pool.lastInUse(id) {
+			return fmt.Errorf("drain %s: %w", id, ErrLastMember)
 		}
 	}
-	if !found {
+	if member == nil {
 		return fmt.Errorf("drain %s: %w", id, ErrNoMember)
 	}
 	if d.held[id].IsZero() {
 		d.held[id] = time.Now().UTC()
 		d.proxy.Use(d.newTable())
-		d.log.Warn("member drained by an operator", "id", id)
+		d.log.Warn("member drained by an operator", "id", id, "name", member.Name, "domain", member.Domain, "sub_domain", member.SubDomain)
 	}
 	return nil
+}
+
+// lastInUse reports whether that member, and no other one, is in use.
+func (p *Pool) lastInUse(id string) bool {
+	now := time.Now().UnixNano()
+	itself, others := false, false
+	for _, t := range p.active {
+		if t.health.usable(now) {
+			itself = itself || t.Member.ID == id
+			others = others || t.Member.ID != id
+		}
+	}
+	return itself && !others
 }
 
 // Undrain undoes Drain. It fails with ErrNoMember if the member was not drained by it.
@@ -58,9 +71,7 @@ func (d *Discovery) Undrain(id string) error {
 }
 
 // newTable makes the table of what is known now. d.mu is held.
-func (d *Discovery) newTable() *Table {
-	return newTable(d.routes, d.eligible(), d.held)
-}
+func (d *Discovery) newTable() *Table { return newTable(d.routes, d.eligible(), d.held) }
 
 // letGo forgets drains of members that are gone. d.mu is held.
 func (d *Discovery) letGo() {
