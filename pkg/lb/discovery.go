@@ -170,6 +170,7 @@ func (d *Discovery) warnStray(m membership.Member) {
 func attrs(m membership.Member) []slog.Attr {
 	return []slog.Attr{
 		slog.String("id", m.ID),
+		slog.String("name", m.Name),
 		slog.String("host", m.Host),
 		slog.String("remote_host", m.RemoteHost),
 		slog.Int("port", m.Port),

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 )
 
@@ -24,11 +23,11 @@ func (d *Discovery) Drain(id string, force bool) error {
 	defer d.mu.Unlock()
 	var member *Member
 	for _, pool := range d.proxy.table.Load().pools {
-		i := slices.IndexFunc(pool.all(), func(t *Target) bool { return t.Member.ID == id })
-		if i < 0 {
+		m := pool.member(id)
+		if m == nil {
 			continue
 		}
-		member = &pool.all()[i].Member
+		member = m
 		if !force && pool.lastInUse(id) {
 			return fmt.Errorf("drain %s: %w", id, ErrLastMember)
 		}
@@ -40,6 +39,16 @@ func (d *Discovery) Drain(id string, force bool) error {
 		d.held[id] = time.Now().UTC()
 		d.proxy.Use(d.newTable())
 		d.log.Warn("member drained by an operator", "id", id, "name", member.Name, "domain", member.Domain, "sub_domain", member.SubDomain)
+	}
+	return nil
+}
+
+// member finds a member of the pool; nil if there is none of that id.
+func (p *Pool) member(id string) *Member {
+	for _, t := range p.all() {
+		if t.Member.ID == id {
+			return &t.Member
+		}
 	}
 	return nil
 }
@@ -66,7 +75,11 @@ func (d *Discovery) Undrain(id string) error {
 	}
 	delete(d.held, id)
 	d.proxy.Use(d.newTable())
-	d.log.Info("member put back by an operator", "id", id)
+	for _, pool := range d.proxy.table.Load().pools {
+		if m := pool.member(id); m != nil {
+			d.log.Info("member put back by an operator", "id", id, "name", m.Name, "domain", m.Domain, "sub_domain", m.SubDomain)
+		}
+	}
 	return nil
 }
 
