@@ -151,7 +151,7 @@ func checkMetrics(t *testing.T, c *e2e.Cluster) {
 	for _, n := range c.Nodes {
 		text := e2e.Scrape(t, n.AdminPort)
 		e2e.LintMetrics(t, n.Name, text)
-		if e2e.SumMetric(t, text, "registry_http_requests_total") == 0 {
+		if doorRequests(t, n) == 0 {
 			t.Errorf("%s counted no request", n.Name)
 		}
 	}

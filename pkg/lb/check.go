@@ -26,7 +26,7 @@ type probe struct {
 // newProbe is the check of a member: on its HTTP port, or on the HTTPS port if it has no other; for the path that it announced, or the
 // pool's. host is for the Host header; the member's address if empty.
 func newProbe(u *upstream, announced string, spec *HealthSpec, host string) probe {
-	scheme, addr, _ := u.member.endpoint(schemeHTTP, 0) // a member without ports is in no table
+	scheme, addr := u.member.endpoint(schemeHTTP, 0) // a member without ports is in no table
 	p := probe{addr: addr, status: spec.Status}
 	if scheme == schemeHTTPS {
 		p.tls = u.tlsConfig(addr)

@@ -9,8 +9,11 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/regent-registry/regent/pkg/membership"
 )
 
 // checkOnce makes one check of a member at a URL, as a pool with that specification would.
@@ -164,7 +167,7 @@ func TestProbe_PathIsTheMembersOwnElseThePools(t *testing.T) {
 }
 
 func TestParseStatusRange(t *testing.T) {
-	for text, want := range map[string]StatusRange{"200": {200, 200}, "200-399": {200, 399}, " 204 - 299 ": {204, 299}} {
+	for text, want := range map[string]StatusRange{"200": {200, 200}, "200-399": {200, 399}, "204 - 299": {204, 299}} {
 		if got, err := ParseStatusRange(text); err != nil || got != want {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
@@ -364,7 +367,7 @@ func TestChecks_RequestsWaitOnIfNobodyElseIsThere(t *testing.T) {
 // A download from a member that stands still is not given up: its client may get the rest yet.
 func TestChecks_AnAnswerThatHasBegunIsNotGivenUp(t *testing.T) {
 	b := checkedBench(t)
-	goOn, stand := make(chan struct{}), make(chan struct{})
+	goOn, stand, begun := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	pausing := member(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/check" {
 			select {
@@ -377,27 +380,140 @@ func TestChecks_AnAnswerThatHasBegunIsNotGivenUp(t *testing.T) {
 		w.Header().Set("Content-Length", "300000")
 		_, _ = io.WriteString(w, strings.Repeat("a", 150000))
 		_ = http.NewResponseController(w).Flush()
+		close(begun)
 		<-goOn
 		_, _ = io.WriteString(w, strings.Repeat("b", 150000))
 	})
-	b.members(pausing)
+	b.members(pausing, goodMember(t, "well"))
 	b.awaitStanding(0, StandingUp)
+	b.awaitStanding(1, StandingUp)
 	type answer struct {
 		text string
 		err  error
 	}
-	got := make(chan answer, 1)
-	go func() {
-		_, text, err := b.do("GET", "/", nil)
-		got <- answer{text, err}
-	}()
-	waitFor(t, func() bool { return b.standing(0).InFlight == 1 })
+	got := make(chan answer, 2)
+	for range 2 { // one for each member
+		go func() {
+			_, text, err := b.do("GET", "/", nil)
+			got <- answer{text, err}
+		}()
+	}
+	<-begun
 	close(stand)
-	b.members(pausing, goodMember(t, "well"))
 	b.awaitStanding(0, StandingDown)
-	<-time.After(300 * time.Millisecond) // the watch has looked
+	<-time.After(500 * time.Millisecond) // the watch has looked
 	close(goOn)
-	if a := <-got; a.err != nil || len(a.text) != 300000 {
-		t.Errorf("got %d bytes, %v", len(a.text), a.err)
+	long := 0
+	for range 2 {
+		a := <-got
+		if a.err != nil {
+			t.Error(a.err)
+		}
+		long = max(long, len(a.text))
+	}
+	if long != 300000 {
+		t.Errorf("the download has %d bytes", long)
+	}
+}
+
+// Answers 503 from all members, as clients can bring them about, eject half of the members at most.
+func TestChecks_ErrorsInARowEjectHalf(t *testing.T) {
+	routes, err := NewRoutes([]PoolSpec{{Service: "s", Domain: testDomain, Hosts: []string{"app.example"}, Tenants: everybody(t), Health: HealthSpec{MaxErrors: 2}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, func(c *Config) { c.Routes = routes })
+	b.discovery = NewDiscovery(b.proxy, routes, b.proxy.log)
+	busy := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
+	b.members(member(t, busy), member(t, busy), member(t, busy))
+	for range 12 {
+		if res, _ := b.get("/"); res.StatusCode != 503 {
+			t.Errorf("got %d", res.StatusCode)
+		}
+	}
+	ejected := 0
+	for _, m := range b.discovery.Members() {
+		if m.Ejected && m.Ejections == 1 && strings.Contains(m.Reason, "503") {
+			ejected++
+		}
+	}
+	if ejected != 1 || !strings.Contains(b.log.String(), "reason=error status=503") {
+		t.Errorf("%d of three are ejected, want one; log:\n%s", ejected, b.log)
+	}
+}
+
+// stayingFront is a client that stays.
+type stayingFront struct{ front }
+
+func (stayingFront) gone() error { return nil }
+
+// A request that left its member has paid for its next attempt already.
+func TestStopReason_ARequestThatLeftHasPaid(t *testing.T) {
+	x := newExchange()
+	x.front, x.method, x.pool = stayingFront{}, http.MethodGet, &Pool{budget: &retryBudget{}}
+	x.pool.budget.refilled.Store(time.Now().Add(time.Hour).UnixNano()) // it earns nothing
+	if got := x.stopReason(Result{Failure: FailureDown}); got != stopNone {
+		t.Errorf("stopped: %s", got)
+	}
+	if got := x.stopReason(Result{Failure: FailureReset}); got != stopBudget {
+		t.Errorf("after a reset: %q, want %q", got, stopBudget)
+	}
+}
+
+// haltingListener takes connections, and from halt on hands none of them out: nobody says a word on them.
+type haltingListener struct {
+	net.Listener
+	halted atomic.Bool
+	held   chan net.Conn
+}
+
+func (l *haltingListener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil || !l.halted.Load() {
+			return conn, err
+		}
+		l.held <- conn
+	}
+}
+
+// A request that is still connecting to a member, here in the TLS handshake, when the member is found dead goes elsewhere at once, whatever its
+// method: nothing of it was sent.
+func TestChecks_ConnectingToAMemberThatIsDownEnds(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "halting") }))
+	l := &haltingListener{Listener: s.Listener, held: make(chan net.Conn, 100)}
+	s.Listener = l
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	b := checkedBench(t)
+	b.proxy.roots = x509.NewCertPool() // before there are members
+	b.proxy.roots.AddCert(s.Certificate())
+	b.proxy.timeouts.Connect = time.Hour
+	halting := gossiped(t, "a", l.Addr().String())
+	halting.HTTPSPort, halting.HTTPPort = halting.HTTPPort, 0
+	b.discovery.Update(testDomain, []membership.Member{halting, gossiped(t, "b", goodMember(t, "well"))})
+	b.awaitStanding(0, StandingUp)
+	b.awaitStanding(1, StandingUp)
+	l.halted.Store(true)
+	answers := make(chan string, 4)
+	for range cap(answers) {
+		go func() {
+			_, text, err := b.do("POST", "/", strings.NewReader("data"))
+			if err != nil {
+				text = err.Error()
+			}
+			answers <- text
+		}()
+	}
+	for range cap(answers) {
+		if text := <-answers; text != "well POST 4" {
+			t.Errorf("got %q", text)
+		}
+	}
+	if b.standing(0).Standing == StandingUp || len(l.held) == 0 {
+		t.Errorf("the halted member is %s, and was asked %d times", b.standing(0).Standing, len(l.held))
+	}
+	for range len(l.held) {
+		_ = (<-l.held).Close()
 	}
 }

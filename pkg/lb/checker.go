@@ -15,6 +15,7 @@ type checker struct {
 	health *health
 	spec   HealthSpec
 	path   string // that the member announced
+	host   string // that is asked for
 	probe  func(context.Context) error
 	// done takes a result that counted, and the verdicts before and after. It is called by the checker's goroutine.
 	done   func(r checkResult, before, after int32)

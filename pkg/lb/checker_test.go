@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -13,11 +14,36 @@ import (
 
 // fakeMember is a member whose checks do what a test says, in the time of a bubble.
 type fakeMember struct {
-	health  *health
+	health *health
+	asked  atomic.Int32
+
+	mu      sync.Mutex // guards what follows
 	answer  func(ctx context.Context) error
-	asked   atomic.Int32
 	began   time.Time
 	changes []change
+}
+
+// answers sets what the checks meet from now on.
+func (m *fakeMember) answers(answer func(ctx context.Context) error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.answer = answer
+}
+
+func (m *fakeMember) probe(ctx context.Context) error {
+	m.asked.Add(1)
+	m.mu.Lock()
+	answer := m.answer
+	m.mu.Unlock()
+	return answer(ctx)
+}
+
+func (m *fakeMember) done(_ checkResult, before, after int32) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if before != after {
+		m.changes = append(m.changes, change{time.Since(m.began), after})
+	}
 }
 
 // change is a verdict, and when it came.
@@ -30,18 +56,7 @@ type change struct {
 func watchMember(t *testing.T, spec HealthSpec, answer func(ctx context.Context) error) *fakeMember {
 	t.Helper()
 	m := &fakeMember{health: newHealth(true, time.Now()), answer: answer, began: time.Now()}
-	c := &checker{
-		health: m.health, spec: spec,
-		probe: func(ctx context.Context) error {
-			m.asked.Add(1)
-			return m.answer(ctx)
-		},
-		done: func(_ checkResult, before, after int32) {
-			if before != after {
-				m.changes = append(m.changes, change{time.Since(m.began), after})
-			}
-		},
-	}
+	c := &checker{health: m.health, spec: spec, probe: m.probe, done: m.done}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -57,9 +72,13 @@ func watchMember(t *testing.T, spec HealthSpec, answer func(ctx context.Context)
 
 // after lets time pass, and gives the verdicts that came meanwhile.
 func (m *fakeMember) after(d time.Duration) []change {
+	m.mu.Lock()
 	m.changes, m.began = nil, time.Now()
-	time.Sleep(d) //nolint:forbidigo // in a bubble
+	m.mu.Unlock()
+	time.Sleep(d)
 	synctest.Wait()
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	return m.changes
 }
 
@@ -106,14 +125,14 @@ func TestChecker_AFrozenMemberIsDownInTime(t *testing.T) {
 		spec := DefaultHealth()
 		m := watchMember(t, spec, well)
 		m.after(time.Second)
-		m.answer = frozen
+		m.answers(frozen)
 		m.health.doubt() // a request waits
 		got := m.after(5 * time.Second)
 		m.expect(t, "frozen", got, verdictDead)
 		if most := spec.soon() + spec.Timeout*3/2; got[0].at > most {
 			t.Errorf("down after %v, want %v at most", got[0].at, most)
 		}
-		m.answer = well
+		m.answers(well)
 		got = m.after(3 * time.Second)
 		m.expect(t, "thawed", got, verdictUp)
 		if got[0].at > 2*time.Second {
@@ -126,7 +145,7 @@ func TestChecker_ARefusedConnectionNeedsNoSecondOpinion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := watchMember(t, DefaultHealth(), well)
 		m.after(time.Second)
-		m.answer = refusing
+		m.answers(refusing)
 		asked := m.asked.Load()
 		m.expect(t, "refused", m.after(1200*time.Millisecond), verdictDead)
 		if m.asked.Load() == asked {
@@ -139,15 +158,15 @@ func TestChecker_OneFailureIsNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := watchMember(t, DefaultHealth(), well)
 		m.after(time.Second)
-		fails := 1
-		m.answer = func(ctx context.Context) error {
-			if fails--; fails >= 0 {
+		var asked atomic.Int32
+		m.answers(func(ctx context.Context) error {
+			if asked.Add(1) == 1 {
 				return unready(ctx)
 			}
 			return nil
-		}
+		})
 		m.expect(t, "one failure", m.after(5*time.Second))
-		if fails >= 0 {
+		if asked.Load() == 0 {
 			t.Error("it did not fail")
 		}
 	})
@@ -157,13 +176,13 @@ func TestChecker_NotReadyIsNotDead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := watchMember(t, DefaultHealth(), well)
 		m.after(time.Second)
-		m.answer = unready
+		m.answers(unready)
 		m.expect(t, "not ready", m.after(3*time.Second), verdictUnready)
-		m.answer = frozen
+		m.answers(frozen)
 		m.expect(t, "then silent", m.after(3*time.Second), verdictDead)
-		m.answer = unready
+		m.answers(unready)
 		m.expect(t, "then not ready", m.after(3*time.Second), verdictUnready)
-		m.answer = well
+		m.answers(well)
 		m.expect(t, "then well", m.after(3*time.Second), verdictUp)
 	})
 }
@@ -173,13 +192,13 @@ func TestChecker_OurOwnTroubleDoesNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := watchMember(t, DefaultHealth(), well)
 		m.after(time.Second)
-		m.answer = func(context.Context) error { return syscall.EMFILE }
+		m.answers(func(context.Context) error { return syscall.EMFILE })
 		m.expect(t, "no descriptors", m.after(5*time.Second))
-		m.answer = func(ctx context.Context) error {
+		m.answers(func(ctx context.Context) error {
 			<-ctx.Done()
-			time.Sleep(300 * time.Millisecond) //nolint:forbidigo // in a bubble: the process stands still
+			time.Sleep(300 * time.Millisecond) // this process stands still
 			return ctx.Err()
-		}
+		})
 		m.expect(t, "held up", m.after(5*time.Second))
 	})
 }

@@ -18,7 +18,7 @@ func (p *Proxy) superviseChecks(t *Table) {
 			}
 			key := targetKey{pool.key(), target.Member.ID}
 			running := p.checkers[key]
-			if running == nil || running.health != target.health || running.spec != pool.health || running.path != target.Member.HealthPath {
+			if running == nil || running.health != target.health || running.spec != pool.health || running.path != target.Member.HealthPath || running.host != pool.checkHost {
 				running = p.newChecker(pool, target)
 			}
 			wanted[key] = running
@@ -44,7 +44,7 @@ func (p *Proxy) superviseChecks(t *Table) {
 
 func (p *Proxy) newChecker(pool *Pool, t *Target) *checker {
 	probe := newProbe(t.upstream, t.Member.HealthPath, &pool.health, pool.checkHost)
-	c := &checker{health: t.health, spec: pool.health, path: t.Member.HealthPath, probe: probe.run}
+	c := &checker{health: t.health, spec: pool.health, path: t.Member.HealthPath, host: pool.checkHost, probe: probe.run}
 	key := targetKey{pool.key(), t.Member.ID}
 	member, upstream, metrics := t.Member, t.upstream, pool.metrics
 	c.done = func(r checkResult, before, after int32) {

@@ -20,6 +20,8 @@
 //   - upstream: one member's connections. An attempt carries one request to one member: the head is written with
 //     our fields in it, the answer's head is read, and relay passes the content on: whole if it is short, by splice
 //     if it is long and both sides are plain TCP, else as it comes.
+//   - health: what this process makes of a member, from its requests (ejections) and from its checks (verdicts). A checker is a
+//     goroutine for each member; probe is one check. Both outlast the tables that the member is in.
 //   - Packages h1 and h2 are the codecs, wire the sockets and deadlines, accesslog the record of requests.
 //   - Discovery: turns snapshots of gossip groups into tables, and says in the log who came and went.
 //
@@ -46,6 +48,13 @@
 // # Failure behaviour
 //
 // A refused connection ejects the member here at once, without waiting for gossip, for one second and
-// doubling up to thirty; the last usable member is never ejected. With all members gone the answer is 503
+// doubling up to thirty; the last usable member is never ejected. Other failures, which clients can bring about,
+// must come several times in a row, and never eject more than half of a pool. Checks that fail take a member out until
+// they pass again. While no member is well, those that are worse are asked rather than nobody.
+//
+// A request whose member is found dead while it waits goes to another one, if it does no harm when it is carried out twice
+// and its answer has not begun. A member that gossip loses but that passes its checks stays as a last resort.
+//
+// With all members gone the answer is 503
 // with Retry-After; a member that cannot be reached or breaks off gives 502, one that is too slow 504.
 package lb

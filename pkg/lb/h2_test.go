@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -479,7 +480,9 @@ func TestH2_WindowsAreGivenBack(t *testing.T) {
 func TestH2_IdleTimeoutDoesNotMeetARequest(t *testing.T) {
 	t.Parallel()
 	begun, proceed := make(chan struct{}), make(chan struct{})
+	free := sync.OnceFunc(func() { close(proceed) })
 	addr := member(t, func(http.ResponseWriter, *http.Request) { close(begun); <-proceed })
+	t.Cleanup(free) // before the member waits for its requests
 	_, front := h2Bench(t, Timeouts{}, ClientTimeouts{}, addr)
 	p := dialH2(t, front)
 	id := p.open(true, "GET", "/")
@@ -487,7 +490,7 @@ func TestH2_IdleTimeoutDoesNotMeetARequest(t *testing.T) {
 	h2ConnOf(t, front).conn.Interrupt() // as the watch does, when the reader has the request in hands
 	p.ok(p.WritePing(false, [8]byte{1}))
 	p.await("a pong", func(f http2.Frame) bool { _, ok := f.(*http2.PingFrame); return ok })
-	close(proceed)
+	free()
 	if _, code := p.finish(id); code != 0 {
 		t.Errorf("ended with %v", code)
 	}
@@ -517,4 +520,37 @@ func TestH2_LingerIsShort(t *testing.T) {
 	if took := time.Since(began); took > lingerTime+2*time.Second {
 		t.Errorf("closed after %v", took)
 	}
+}
+
+// A request that comes after the last GOAWAY is ignored, all of it, and those that came before are carried out.
+func TestH2_LateRequestSpoilsNoStop(t *testing.T) {
+	t.Parallel()
+	begun, proceed := make(chan struct{}, 1), make(chan struct{})
+	free := sync.OnceFunc(func() { close(proceed) })
+	addr := member(t, func(http.ResponseWriter, *http.Request) { begun <- struct{}{}; <-proceed })
+	t.Cleanup(free) // before the member waits for its requests
+	_, front := h2Bench(t, Timeouts{}, ClientTimeouts{}, addr)
+	p := dialH2(t, front)
+	early := p.open(true, "GET", "/")
+	<-begun
+	c := h2ConnOf(t, front)
+	c.shutDown()
+	c.mu.Lock()
+	c.lastCall()
+	c.post()
+	late := p.open(false, "POST", "/")
+	p.ok(p.WriteData(late, false, []byte("x")))
+	p.block.Reset()
+	p.ok(p.enc.WriteField(hpack.HeaderField{Name: "x-checksum", Value: "1"}))
+	p.ok(p.WriteHeaders(http2.HeadersFrameParam{StreamID: late, BlockFragment: p.block.Bytes(), EndStream: true, EndHeaders: true}))
+	p.ok(p.WritePing(false, [8]byte{1}))
+	p.await("a pong", func(f http2.Frame) bool {
+		ping, ok := f.(*http2.PingFrame)
+		return ok && ping.IsAck()
+	})
+	free()
+	if _, code := p.finish(early); code != 0 {
+		t.Errorf("ended with %v", code)
+	}
+	waitFor(t, c.conn.Closed) // nothing is left to do
 }

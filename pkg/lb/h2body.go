@@ -58,6 +58,8 @@ func (st *h2Stream) takeBody() error {
 	switch {
 	case n == 0:
 		return nil
+	case n < 0 && st.keepWhole():
+		return nil
 	case n < 0 || n > keepMost:
 		b.streamed, b.length, b.waiting = true, n, st.x.req.Continue()
 		return nil
@@ -74,8 +76,8 @@ func (st *h2Stream) takeBody() error {
 	var begin time.Time
 	for seen := st.got; !st.over; {
 		err := st.gap()
-		if err == nil && !st.coming.wait(&begin, c.proxy.timeouts.Body) {
-			err = os.ErrDeadlineExceeded
+		if err == nil {
+			err = st.await(&begin)
 		}
 		if err != nil {
 			b.note(err)
@@ -92,6 +94,47 @@ func (st *h2Stream) takeBody() error {
 	return nil
 }
 
+// await waits for content, or the end of it, since begin. The client is late when nothing at all came for a time. It is called with mu
+// held.
+func (st *h2Stream) await(begin *time.Time) error {
+	switch {
+	case st.coming.wait(begin, st.c.proxy.timeouts.Body):
+		return nil
+	case st.moved:
+		st.moved, *begin = false, time.Time{}
+		return nil
+	}
+	return os.ErrDeadlineExceeded
+}
+
+// keepWhole keeps a body of unknown length, if it is short and all here. It reports whether it did.
+func (st *h2Stream) keepWhole() bool {
+	c, b := st.c, &st.x.body
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !st.over || st.got > keepMost || len(st.tail) > 0 {
+		return false
+	}
+	b.memory = c.proxy.buffers.takeBig()
+	b.kept = piece{b.memory.mem, headRoom, headRoom}
+	for _, part := range st.queue {
+		b.kept.to += copy(b.memory.mem[b.kept.to:], part.mem[part.from:part.to])
+	}
+	st.dropQueue()
+	return true
+}
+
+// dropQueue gives up content that was not asked for, or is kept elsewhere. It is called with mu held.
+func (st *h2Stream) dropQueue() {
+	for _, part := range st.queue {
+		part.free()
+	}
+	clear(st.queue)
+	st.queue = st.queue[:0]
+	st.c.giveBack(st.held)
+	st.held = 0
+}
+
 // read implements front.
 func (st *h2Stream) read(p []byte) (int, error) {
 	c := st.c
@@ -105,8 +148,8 @@ func (st *h2Stream) read(p []byte) (int, error) {
 			err = io.EOF
 		case st.deaf:
 			err = errStreamDeaf
-		case !st.coming.wait(&begin, c.proxy.timeouts.Body):
-			err = os.ErrDeadlineExceeded
+		default:
+			err = st.await(&begin)
 		}
 	}
 	n := 0
@@ -133,13 +176,7 @@ func (st *h2Stream) stopReading() {
 	st.c.mu.Lock()
 	defer st.c.mu.Unlock()
 	st.deaf = true
-	for _, part := range st.queue {
-		part.free()
-	}
-	clear(st.queue)
-	st.queue = st.queue[:0]
-	st.c.giveBack(st.held)
-	st.held = 0
+	st.dropQueue()
 	st.coming.changed.Signal()
 }
 

@@ -208,6 +208,9 @@ func (c *h2Conn) bound() {
 	case !c.settled: // it runs already
 	case partial && c.block.stream == 0 && c.awaitsData():
 		c.conn.ReadBy(c.proxy.timeouts.Body)
+		if st := c.streams[h2.ParseFrame(c.waiting()).Stream]; st != nil {
+			st.moved = true
+		}
 	case same: // likewise
 	case partial:
 		c.conn.ReadBy(c.server.timeouts.ReadHeader)

@@ -35,14 +35,14 @@ func (c *h2Conn) headers(f h2.Frame, payload []byte) error {
 	b := fieldBlock{stream: f.Stream, end: f.Has(h2.EndStream), fault: fault}
 	c.mu.Lock()
 	switch st := c.streams[f.Stream]; {
-	case st != nil && st.over && st.ended, st == nil && f.Stream <= c.last && !c.resets.has(f.Stream):
+	case st != nil && st.over && st.ended, st == nil && f.Stream <= min(c.last, c.promised) && !c.resets.has(f.Stream):
 		c.mu.Unlock()
 		return errClosedStream
 	case st != nil && st.over:
 		b.fault = errStreamEnded
 	case st != nil:
 		b.kind = blockTrailers
-	case f.Stream <= c.last: // it was on its way when we reset the stream
+	case f.Stream <= c.last: // it was on its way when we reset the stream, or said that it would not be carried out
 	default:
 		c.resets.reach(f.Stream)
 		c.last = f.Stream
@@ -114,38 +114,11 @@ func (c *h2Conn) request(b *fieldBlock, head *h2.Head) {
 	st := c.server.takeStream()
 	x := c.proxy.takeExchange()
 	x.front, x.from = st, &st.from
-	text := head.Text
-	if !b.end && !head.HasLength {
-		text = append(text, "Transfer-Encoding: chunked\r\n"...)
-	}
-	text = append(text, "\r\n"...)
-	if len(text) <= smallSize {
-		st.memory = c.proxy.buffers.takeSmall()
-		text = append(st.memory.mem[:0], text...)
-	} else {
-		st.memory, b.text = b.text, nil
-	}
-	x.headSize = len(text)
-	switch {
-	case head.TooLarge:
-		st.refusal = errHeadTooLarge
-	case head.Malformed != "":
-		st.refusal, st.malformed = &h1.Error{Status: http.StatusBadRequest, Text: head.Malformed}, true
-	default:
-		n, err := x.req.Parse(text)
-		switch {
-		case err != nil:
-			st.refusal = err
-		case n != len(text):
-			st.refusal = &h1.Error{Status: http.StatusBadRequest, Text: "the field block is no head of a request"}
-		case b.end && x.req.Length() > 0:
-			st.refusal, st.malformed = errWrongLength, true
-		}
-	}
-	st.c, st.x, st.id = c, x, b.stream
+	st.c, st.x, st.id, st.over, st.want = c, x, b.stream, b.end, -1
 	st.coming.changed.L, st.going.changed.L = &c.mu, &c.mu
-	st.over, st.deaf = b.end, st.refusal != nil
-	st.want = -1
+	text := st.keepText(b, head)
+	st.refusal, st.malformed = st.parse(text, head)
+	st.deaf = st.refusal != nil
 	if n := x.req.Length(); st.refusal == nil && n >= 0 {
 		st.want = n
 	}
@@ -158,6 +131,42 @@ func (c *h2Conn) request(b *fieldBlock, head *h2.Head) {
 	c.active++
 	c.mu.Unlock()
 	c.server.crew.carryOut(st)
+}
+
+// keepText completes the text of the request's head, and moves it to memory of the stream.
+func (st *h2Stream) keepText(b *fieldBlock, head *h2.Head) []byte {
+	text := head.Text
+	if !b.end && !head.HasLength {
+		text = append(text, "Transfer-Encoding: chunked\r\n"...)
+	}
+	text = append(text, "\r\n"...)
+	st.x.headSize = len(text)
+	if len(text) > smallSize {
+		st.memory, b.text = b.text, nil
+		return text
+	}
+	st.memory = st.c.proxy.buffers.takeSmall()
+	return append(st.memory.mem[:0], text...)
+}
+
+// parse reads the head. refusal is why the request is not carried out; malformed says that its stream ends by it.
+func (st *h2Stream) parse(text []byte, head *h2.Head) (refusal error, malformed bool) {
+	switch {
+	case head.TooLarge:
+		return errHeadTooLarge, false
+	case head.Malformed != "":
+		return &h1.Error{Status: http.StatusBadRequest, Text: head.Malformed}, true
+	}
+	n, err := st.x.req.Parse(text)
+	switch {
+	case err != nil:
+		return err, false
+	case n != len(text):
+		return &h1.Error{Status: http.StatusBadRequest, Text: "the field block is no head of a request"}, false
+	case st.over && st.x.req.Length() > 0:
+		return errWrongLength, true
+	}
+	return nil, false
 }
 
 // trailers takes in what follows a body.

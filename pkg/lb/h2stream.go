@@ -31,6 +31,7 @@ type h2Stream struct {
 	// The connection's mutex guards what follows.
 	coming  h2Wait   // of takeBody or read, for content
 	going   h2Wait   // of whoever answers, to send
+	moved   bool     // content is coming, though not yet a whole frame
 	over    bool     // the client has ended its side
 	ended   bool     // and we ours
 	deaf    bool     // content of the body is dropped

@@ -44,8 +44,8 @@ type Member struct {
 const WeightNone = membership.WeightNone
 
 // endpoint says how to reach the member for a request that came by scheme to listenPort: the scheme to
-// use and "host:port". ok is false if the member offers neither scheme.
-func (m *Member) endpoint(scheme string, listenPort int) (toScheme, addr string, ok bool) {
+// use and "host:port". Both are empty if the member offers neither scheme.
+func (m *Member) endpoint(scheme string, listenPort int) (toScheme, addr string) {
 	port := m.HTTPPort
 	toScheme = scheme
 	switch {
@@ -60,9 +60,9 @@ func (m *Member) endpoint(scheme string, listenPort int) (toScheme, addr string,
 		port = mapped
 	}
 	if port == 0 {
-		return "", "", false
+		return "", ""
 	}
-	return toScheme, net.JoinHostPort(m.Host, strconv.Itoa(port)), true
+	return toScheme, net.JoinHostPort(m.Host, strconv.Itoa(port))
 }
 
 // sameEndpoints reports whether endpoint gives the same for both members, whatever it is asked.

@@ -77,7 +77,7 @@ func (u *upstream) endpoint(scheme string, port int) *endpoint {
 			return e
 		}
 	}
-	to, addr, _ := u.member.endpoint(scheme, port) // a member without ports is in no table
+	to, addr := u.member.endpoint(scheme, port) // a member without ports is in no table
 	e := &endpoint{scheme: scheme, port: port, secure: to == schemeHTTPS, addr: addr}
 	grown := slices.Concat(known, []*endpoint{e})
 	u.endpoints.Store(&grown)

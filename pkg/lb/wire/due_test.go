@@ -6,6 +6,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/regent-registry/regent/pkg/lb/wire"
 )
 
 func TestReadBy_EndsTheWaitAndAllAfter(t *testing.T) {
@@ -189,6 +191,33 @@ func TestGiveUpIf_EndsAWaitThatHasBecomePointless(t *testing.T) {
 	other.GiveUpIf(func() bool { return false })
 	if other.GiveUpIf(nil) {
 		t.Error("it was not stopped")
+	}
+}
+
+func TestLook_DoesNotWaitForTheTick(t *testing.T) {
+	w := wire.NewWatch(time.Hour)
+	t.Cleanup(w.Wait)
+	c, _ := conn(t, w)
+	c.GiveUpIf(func() bool { return true })
+	ended := make(chan error, 1)
+	go func() {
+		_, err := c.Read(make([]byte, 1))
+		ended <- err
+	}()
+	late := time.NewTimer(soon)
+	defer late.Stop()
+	for {
+		w.Look() // again and again, for the read may not wait yet
+		select {
+		case err := <-ended:
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%v, want a time-out", err)
+			}
+			return
+		case <-late.C:
+			t.Fatal("nobody looked")
+		case <-time.After(time.Millisecond):
+		}
 	}
 }
 
