@@ -33,6 +33,11 @@ func TestBrowser_ELB(t *testing.T) {
 	b.Shot("healthy")
 	looks(t, b, "healthy")
 
+	b.Do("where a request goes", chromedp.SendKeys("form.route input[name=host]", "governance.localhost"), chromedp.Click("form.route button"))
+	b.AwaitText("would be chosen")
+	b.Shot("route")
+	b.Do("back", chromedp.Click("footer a"), chromedp.WaitVisible("section.pool table"))
+
 	// Drained by an operator, with the id that the page shows; the page itself changes without being loaded anew.
 	id := memberID(t, c, "node3")
 	verb(t, c, id, "drain")

@@ -22,6 +22,7 @@ func (b *balancer) adminHandler() http.Handler {
 			"GET /assets/{file}":         page.assets(),
 			"GET /members":               b.serveMembers(page),
 			"GET /status":                http.HandlerFunc(b.serveStatus),
+			"GET /route":                 b.serveRoute(page),
 			"POST /members/{id}/drain":   verb(b.drainMember),
 			"POST /members/{id}/undrain": verb(b.undrainMember),
 		},

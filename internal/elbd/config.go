@@ -43,6 +43,7 @@ type Config struct {
 	DrainDelay      time.Duration    `yaml:"drain_delay"`     // how long a stopping ELB goes on accepting while those in front of it learn of it
 	DrainTimeout    time.Duration    `yaml:"drain_timeout"`   // how long running requests may take after that
 	Log             daemon.LogConfig `yaml:"log"`
+	Tenants         Tenants          `yaml:"tenants"`
 
 	Services map[string]Service `yaml:"services"`
 }
@@ -116,6 +117,7 @@ func Default() Config {
 		DrainDelay:   time.Second,
 		DrainTimeout: 30 * time.Second,
 		Log:          daemon.LogConfig{Format: "text", Level: "info"},
+		Tenants:      defaultTenants(),
 	}
 }
 
@@ -187,7 +189,7 @@ func (c *Config) complete() {
 }
 
 func (c *Config) validate(d *daemon.Document) []error {
-	faults := slices.Concat(c.validatePorts(d), c.validateGossip(d), c.validateTimeouts(d), c.Log.Validate(d, "log"), c.TLS.Validate(d, "tls"))
+	faults := slices.Concat(c.validatePorts(d), c.validateGossip(d), c.validateTimeouts(d), c.Tenants.validate(d), c.Log.Validate(d, "log"), c.TLS.Validate(d, "tls"))
 	if c.StateDir == "" {
 		faults = append(faults, d.Fault("state_dir", "must name a folder"))
 	}

@@ -16,6 +16,9 @@ const usage = `elb is the elastic load balancer: it finds the members of its dom
                                             and an axis2.xml of WSO2
   elb status [-admin ADDR] [-json]          show how a running one does: its pools, and who is not in use and why
   elb members [-admin ADDR] [-json]         show its members
+  elb route-test [-config FILE | -admin ADDR] HOST PATH [COOKIE]
+                                            explain where such a request goes, and why: at the running elb whose
+                                            admin listener is at ADDR (127.0.0.1:9280), or by FILE alone
   elb version                               print the version
   elb help                                  print this
 
@@ -36,6 +39,7 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 			"status":        {Run: t.status, Flags: t.flags},
 			"members":       {Run: t.members, Flags: t.flags},
 			"config import": {Run: importConfig, Least: 1, Most: 2},
+			"route-test":    {Run: t.routeTest, Least: 2, Most: 3, Flags: t.adminFlag},
 		},
 	}.Main(args, environ, stdout, stderr)
 }

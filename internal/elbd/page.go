@@ -43,6 +43,14 @@ type pageData struct {
 	Troubles []lb.MemberStatus
 	Alarms   int // of Troubles, those that nobody chose
 	Members  int
+	Question lb.RouteQuestion // for the form
+}
+
+// routeData is what the page about the way of a request gets.
+type routeData struct {
+	Node, Version string
+	Question      lb.RouteQuestion
+	Answer        *lb.RouteAnswer // nil = nothing was asked yet
 }
 
 // memberRows is what the table of a pool gets.
@@ -63,7 +71,7 @@ func (s *statusPage) serve(w http.ResponseWriter, _ *http.Request)     { s.rende
 func (s *statusPage) serveLive(w http.ResponseWriter, _ *http.Request) { s.render(w, "live.html") }
 
 func (s *statusPage) render(w http.ResponseWriter, name string) {
-	data := pageData{status: s.status()}
+	data := pageData{status: s.status(), Question: lb.RouteQuestion{Path: "/"}}
 	data.Troubles = data.troubles()
 	for _, m := range data.Troubles {
 		if tone(m.Condition) == "bad" {
@@ -73,6 +81,13 @@ func (s *statusPage) render(w http.ResponseWriter, name string) {
 	for _, p := range data.Pools {
 		data.Members += len(p.Members)
 	}
+	s.write(w, name, data)
+}
+
+// serveRoute shows the way that a request would go.
+func (s *statusPage) serveRoute(w http.ResponseWriter, data routeData) { s.write(w, "route.html", data) }
+
+func (s *statusPage) write(w http.ResponseWriter, name string, data any) {
 	var b bytes.Buffer
 	if err := s.template.ExecuteTemplate(&b, name, data); err != nil {
 		s.log.Error("admin page failed", "page", name, "error", err)

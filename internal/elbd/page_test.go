@@ -126,6 +126,32 @@ func TestPage_Golden(t *testing.T) {
 	}
 }
 
+func TestRoutePage_Golden(t *testing.T) {
+	t.Parallel()
+	seven := 7
+	for name, data := range map[string]routeData{
+		"route-form": {Node: "elb-1", Version: "1.0.0", Question: lb.RouteQuestion{Path: "/"}},
+		"route": {Node: "elb-1", Version: "1.0.0", Question: lb.RouteQuestion{Host: "As.Example", Path: "/t/example.com/"}, Answer: &lb.RouteAnswer{
+			Host: "as.example", Pattern: "as.example", Match: "exact", Path: "/t/example.com/", Service: "appserver", Domain: "as1.domain", SubDomain: "mgt",
+			Tenant: &lb.RouteTenant{Domain: "example.com", ID: &seven, State: "known", From: "file tenants"}, TenantRange: "1-100", Balancer: "round_robin", Choice: "the only one",
+			Members: []lb.RouteMember{{ID: "01", Name: "node1", Address: "127.0.0.1:9763", Rank: "here", State: "usable", Weight: 1, Next: true}, {ID: "02", Name: "node2", Address: "127.0.0.1:9764", Rank: "backup", State: "down"}},
+		}},
+		"route-hostile": {Node: "elb-1", Version: "1.0.0", Question: lb.RouteQuestion{Host: hostile, Path: hostile, Cookie: hostile}, Answer: &lb.RouteAnswer{
+			Status: 400, Detail: hostile, Host: hostile, Members: []lb.RouteMember{{Name: hostile, Address: hostile, State: hostile}},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := httptest.NewRecorder()
+			newStatusPage(nil, slog.New(slog.DiscardHandler)).serveRoute(w, data)
+			if w.Code != 200 || strings.Contains(w.Body.String(), "<script>") || w.Header().Get("Content-Security-Policy") != pagePolicy {
+				t.Errorf("%d %v", w.Code, w.Header())
+			}
+			golden(t, filepath.Join("testdata", "page", name+".html"), w.Body.String())
+		})
+	}
+}
+
 func TestTerminal_Golden(t *testing.T) {
 	t.Parallel()
 	for name, s := range states() {

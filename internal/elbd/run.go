@@ -35,9 +35,10 @@ type balancer struct {
 	proxy     *lb.Proxy
 	discovery *lb.Discovery
 
-	access *accesslog.Log
-	events *eventLog
-	quiet  bool // the level of the log leaves out records of requests
+	events  *eventLog
+	quiet   bool // the level of the log leaves out records of requests
+	access  *accesslog.Log
+	tenants *tenantSource // nil when tenants are not told apart
 
 	admin   *daemon.Server
 	clients []*clientPort // http and https, as far as they are on
@@ -153,6 +154,13 @@ func (b *balancer) buildProxy(secrets *daemon.TLS, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if b.tenants, err = c.Tenants.open(secrets.Roots, b.log); err != nil {
+		return b.doc.Fault("tenants", "%s", err)
+	}
+	if b.tenants != nil {
+		b.tenants.start()
+		routes = routes.WithTenants(b.tenants)
+	}
 	var trusted []netip.Prefix
 	for _, s := range c.TrustedProxies {
 		p, err := daemon.ParsePrefix(s)
@@ -249,6 +257,7 @@ func (b *balancer) closeProxy() error {
 	if b.proxy != nil {
 		b.proxy.Close()
 	}
+	b.tenants.stop()
 	if b.access == nil {
 		return nil
 	}

@@ -122,7 +122,9 @@ func (c *Config) pools(d *daemon.Document) ([]lb.PoolSpec, []error) {
 			b.fault(serviceKey(service)+".hosts", "lead nowhere: every domain of the service has hosts of its own; remove these")
 		}
 	}
-	b.checkTenants()
+	if !c.Tenants.configured() {
+		b.checkTenants()
+	}
 	return b.specs, b.faults
 }
 
@@ -251,8 +253,8 @@ func (b *specBuilder) overlap(host string, s, other poolSource) {
 		s.tenants, other.tenants, other.domain, b.doc.Where(other.tenantsKey), host)
 }
 
-// checkTenants refuses hosts that no domain serves for everybody: tenants cannot be told apart yet, so all requests
-// go to the domain with tenant_range "*".
+// checkTenants refuses hosts that no domain serves for everybody where tenants are not told apart: all requests go to the domain with
+// tenant_range "*" then.
 func (b *specBuilder) checkTenants() {
 	for _, host := range slices.Sorted(maps.Keys(b.hosts)) {
 		claims, all := b.hosts[host], false
@@ -260,7 +262,7 @@ func (b *specBuilder) checkTenants() {
 			all = all || c.tenants.All()
 		}
 		if !all {
-			b.fault(claims[0].key, "%s has no domain with tenant_range \"*\"; requests of unknown tenants would have nowhere to go", host)
+			b.fault(claims[0].key, "%s has no domain with tenant_range \"*\", and nothing tells the ids of tenants: add one, or name a list of them in tenants.file or a server in tenants.url", host)
 		}
 	}
 }

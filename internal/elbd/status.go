@@ -22,8 +22,8 @@ type status struct {
 	Balancers []peer            `json:"balancers"`
 	Groups    []groupStatus     `json:"groups"`
 	Pools     []lb.PoolStatus   `json:"pools"`
-	Strays    []lb.MemberStatus `json:"strays"` // members that no pool takes
-	Events    []event           `json:"events"` // the newest first
+	Strays    []lb.MemberStatus `json:"unrouted_members"` // those that joined and get no requests
+	Events    []event           `json:"events"`           // the newest first
 }
 
 // peer is an ELB in the group of the ELBs.

@@ -33,8 +33,12 @@ const (
 	mostBytes = 64 << 20 // of an answer
 )
 
-func (t *terminal) flags(f *flag.FlagSet) {
+func (t *terminal) adminFlag(f *flag.FlagSet) {
 	f.StringVar(&t.admin, "admin", "", "the address of the admin listener; that of the configuration when not given")
+}
+
+func (t *terminal) flags(f *flag.FlagSet) {
+	t.adminFlag(f)
 	f.BoolVar(&t.json, "json", false, "print JSON")
 }
 

@@ -18,6 +18,37 @@ func TestProxiedGet_AllocatesNothing(t *testing.T) {
 	}
 }
 
+// Nor does telling tenants apart, usual paths or not.
+func TestScreenTenant_AllocatesNothing(t *testing.T) {
+	few, err := ParseTenantRange("1-9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes, err := NewRoutes([]PoolSpec{{Domain: "few", Tenants: few, Hosts: []string{"h.example"}}, {Domain: "rest", Tenants: everybody(t), Hosts: []string{"h.example"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := New(Config{Routes: routes.WithTenants(tenantList{"a.com": 3})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for _, path := range []string{"/t/a.com/x?y", "/t/b.com/../A.com/%7ex;y"} {
+		x := p.takeExchange()
+		x.from = &client{scheme: schemeHTTP, major: 1}
+		if _, err := x.req.Parse([]byte("GET " + path + " HTTP/1.1\r\nHost: h.example\r\n\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		if n := testing.AllocsPerRun(100, func() {
+			if no := p.screen(x); no != nil || x.pool.Domain != "few" {
+				t.Errorf("%s: %+v", path, no)
+			}
+		}); n != 0 {
+			t.Errorf("%s: %v allocations", path, n)
+		}
+	}
+}
+
 // Choosing needs no memory, whatever the policy, the size of the pool and the state of its members.
 func TestPick_AllocatesNothing(t *testing.T) {
 	x := exchangeFor(t, "GET /a/b?c=d HTTP/1.1\r\nHost: h\r\nX-User: one\r\nCookie: a=b; SESSION=s\r\n\r\n")

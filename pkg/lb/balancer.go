@@ -96,6 +96,22 @@ const (
 	keyClient
 )
 
+// String gives the key as the configuration writes it.
+func (k HashKey) String() string {
+	switch k.kind {
+	case keyHeader:
+		return "header " + k.name
+	case keyCookie:
+		return "cookie " + k.name
+	case keyPath:
+		return "path"
+	case keyClient:
+		return "client"
+	case keyNone:
+	}
+	return ""
+}
+
 // ParseHashKey reads a key as the configuration writes it: "header NAME", "cookie NAME", "path", or "client".
 func ParseHashKey(s string) (HashKey, error) {
 	words := strings.Fields(s)

@@ -23,7 +23,7 @@ const (
 	ConditionDrained     Condition = "drained"     // an operator drained it at this ELB
 	ConditionJoining     Condition = "joining"     // it is not ready yet, as it says
 	ConditionMaintenance Condition = "maintenance" // it wants no requests, as it says
-	ConditionStray       Condition = "no pool"     // it announces a sub-domain that no service has
+	ConditionStray       Condition = "no pool"     // it announces a sub-domain that no service has, or no port
 )
 
 // Usable reports whether a member in that condition gets new requests.
@@ -43,9 +43,9 @@ func (s *MemberStatus) conclude(changed, held time.Time) {
 		if s.Reason != "" {
 			s.Why += "; before that: " + s.Reason
 		}
-	case s.Stray:
+	case s.Stray, s.HTTPPort == 0 && s.HTTPSPort == 0:
 		s.Condition, s.ConditionSince = ConditionStray, s.Since
-		s.Why = fmt.Sprintf("it announces the sub-domain %q, which its domain has no block for, and gets no requests", s.SubDomain)
+		s.Why = s.unrouted()
 	case !held.IsZero():
 		s.Condition, s.ConditionSince, s.Why = ConditionDrained, held, "an operator drained it at this ELB"
 	case s.State != membership.StateActive.String():
@@ -60,6 +60,17 @@ func (s *MemberStatus) conclude(changed, held time.Time) {
 	default:
 		s.Why = ""
 	}
+}
+
+// unrouted says why no request will ever reach the member: mostly a sub-domain that one side misspelt.
+func (s *MemberStatus) unrouted() string {
+	switch {
+	case s.Stray && s.SubDomain == "":
+		return "it announces no sub-domain, and its domain has no hosts for such members"
+	case s.Stray:
+		return fmt.Sprintf("it announces the sub-domain %q, which its domain has no block for", s.SubDomain)
+	}
+	return "it announces neither an HTTP nor an HTTPS port"
 }
 
 // announced says what a state means that a member announced.

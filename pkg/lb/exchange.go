@@ -79,6 +79,10 @@ type exchange struct {
 	id      []byte // names the request in logs, in X-Request-Id to the member and in the answer
 	idText  [idLength]byte
 	asked   netip.Addr // whom the request is from: the peer, unless that one is a trusted proxy and says otherwise
+	forward []byte     // what the member is asked for, if that is not written as the client wrote it
+	room    []byte     // memory for that
+	tenant  []byte     // whose request it is: the domain, in lower case; empty if it names none, or if that makes no difference
+	owner   TenantID   // of that tenant
 	table   *Table
 	pool    *Pool
 	started time.Time
@@ -106,6 +110,10 @@ func (x *exchange) reset() {
 	x.method, x.host, x.id = "", "", nil
 	x.asked = netip.Addr{}
 	x.headSize = 0
+	x.forward, x.room, x.tenant, x.owner = nil, x.room[:0], x.tenant[:0], TenantID{}
+	if cap(x.room) > roomMost {
+		x.room = nil
+	}
 	x.table, x.pool, x.target = nil, nil, nil
 	x.attempts, x.result, x.sent, x.stopped, x.status = 0, Result{}, false, "", 0
 	x.out, x.in, x.waited, x.connected, x.firstByte = 0, 0, 0, 0, 0
@@ -131,9 +139,20 @@ func newExchange() *exchange {
 // upgrade reports whether the request asks for a websocket, the only protocol that is switched to.
 func (x *exchange) upgrade() bool { return x.from.major == 1 && x.req.Websocket() }
 
+// roomMost is how much memory for a path is kept for the next request.
+const roomMost = 4 << 10
+
+// destination is what the member is asked for: path and query, or "*".
+func (x *exchange) destination() []byte {
+	if x.forward != nil {
+		return x.forward
+	}
+	return x.req.Path()
+}
+
 // path is the request's path without the query, which may hold secrets.
 func (x *exchange) path() []byte {
-	p := x.req.Path()
+	p := x.destination()
 	for i, c := range p {
 		if c == '?' {
 			return p[:i]
@@ -155,12 +174,13 @@ type client struct {
 	// The last request's host and what follows from it. Most clients ask for one host all the time.
 	host  string
 	table *Table
-	pool  *Pool
-	known bool   // the host is one at all
-	block []byte // the forwarding fields, as long as nothing but connection and host decides about them
+	at    *tenantTable // the pools of the host
+	pool  *Pool        // that of everybody whose tenant is not known
+	known bool         // the host is one at all
+	block []byte       // the forwarding fields, as long as nothing but connection and host decides about them
 }
 
-// lookup finds the pool for a Host header, through the last answer.
+// lookup finds the pool for a Host header, through the last answer. If the host splits, it is that of those whose tenant is not known.
 func (c *client) lookup(t *Table, host []byte) (name string, pool *Pool, ok bool) {
 	same := c.table != nil && string(host) == c.host
 	if !same {
@@ -168,10 +188,17 @@ func (c *client) lookup(t *Table, host []byte) (name string, pool *Pool, ok bool
 		c.block = nil // it may be shared with other streams of an HTTP/2 connection
 	}
 	if !same || c.table != t {
-		c.table = t
-		c.pool, c.known = t.Lookup(c.host)
+		c.table, c.pool = t, nil
+		if c.at, c.known = t.host(c.host); c.at != nil {
+			c.pool = t.pool(c.at, 0)
+		}
 	}
 	return c.host, c.pool, c.known
+}
+
+// splits reports whether the host that was looked up has requests of tenants for different pools, so that the pool depends on the tenant.
+func (c *client) splits() bool {
+	return c.at != nil && len(c.at.spans) > 0 && c.table.routes.tenants != nil
 }
 
 // proto is the protocol as the log says it. minor counts for HTTP/1 alone.

@@ -21,7 +21,7 @@ func (x *exchange) appendRequestHead(dst []byte) []byte {
 	r := &x.req
 	dst = append(dst, x.method...)
 	dst = append(dst, ' ')
-	dst = append(dst, r.Path()...)
+	dst = append(dst, x.destination()...)
 	dst = append(dst, " HTTP/1.1\r\nHost: "...)
 	dst = append(dst, x.host...)
 	dst = append(dst, "\r\n"...)

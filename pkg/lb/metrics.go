@@ -24,6 +24,7 @@ type metrics struct {
 	checks      *prometheus.CounterVec
 	checkTook   *prometheus.HistogramVec
 	inFlight    prometheus.Gauge
+	tenants     tenantMetrics
 	other       *poolMetrics
 }
 
@@ -53,12 +54,14 @@ func newMetrics(r prometheus.Registerer, table *atomic.Pointer[Table]) (*metrics
 		}, []string{"domain"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "elb_requests_in_flight", Help: "Requests that are running now."}),
 	}
+	tenants := counter("elb_tenant_requests_total", "Requests that named a tenant, to hosts whose tenants go to different domains; failed: its id could not be found out.", "tenant")
+	m.tenants = newTenantMetrics(tenants)
 	m.other = m.pool(otherDomain, "")
 	if r == nil {
 		return m, nil
 	}
 	members := newMemberCollector(table)
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.upstream, m.retries, m.budgetEmpty, m.ejections, m.noMember, m.checks, m.checkTook, m.inFlight, members} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.upstream, m.retries, m.budgetEmpty, m.ejections, m.noMember, m.checks, m.checkTook, m.inFlight, tenants, members} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}

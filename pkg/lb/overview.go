@@ -43,7 +43,7 @@ func (d *Discovery) Overview() Overview {
 		}
 		s.Traffic = all.status()
 		for _, m := range members {
-			if m.Domain == pool.Domain && m.SubDomain == pool.SubDomain {
+			if m.Domain == pool.Domain && m.SubDomain == pool.SubDomain && m.Condition != ConditionStray {
 				s.Members = append(s.Members, m)
 				if m.Condition.Usable() {
 					s.Usable++
@@ -60,6 +60,6 @@ func (d *Discovery) Overview() Overview {
 	for i, spec := range d.routes.pools {
 		o.Pools[i].Hosts = append(o.Pools[i].Hosts, spec.Hosts...)
 	}
-	o.Strays = slices.DeleteFunc(members, func(m MemberStatus) bool { return !m.Stray })
+	o.Strays = slices.DeleteFunc(members, func(m MemberStatus) bool { return m.Condition != ConditionStray })
 	return o
 }

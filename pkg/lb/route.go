@@ -25,11 +25,12 @@ type Routes struct {
 	pools []PoolSpec
 	exact map[string]*tenantTable // by host
 	below map[string]*tenantTable // by suffix of "*.suffix"
+
+	tenants TenantSource // nil: tenants are not told apart
 }
 
 // NewRoutes compiles pool specifications. All conflicts are reported at once: a host that cannot be one, a
-// host that leads to two pools for the same tenant, a pool that occurs twice, a host without a domain for
-// all tenants.
+// host that leads to two pools for the same tenant, a pool that occurs twice.
 func NewRoutes(specs []PoolSpec) (*Routes, error) {
 	r := &Routes{exact: map[string]*tenantTable{}, below: map[string]*tenantTable{}}
 	var faults []error
@@ -50,13 +51,6 @@ func NewRoutes(specs []PoolSpec) (*Routes, error) {
 		r.pools = append(r.pools, spec)
 		for _, host := range spec.Hosts {
 			faults = append(faults, r.addHost(host, len(r.pools)-1))
-		}
-	}
-	for _, hosts := range []map[string]*tenantTable{r.exact, r.below} {
-		for host, t := range hosts {
-			if t.all == nobody && len(t.spans) > 0 {
-				faults = append(faults, fmt.Errorf("host %s: domain %s serves some tenants only; one domain with tenant_range * is needed", host, r.pools[t.spans[0].pool].Domain))
-			}
 		}
 	}
 	if err := errors.Join(faults...); err != nil {
@@ -106,29 +100,42 @@ func ParseHostPattern(s string) (host string, wildcard bool, err error) {
 	return host, wildcard, nil
 }
 
-// find gives the pools of a normalized host, nil if there are none: those of the host itself, then of what is
-// left after dropping leading labels one by one, so that the longest configured name wins. An address matches
-// only itself.
+// WithTenants gives the same routes with the ids of tenants from s: requests to hosts of which some domain serves certain tenants only go by
+// tenant. Without a source they count as those of no tenant.
+func (r *Routes) WithTenants(s TenantSource) *Routes {
+	same := *r
+	same.tenants = s
+	return &same
+}
+
+// find gives the pools of a normalized host, nil if there are none.
 func (r *Routes) find(host string) *tenantTable {
+	t, _, _ := r.match(host)
+	return t
+}
+
+// match gives the pools of a normalized host, nil if there are none, and the name that they were found under: the host itself, then what is
+// left after dropping leading labels one by one, so that the longest configured name wins. An address matches only itself.
+func (r *Routes) match(host string) (t *tenantTable, name string, wildcard bool) {
 	if t := r.exact[host]; t != nil {
-		return t
+		return t, host, false
 	}
 	if isIP(host) {
-		return nil
+		return nil, "", false
 	}
 	for {
 		dot := strings.IndexByte(host, '.')
 		if dot < 0 {
-			return nil
+			return nil, "", false
 		}
 		if host = host[dot+1:]; isIP(host) {
-			return nil
+			return nil, "", false
 		}
 		if t := r.below[host]; t != nil {
-			return t
+			return t, host, true
 		}
 		if t := r.exact[host]; t != nil {
-			return t
+			return t, host, false
 		}
 	}
 }

@@ -55,13 +55,8 @@ func (p *Proxy) answer(x *exchange) {
 func (p *Proxy) serveBroken(x *exchange, err error) {
 	x.started = time.Now()
 	p.identify(x)
-	no := &refusal{status: http.StatusBadRequest, detail: "The request is malformed."}
-	var malformed *h1.Error
-	if errors.As(err, &malformed) {
-		no.status, no.detail = malformed.Status, sentence(malformed.Text)
-	}
 	x.result = Result{Failure: FailureClient, Err: err}
-	p.refuse(x, no)
+	p.refuse(x, malformed(err))
 	p.observe(x)
 }
 
@@ -90,6 +85,8 @@ func (p *Proxy) screen(x *exchange) *refusal {
 	switch {
 	case !ok:
 		return &refusal{status: http.StatusBadRequest, detail: "The Host header is missing or is no host name."}
+	case x.from.splits():
+		return p.screenTenant(x)
 	case pool == nil:
 		return &refusal{status: http.StatusNotFound, detail: "No service is configured for the host " + host + "."}
 	}
@@ -116,7 +113,7 @@ func (p *Proxy) forward(x *exchange) {
 			x.pool.metrics.noMember.Inc()
 			p.refuse(x, &refusal{
 				status: http.StatusServiceUnavailable, retryAfter: 5,
-				detail: "No member of " + x.pool.Domain + " is there to answer. Try again in a few seconds.",
+				detail: noMember(x.pool),
 			})
 			return
 		}
@@ -206,6 +203,9 @@ func (p *Proxy) observe(x *exchange) {
 		m = x.pool.metrics
 	}
 	m.finished(methodOf(x.method), status, took)
+	if len(x.tenant) > 0 {
+		p.metrics.tenants.count(x.owner)
+	}
 	failed := x.result.Failure != FailureNone && x.result.Failure != FailureClient
 	if p.access == nil && !failed {
 		return
@@ -251,6 +251,10 @@ func (p *Proxy) logFailure(x *exchange, status int, took time.Duration) {
 		attrs = append(attrs, slog.String("member", x.target.Member.Name))
 	}
 	p.log.LogAttrs(context.Background(), slog.LevelWarn, "request failed", attrs...)
+}
+
+func noMember(p *Pool) string {
+	return "No member of " + p.Domain + " is there to answer. Try again in a few seconds."
 }
 
 // isShortage reports whether a connection failed for want of something on our own side, which says nothing

@@ -57,16 +57,28 @@ func (t *Table) Lookup(host string) (pool *Pool, ok bool) { return t.LookupTenan
 // LookupTenant is Lookup for a request of a tenant, by its id. A tenant that no domain of the host names is
 // served by the one that serves everybody; so is 0, which stands for an unknown one.
 func (t *Table) LookupTenant(host string, tenant int) (pool *Pool, ok bool) {
+	at, ok := t.host(host)
+	if !ok || at == nil {
+		return nil, ok
+	}
+	return t.pool(at, tenant), true
+}
+
+// host finds the pools for a Host header; nil if no route matches.
+func (t *Table) host(host string) (at *tenantTable, ok bool) {
 	normal, ok := NormalizeHost(host)
 	if !ok {
 		return nil, false
 	}
-	if tenants := t.routes.find(normal); tenants != nil {
-		if i := tenants.find(tenant); i != nobody {
-			return t.pools[i], true
-		}
+	return t.routes.find(normal), true
+}
+
+// pool finds the pool of a tenant among those of a host; nil if no domain serves it.
+func (t *Table) pool(at *tenantTable, tenant int) *Pool {
+	if i := at.find(tenant); i != nobody {
+		return t.pools[i]
 	}
-	return nil, true
+	return nil
 }
 
 // Pool is the members of one (domain, sub-domain) at one moment. It is immutable but for the counters of

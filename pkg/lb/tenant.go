@@ -62,6 +62,25 @@ func parseTenantSpan(s string) (tenantSpan, error) {
 	return tenantSpan{from, to}, nil
 }
 
+// String gives the range as the configuration writes it.
+func (r TenantRange) String() string {
+	if r.all {
+		return "*"
+	}
+	var parts []string
+	for _, s := range r.spans {
+		switch {
+		case s.from == s.to:
+			parts = append(parts, strconv.Itoa(s.from))
+		case s.to == math.MaxInt:
+			parts = append(parts, strconv.Itoa(s.from)+"-*")
+		default:
+			parts = append(parts, strconv.Itoa(s.from)+"-"+strconv.Itoa(s.to))
+		}
+	}
+	return strings.Join(parts, ",")
+}
+
 // All reports whether the range serves every tenant that no other domain names.
 func (r TenantRange) All() bool { return r.all }
 
