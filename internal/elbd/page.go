@@ -5,7 +5,6 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -85,7 +84,9 @@ func (s *statusPage) render(w http.ResponseWriter, name string) {
 }
 
 // serveRoute shows the way that a request would go.
-func (s *statusPage) serveRoute(w http.ResponseWriter, data routeData) { s.write(w, "route.html", data) }
+func (s *statusPage) serveRoute(w http.ResponseWriter, data routeData) {
+	s.write(w, "route.html", data)
+}
 
 func (s *statusPage) write(w http.ResponseWriter, name string, data any) {
 	var b bytes.Buffer
@@ -107,14 +108,13 @@ func (s *statusPage) assets() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := r.PathValue("file")
 		kinds := map[string]string{"elb.css": "text/css; charset=utf-8", "elb.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml"}
-		text, err := fs.ReadFile(pageFiles, "page/"+name)
-		if kinds[name] == "" || err != nil {
+		if kinds[name] == "" {
 			http.NotFound(w, r)
 			return
 		}
 		w.Header().Set("Content-Type", kinds[name])
 		w.Header().Set("Cache-Control", "no-cache")
-		_, _ = w.Write(text) // fails only when the browser is gone
+		http.ServeFileFS(w, r, pageFiles, "page/"+name)
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -206,8 +207,8 @@ func (s *status) printMembers(out io.Writer) error {
 			check = fmt.Sprintf("%s %s", m.LastCheck.Result, formatMillis(m.LastCheck.Seconds))
 		}
 		t.row(m.Domain, orDash(m.SubDomain), m.Name, string(m.Condition), formatAgo(s.Now, m.ConditionSince), m.Host, fmt.Sprintf("%.3g", m.Weight),
-			fmt.Sprint(m.InFlight), formatRate(m.Traffic.PerSecond), formatMillis(m.Traffic.P50), formatMillis(m.Traffic.P99),
-			formatShare(m.Traffic.ErrorShare), fmt.Sprint(m.Ejections), check, m.ID, m.Why)
+			strconv.FormatInt(m.InFlight, 10), formatRate(m.Traffic.PerSecond), formatMillis(m.Traffic.P50), formatMillis(m.Traffic.P99),
+			formatShare(m.Traffic.ErrorShare), strconv.Itoa(m.Ejections), check, m.ID, m.Why)
 	}
 	for _, p := range s.Pools {
 		for _, m := range slices.Concat(p.Members, p.Lost) {

@@ -82,6 +82,7 @@ func announced(c Condition) string {
 		return "it says that it is not ready yet"
 	case ConditionMaintenance:
 		return "it says that it wants no requests"
+	default:
+		return "it says so"
 	}
-	return "it says so"
 }

@@ -67,13 +67,8 @@ func (t *traffic) count(x *exchange, started time.Time) {
 func tookBucket(took time.Duration) int {
 	micros := uint64(max(took.Microseconds(), 1))
 	octave := bits.Len64(micros) - 1
-	quarter := 0
-	if octave >= 2 {
-		quarter = int(micros>>(octave-2)) & 3
-	} else {
-		quarter = int(micros<<(2-octave)) & 3
-	}
-	return min(4*octave+quarter, tookUnknown-1)
+	quarter := micros << 2 >> octave & 3 // the two bits below the highest one
+	return min(4*octave+int(quarter), tookUnknown-1)
 }
 
 // tookFrom is the shortest time of a bucket.
