@@ -34,7 +34,7 @@ func TestBrowser_ELB(t *testing.T) {
 	looks(t, b, "healthy")
 
 	b.Do("where a request goes", chromedp.SendKeys("form.route input[name=host]", "governance.localhost"), chromedp.Click("form.route button"))
-	b.AwaitText("would be chosen")
+	b.AwaitText("candidate")
 	b.Shot("route")
 	b.Do("back", chromedp.Click("footer a"), chromedp.WaitVisible("section.pool table"))
 

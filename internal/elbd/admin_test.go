@@ -49,7 +49,7 @@ func TestAdmin_Verbs(t *testing.T) {
 	e.env = []string{"ELB_ADMIN_TOKEN_FILE=" + file}
 	e.start()
 	defer e.stop()
-	e.await("the member", func() bool { s := e.condition(); return s == "up" })
+	e.await("the member", func() bool { return e.condition() == "up" })
 
 	path := "/members/" + url.PathEscape(member.URL)
 	with := http.Header{"Authorization": {"Bearer " + token}}
