@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// ReadGossipKeys reads a gossip key file: one key a line, base64 of 16, 24 or 32 random bytes, the first one used for sending; empty
+// ReadGossipKeys reads a gossip key file, or another of the same form: one key a line, base64 of 16, 24 or 32 random bytes, the first one used for sending; empty
 // lines and lines that start with # are skipped. Make one with: head -c 32 /dev/urandom | base64.
 func ReadGossipKeys(file string) ([][]byte, error) {
 	data, err := os.ReadFile(file)

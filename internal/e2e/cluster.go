@@ -29,6 +29,7 @@ type Options struct {
 	Nodes    int      // 3 when zero
 	Database Database // SQLite when zero
 	NodeKeys string   // more lines for the nodes' configuration
+	NodeEnv  []string // more of the nodes' environment
 	ELBKeys  string   // more lines for the load balancer's
 	// RealDrain keeps the default drain delays; without it they are short, which saves seconds at each stop and may cost a request.
 	RealDrain bool
@@ -78,23 +79,46 @@ func NewCluster(t testing.TB, o Options) *Cluster {
 		o.ELBKeys += "drain_delay: 50ms\n"
 	}
 	c := &Cluster{t: t, dir: t.TempDir(), Database: o.Database}
-	c.ELB = &Balancer{HTTPPort: ports[0], HTTPSPort: ports[1], AdminPort: ports[2], GroupPort: ports[3], memberPort: ports[4]}
-	file := c.write("elb.yaml", c.balancerYAML()+o.ELBKeys)
-	c.ELB.Proc = NewProc(t, "elb", nil, "elb", "-config", file)
+	c.ELB = c.balancer("elb", ports, o.ELBKeys)
 	for i := range o.Nodes {
 		p := ports[5+4*i:]
 		name := fmt.Sprintf("node%d", i+1)
 		n := &Node{HTTPPort: p[0], HTTPSPort: p[1], AdminPort: p[2], MemberPort: p[3], StateDir: filepath.Join(c.dir, name)}
 		file := c.write(name+".yaml", c.nodeYAML(name, n)+o.NodeKeys)
-		var env []string
+		env := o.NodeEnv
 		if !o.RandomPassword {
-			env = []string{"REGISTRY_ADMIN_PASSWORD=" + AdminPassword}
+			env = append([]string{"REGISTRY_ADMIN_PASSWORD=" + AdminPassword}, env...)
 		}
 		n.Proc = NewProc(t, name, env, "registry", "-config", file)
 		c.Nodes = append(c.Nodes, n)
 	}
 	t.Cleanup(c.stopAll)
 	return c
+}
+
+// balancer writes the configuration of a load balancer on the first five of these ports.
+func (c *Cluster) balancer(name string, ports []int, keys string) *Balancer {
+	c.t.Helper()
+	b := &Balancer{HTTPPort: ports[0], HTTPSPort: ports[1], AdminPort: ports[2], GroupPort: ports[3], memberPort: ports[4]}
+	file := c.write(name+".yaml", c.balancerYAML(name, b)+keys)
+	b.Proc = NewProc(c.t, name, nil, "elb", "-config", file)
+	return b
+}
+
+// AnotherELB writes the configuration of one more load balancer; it does not run yet. It remembers the first node, as if it had run before, and so
+// finds all others; keys are more lines for its configuration.
+func (c *Cluster) AnotherELB(name, keys string) *Balancer {
+	c.t.Helper()
+	ports, err := freeport.PickN(5)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	state := filepath.Join(c.dir, name)
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		c.t.Fatal(err)
+	}
+	c.write(filepath.Join(name, "peers-"+domain+".json"), fmt.Sprintf("[%q]", address(c.Nodes[0].MemberPort)))
+	return c.balancer(name, ports, keys)
 }
 
 // stopAll stops at once what runs at the end of a test, the load balancer last.
@@ -124,8 +148,7 @@ func (c *Cluster) write(name, text string) string {
 	return file
 }
 
-func (c *Cluster) balancerYAML() string {
-	b := c.ELB
+func (c *Cluster) balancerYAML(name string, b *Balancer) string {
 	return fmt.Sprintf(`http_port: %d
 https_port: %d
 listen_host: 127.0.0.1
@@ -144,7 +167,7 @@ services:
         group_mgt_port: %d
         mgt:
           hosts: [governance.localhost, localhost]
-`, b.HTTPPort, b.HTTPSPort, b.memberPort, b.AdminPort, filepath.Join(c.dir, "elb"), filepath.Join(c.dir, "ca"), domain, b.GroupPort)
+`, b.HTTPPort, b.HTTPSPort, b.memberPort, b.AdminPort, filepath.Join(c.dir, name), filepath.Join(c.dir, "ca"), domain, b.GroupPort)
 }
 
 func (c *Cluster) nodeYAML(name string, n *Node) string {
@@ -199,11 +222,17 @@ func (c *Cluster) AwaitNode(n *Node) {
 // AwaitActive waits until the load balancer has exactly want active members.
 func (c *Cluster) AwaitActive(want int) {
 	c.t.Helper()
-	Await(c.t, startLimit, fmt.Sprintf("%d active members", want), func() error {
-		if !c.ELB.Running() {
-			c.t.Fatalf("elb ended: %v", c.ELB.process.Err())
+	c.AwaitActiveAt(c.ELB, want)
+}
+
+// AwaitActiveAt waits until a load balancer has exactly want active members.
+func (c *Cluster) AwaitActiveAt(b *Balancer, want int) {
+	c.t.Helper()
+	Await(c.t, startLimit, fmt.Sprintf("%d active members at %s", want, b.Name), func() error {
+		if !b.Running() {
+			c.t.Fatalf("%s ended: %v", b.Name, b.process.Err())
 		}
-		members, err := c.Members()
+		members, err := c.members(b)
 		if err != nil {
 			return err
 		}
@@ -235,8 +264,10 @@ type Member struct {
 }
 
 // Members asks the load balancer for its members.
-func (c *Cluster) Members() ([]Member, error) {
-	a, err := NewClient(c.ELB.AdminPort).Do(c.t.Context(), "GET", "/members", nil, "Accept", "application/json")
+func (c *Cluster) Members() ([]Member, error) { return c.members(c.ELB) }
+
+func (c *Cluster) members(b *Balancer) ([]Member, error) {
+	a, err := NewClient(b.AdminPort).Do(c.t.Context(), "GET", "/members", nil, "Accept", "application/json")
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,8 @@ type Config struct {
 	StateDir        string           `yaml:"state_dir"`         // addresses of known members, and the development CA unless tls says otherwise
 	TLS             daemon.TLSFiles  `yaml:"tls"`
 	GossipKeyFile   string           `yaml:"gossip_key_file"`
-	InsecureGossip  bool             `yaml:"insecure_gossip"` // allow gossip without a key beyond loopback
+	InsecureGossip  bool             `yaml:"insecure_gossip"`   // allow gossip without a key beyond loopback
+	AffinityKeyFile string           `yaml:"affinity_key_file"` // signs affinity cookies; the gossip keys when empty, else a file in the state folder
 	Timeouts        Timeouts         `yaml:"timeouts"`
 	Health          Health           `yaml:"health"`          // how members are checked, unless their domain says otherwise
 	TrustedProxies  []string         `yaml:"trusted_proxies"` // peers whose forwarding headers are believed, as addresses or CIDR ranges
@@ -74,6 +75,7 @@ type Domain struct {
 	Hosts        []string   `yaml:"hosts"`          // for members without a sub-domain; the service's when empty
 	Members      []string   `yaml:"members"`        // static ones, http://host:port
 	Balancer     *Balancer  `yaml:"balancer"`       // how a member is chosen; round_robin when nil
+	Affinity     *Affinity  `yaml:"affinity"`       // whether sessions stay at one member; they do not when nil
 	Health       *Health    `yaml:"health"`         // what differs from the health block at the top
 	Mgt          *SubDomain `yaml:"mgt"`
 	Worker       *SubDomain `yaml:"worker"`
@@ -87,6 +89,7 @@ type SubDomain struct {
 	Hosts       []string  `yaml:"hosts"`
 	Members     []string  `yaml:"members"`  // static ones
 	Balancer    *Balancer `yaml:"balancer"` // the domain's when nil
+	Affinity    *Affinity `yaml:"affinity"` // likewise
 }
 
 // Balancer is a balancer block; a word alone is its policy.
@@ -266,6 +269,11 @@ func (c *Config) validateGossip(d *daemon.Document) []error {
 	if c.GossipKeyFile != "" {
 		if _, err := daemon.ReadGossipKeys(c.GossipKeyFile); err != nil {
 			faults = append(faults, d.Fault("gossip_key_file", "%s; make one with: head -c 32 /dev/urandom | base64 > FILE", err))
+		}
+	}
+	if c.AffinityKeyFile != "" {
+		if _, err := daemon.ReadGossipKeys(c.AffinityKeyFile); err != nil {
+			faults = append(faults, d.Fault("affinity_key_file", "%s; make one with: head -c 32 /dev/urandom | base64 > FILE", err))
 		}
 	}
 	return faults

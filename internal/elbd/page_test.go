@@ -134,10 +134,10 @@ func TestRoutePage_Golden(t *testing.T) {
 		"route": {Node: "elb-1", Version: "1.0.0", Question: lb.RouteQuestion{Host: "As.Example", Path: "/t/example.com/"}, Answer: &lb.RouteAnswer{
 			Host: "as.example", Pattern: "as.example", Match: "exact", Path: "/t/example.com/", Service: "appserver", Domain: "as1.domain", SubDomain: "mgt",
 			Tenant: &lb.RouteTenant{Domain: "example.com", ID: &seven, State: "known", From: "file tenants"}, TenantRange: "1-100", Balancer: "round_robin", Choice: "the only one",
-			Members: []lb.RouteMember{{ID: "01", Name: "node1", Address: "127.0.0.1:9763", Rank: "here", State: "usable", Weight: 1, Next: true}, {ID: "02", Name: "node2", Address: "127.0.0.1:9764", Rank: "backup", State: "down"}},
+			Members: []lb.RouteMember{{ID: "01", Name: "node1", Address: "127.0.0.1:9763", Rank: "here", Standing: "up", Weight: 1, Next: true}, {ID: "02", Name: "node2", Address: "127.0.0.1:9764", Rank: "backup", Standing: "down", Reason: "connection refused"}},
 		}},
 		"route-hostile": {Node: "elb-1", Version: "1.0.0", Question: lb.RouteQuestion{Host: hostile, Path: hostile, Cookie: hostile}, Answer: &lb.RouteAnswer{
-			Status: 400, Detail: hostile, Host: hostile, Members: []lb.RouteMember{{Name: hostile, Address: hostile, State: hostile}},
+			Status: 400, Detail: hostile, Host: hostile, Members: []lb.RouteMember{{Name: hostile, Address: hostile, Standing: hostile, Reason: hostile}},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

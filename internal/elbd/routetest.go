@@ -70,6 +70,9 @@ func explainFile(in daemon.Invocation, q lb.RouteQuestion) (lb.RouteAnswer, erro
 		return lb.RouteAnswer{}, err
 	}
 	specs, faults := c.pools(doc)
+	for i := range specs {
+		specs[i].Health = lb.HealthSpec{} // nobody checks the members: they count as well
+	}
 	routes, err := lb.NewRoutes(specs)
 	if err = errors.Join(append(faults, err)...); err != nil {
 		return lb.RouteAnswer{}, err
@@ -152,10 +155,11 @@ func printRoute(w io.Writer, a *lb.RouteAnswer, fileOnly bool) {
 		line("sub-domain", cmp.Or(a.SubDomain, "none"))
 		line("tenant range", a.TenantRange)
 		line("balancer", a.Balancer)
+		line("affinity", a.Affinity)
 		line("choice", a.Choice)
 	}
 	for _, m := range a.Members {
-		line(map[bool]string{false: "member", true: "member *"}[m.Next], fmt.Sprintf("%s at %s: %s, rank %s, weight %.4g", m.Name, m.Address, m.State, m.Rank, m.Weight))
+		line(map[bool]string{false: "member", true: "member *"}[m.Next], memberLine(&m))
 	}
 	if a.Status != 0 {
 		line("refused", fmt.Sprintf("%d: %s", a.Status, a.Detail))
@@ -164,6 +168,14 @@ func printRoute(w io.Writer, a *lb.RouteAnswer, fileOnly bool) {
 	if fileOnly && a.Domain != "" {
 		fmt.Fprintln(w, "By the file alone: members that announce themselves are not known. Ask a running elb with -admin.")
 	}
+}
+
+func memberLine(m *lb.RouteMember) string {
+	text := fmt.Sprintf("%s at %s: %s, rank %s, weight %.4g", m.Name, m.Address, m.Standing, m.Rank, m.Weight)
+	if m.Reason != "" {
+		text += ": " + m.Reason
+	}
+	return text
 }
 
 func tenantLine(t *lb.RouteTenant) string {

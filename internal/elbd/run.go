@@ -178,6 +178,10 @@ func (b *balancer) buildProxy(secrets *daemon.TLS, out io.Writer) error {
 			return err
 		}
 	}
+	affinityKeys, err := b.affinityKeys(specs)
+	if err != nil {
+		return err
+	}
 	t := c.Timeouts
 	b.proxy, err = lb.New(lb.Config{
 		Routes: routes,
@@ -192,6 +196,7 @@ func (b *balancer) buildProxy(secrets *daemon.TLS, out io.Writer) error {
 		AccessLog:      b.access,
 		Logger:         b.log,
 		Registerer:     b.metrics,
+		AffinityKeys:   affinityKeys,
 	})
 	if err != nil {
 		return err

@@ -188,11 +188,16 @@ type node struct {
 
 func startNode(t *testing.T, name string, groupPort int) *node {
 	t.Helper()
+	return startNodeIn(t, name, "mgt", groupPort)
+}
+
+func startNodeIn(t *testing.T, name, subDomain string, groupPort int) *node {
+	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, name) }))
 	t.Cleanup(s.Close)
 	g, err := membership.Open(t.Context(), membership.Config{
 		Local: membership.Member{
-			Name: name, Domain: "wso2.governance.domain", SubDomain: "mgt", Host: "127.0.0.1",
+			Name: name, Domain: "wso2.governance.domain", SubDomain: subDomain, Host: "127.0.0.1",
 			HTTPPort: portOfURL(t, s.URL), State: membership.StateActive,
 		},
 		Seeds: []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(groupPort))},
@@ -227,7 +232,15 @@ func TestRun_FindsMembersAndServesThem(t *testing.T) {
 	e := newELB(t, static.URL)
 	e.start()
 	one, two := startNode(t, "one", e.groupPort), startNode(t, "two", e.groupPort)
-	e.await("two members", func() bool { return len(e.members()) == 3 })
+	e.await("two members that passed a check", func() bool {
+		up := 0
+		for _, m := range e.members() {
+			if !m.Static && m.Standing == lb.StandingUp {
+				up++
+			}
+		}
+		return up == 2
+	})
 	e.await("ready", func() bool { status, _, _ := e.get(e.admin, "/readyz", e.admin, ""); return status == 200 })
 
 	seen := map[string]int{}
@@ -272,6 +285,29 @@ func TestRun_FindsMembersAndServesThem(t *testing.T) {
 		}
 	}
 	e.stop()
+}
+
+// The commonest misconfiguration: a member whose sub-domain nobody asks for is named in the log, once, and on the pages.
+func TestRun_NamesMembersWithoutAPool(t *testing.T) {
+	e := newELB(t, "http://127.0.0.1:1")
+	e.start()
+	stray := startNodeIn(t, "stray", "mtg", e.groupPort)
+	startNode(t, "good", e.groupPort)
+	e.await("both members", func() bool { return len(e.members()) == 3 })
+	_, _, body := e.get(e.admin, "/status", e.admin, "")
+	var s struct {
+		Unrouted []lb.MemberStatus `json:"unrouted_members"`
+	}
+	if err := json.Unmarshal([]byte(body), &s); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Unrouted) != 1 || s.Unrouted[0].ID != stray.group.Local().ID || s.Unrouted[0].SubDomain != "mtg" || !strings.Contains(s.Unrouted[0].Why, "no block") {
+		t.Errorf("%s", body)
+	}
+	e.stop()
+	if n := strings.Count(e.log.String(), "Member announces a sub-domain that has no pool"); n != 1 {
+		t.Errorf("the log tells it %d times", n)
+	}
 }
 
 func (e *running) checkAdmin(one *node) {

@@ -116,6 +116,7 @@ func (c *Config) pools(d *daemon.Document) ([]lb.PoolSpec, []error) {
 	for service, domain := range c.eachDomain() {
 		b.domain(c, service, domain)
 	}
+	b.affinities(c)
 	for _, service := range slices.Sorted(maps.Keys(c.Services)) {
 		svc := c.Services[service]
 		if len(svc.Hosts) > 0 && len(svc.Domains) > 0 && !b.served[service] {

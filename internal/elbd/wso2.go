@@ -14,6 +14,7 @@ import (
 
 	"github.com/regent-registry/regent/internal/daemon"
 	"github.com/regent-registry/regent/internal/elbd/wso2conf"
+	"github.com/regent-registry/regent/pkg/lb"
 )
 
 // isWSO2 tells whether a configuration is a loadbalancer.conf of WSO2 and no YAML: by the name's ending .conf, .yaml or .yml, otherwise by the first line that
@@ -288,6 +289,12 @@ func splitHosts(list string) []string {
 		}
 	}
 	return hosts
+}
+
+// wso2Affinity is what WSO2 ELB always did: sessions stay at their member. It knew sessions by these cookies, and by that of a test of
+// WordPress, which is the same for everybody.
+func wso2Affinity() *Affinity {
+	return &Affinity{Mode: string(lb.AffinityApplication), SessionCookies: []string{"JSESSIONID", "PHPSESSID", "phpMyAdmin"}}
 }
 
 // setLines tells the document where the entries of a list stand.

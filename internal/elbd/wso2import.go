@@ -144,6 +144,9 @@ func (d Domain) yamlNode() *yaml.Node {
 		put(n, "group_mgt_port", scalar(strconv.Itoa(d.GroupMgtPort)))
 	}
 	putList(n, "hosts", d.Hosts)
+	if d.Affinity != nil {
+		put(n, "affinity", d.Affinity.yamlNode())
+	}
 	if d.Mgt != nil {
 		put(n, "mgt", d.Mgt.yamlNode())
 	}
@@ -158,6 +161,15 @@ func (d Domain) yamlNode() *yaml.Node {
 		}
 		put(n, "sub_domains", others)
 	}
+	return n
+}
+
+// yamlNode writes what an import can set.
+func (a *Affinity) yamlNode() *yaml.Node {
+	n := mapping()
+	n.Style = yaml.FlowStyle
+	put(n, "mode", scalar(a.Mode))
+	putList(n, "session_cookies", a.SessionCookies)
 	return n
 }
 

@@ -26,16 +26,16 @@ const (
 
 // What becomes of keys that have no equivalent.
 const (
-	noScaling  = "not supported yet: elb neither starts nor stops members"
-	isOff      = "not needed: enable_autoscaler is not true, and elb neither starts nor stops members"
-	noSuffix   = "not supported yet: there are no custom domains"
-	noSessions = "not supported yet: any member gets the requests of a session"
-	anyELBs    = "not needed: as many ELBs serve as are started"
-	alwaysOn   = "not needed: a failed request goes to another member wherever that does no harm"
-	byGossip   = "not needed: members are found by gossip"
-	byTurns    = "not needed: WSO2 ELB went round robin whatever stood here; so does elb, unless a domain has a balancer"
-	obsolete1  = "obsolete: a launch setting of ELB 1.x; elb starts no machines"
-	obsolete2  = "obsolete: gone since ELB 2.0.5; elb neither starts nor stops members"
+	noScaling = "not supported yet: elb neither starts nor stops members"
+	isOff     = "not needed: enable_autoscaler is not true, and elb neither starts nor stops members"
+	noSuffix  = "not supported yet: there are no custom domains"
+	byCookie  = "not needed: a session stays at its member for as long as the application's cookie lasts"
+	anyELBs   = "not needed: as many ELBs serve as are started"
+	alwaysOn  = "not needed: a failed request goes to another member wherever that does no harm"
+	byGossip  = "not needed: members are found by gossip"
+	byTurns   = "not needed: WSO2 ELB went round robin whatever stood here; so does elb, unless a domain has a balancer"
+	obsolete1 = "obsolete: a launch setting of ELB 1.x; elb starts no machines"
+	obsolete2 = "obsolete: gone since ELB 2.0.5; elb neither starts nor stops members"
 )
 
 // loadBalancerKeys are the keys of the block loadbalancer.
@@ -48,7 +48,7 @@ func loadBalancerKeys() map[string]wso2Key {
 		"autoscaler_service_epr":   {fate: noScaling},
 		"autoscaler_task_interval": {kind: wso2Number, least: 1, fate: noScaling},
 		"server_startup_delay":     {kind: wso2Number, least: 0, fate: noScaling},
-		"session_timeout":          {kind: wso2Number, least: -1, fate: noSessions},
+		"session_timeout":          {kind: wso2Number, least: -1, fate: byCookie},
 		"fail_over":                {kind: wso2Flag, fate: alwaysOn},
 		"size_of_cache":            {kind: wso2Number, least: 0, fate: noSuffix},
 		"algorithm":                {fate: byTurns},

@@ -209,7 +209,7 @@ func (s *wso2Service) store() {
 	svc := Service{Domains: map[string]Domain{}}
 	for _, d := range s.domains {
 		key := domainKey(name, d.name)
-		var dom Domain
+		dom := Domain{Affinity: wso2Affinity()}
 		switch {
 		case d.port > 0:
 			dom.GroupMgtPort = d.port

@@ -63,7 +63,7 @@ func (p *Proxy) refuse(x *exchange, no *refusal) {
 		x.front.abort()
 		return
 	}
-	x.reply = answer{head: &x.res, room: memory.mem[:headRoom:headRoom], x: x, length: int64(len(body)), whole: true, empty: x.method == http.MethodHead}
+	x.reply = answer{head: &x.res, room: memory.mem[:headRoom:headRoom], x: x, length: int64(len(body)), whole: true, empty: x.method == http.MethodHead, ours: true}
 	a := &x.reply
 	if !a.empty {
 		from := headRoom + usualHead // behind the head

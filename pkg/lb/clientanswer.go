@@ -28,7 +28,7 @@ func (c *clientConn) interim(res *h1.Response) error {
 	}
 	out := c.proxy.buffers.takeSmall()
 	defer out.free()
-	return c.send(appendInterim(out.mem[:0], res))
+	return c.send(appendInterim(out.mem[:0], c.x, res))
 }
 
 // begin implements front: head and content leave in as few writes as possible, mostly in one.
@@ -133,7 +133,7 @@ func (c *clientConn) tunnel(res *h1.Response) (*wire.Conn, []byte, error) {
 	c.last, c.silent = true, true // the connection belongs to the tunnel, which closes it
 	out := c.proxy.buffers.takeSmall()
 	defer out.free()
-	head := appendInterim(out.mem[:0], res)
+	head := appendInterim(out.mem[:0], c.x, res)
 	head = append(bytes.TrimSuffix(head, []byte("\r\n")), "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"...)
 	ahead := c.in.mem[c.r:c.w]
 	c.r = c.w

@@ -3,7 +3,7 @@
 //
 // One request goes one way, whatever protocol it came by:
 //
-//	listener -> front -> screen -> route (host) -> pool -> pick -> forward -> (retry) -> log and metrics
+//	listener -> front -> screen -> route (host) -> pool -> affinity -> pick -> forward -> (retry) -> log and metrics
 //
 // # Parts
 //
@@ -17,6 +17,8 @@
 //   - Pool: the members of one (domain, sub-domain), in groups by rank: here, elsewhere, backup. A balancer chooses among
 //     those of the first group that has a usable one, by weight, turn, load or key. What it goes by (load) is counted from this
 //     process's own requests.
+//   - affinity: reads which member a request's cookies name, and writes that into answers. It has no table of sessions: a cookie
+//     holds a signed token, and whoever has the key can read it.
 //   - upstream: one member's connections. An attempt carries one request to one member: the head is written with
 //     our fields in it, the answer's head is read, and relay passes the content on: whole if it is short, by splice
 //     if it is long and both sides are plain TCP, else as it comes.
@@ -43,6 +45,7 @@
 //   - Framing is never passed through: lengths and chunks are read strictly, and written anew.
 //   - A connection to a member is used again only if its last answer ended exactly where its bytes ended.
 //   - An answer that breaks off after its head went to the client is never ended cleanly.
+//   - A cookie can neither make a request fail nor lead it out of its pool: one that is not in order is none.
 //   - Label values of metrics come from the configuration and the member table alone, but for status codes.
 //
 // # Failure behaviour

@@ -55,6 +55,7 @@ type answer struct {
 	tail   *h1.Fields
 	last   bool // the client's connection cannot be used for another request
 	x      *exchange
+	ours   bool // a refusal, and no member's answer
 }
 
 // exchange is one client request on its way, and what was decided about it.
@@ -71,6 +72,7 @@ type exchange struct {
 	try    attempt
 	reply  answer
 	choice Selection
+	sticky stickiness
 	lost   func() bool  // pointless
 	awaits atomic.Int32 // how the answer is waited for
 
@@ -119,6 +121,7 @@ func (x *exchange) reset() {
 	x.out, x.in, x.waited, x.connected, x.firstByte = 0, 0, 0, 0, 0
 	clear(x.choice.tried)
 	x.choice.tried = x.choice.tried[:0]
+	x.sticky.reset()
 	x.choice.resort = resortNone
 	x.awaits.Store(waitNone)
 	x.try = attempt{}

@@ -2,9 +2,9 @@ package lb
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,7 +33,8 @@ type RouteAnswer struct {
 	TenantRange string `json:"tenant_range,omitempty"` // of the pool
 
 	Balancer string        `json:"balancer,omitempty"`
-	Choice   string        `json:"choice,omitempty"` // what the balancer would do now
+	Affinity string        `json:"affinity,omitempty"` // what the cookies say, if the pool has affinity
+	Choice   string        `json:"choice,omitempty"`   // whom the request would go to now, and why
 	Members  []RouteMember `json:"members,omitempty"`
 
 	Status int    `json:"status,omitempty"` // of the refusal, if the request would be refused
@@ -51,13 +52,14 @@ type RouteTenant struct {
 
 // RouteMember is a member of the pool that a request would go to. Those that come first are preferred.
 type RouteMember struct {
-	ID      string  `json:"id"`
-	Name    string  `json:"name"`
-	Address string  `json:"address"`
-	Rank    string  `json:"rank"`  // here, elsewhere, backup, backup elsewhere, weight 0, draining
-	State   string  `json:"state"` // usable or ejected
-	Weight  float64 `json:"weight"`
-	Next    bool    `json:"next,omitempty"` // the balancer would choose it, or among those that are marked
+	ID       string  `json:"id"`
+	Name     string  `json:"name"`
+	Address  string  `json:"address"`
+	Rank     string  `json:"rank"`             // here, elsewhere, backup, backup elsewhere, weight 0, suspect, draining
+	Standing string  `json:"standing"`         // as in MemberStatus
+	Reason   string  `json:"reason,omitempty"` // likewise
+	Weight   float64 `json:"weight"`
+	Next     bool    `json:"next,omitempty"` // it would be chosen, or one of those that are marked
 }
 
 // Explain tells which way a request would go now, by the code that real requests go through. Nothing is sent.
@@ -146,21 +148,15 @@ func (a *RouteAnswer) pool(x *exchange) {
 	if a.Balancer == "" {
 		a.Balancer = string(PolicyRoundRobin)
 	}
-	s := Selection{now: time.Now().UnixNano()}
-	s.key, s.keyed = p.requestKey(x)
-	next, choice := p.foresee(&s)
+	x.choice.now = time.Now().UnixNano()
+	x.choice.key, x.choice.keyed = p.requestKey(x)
+	x.readSticky()
+	a.affinity(x)
+	next, choice := x.foresee()
 	a.Choice = choice
 	for _, g := range p.groups {
 		for _, t := range g.members {
-			m := RouteMember{
-				ID: t.Member.ID, Name: t.Member.Name, Rank: rankName(rank(&t.Member, p.spec.Zone)), State: "usable",
-				Weight: t.weightNow(s.now), Next: slices.Contains(next, t),
-			}
-			_, m.Address = t.Member.endpoint(schemeHTTP, 0)
-			if !t.health.usable(s.now) {
-				m.State = t.health.standing(s.now)
-			}
-			a.Members = append(a.Members, m)
+			a.Members = append(a.Members, routeMember(t, p, slices.Contains(next, t), x.choice.now))
 		}
 	}
 	if len(a.Members) == 0 {
@@ -168,8 +164,48 @@ func (a *RouteAnswer) pool(x *exchange) {
 	}
 }
 
-// foresee tells among whom the balancer would choose now, and how, without a choice being made.
-func (p *Pool) foresee(s *Selection) (next []*Target, how string) {
+func routeMember(t *Target, p *Pool, next bool, now int64) RouteMember {
+	var standing MemberStatus
+	t.health.describe(&standing, now)
+	m := RouteMember{
+		ID: t.Member.ID, Name: t.Member.Name, Rank: rankName(rank(&t.Member, p.spec.Zone)), Standing: standing.Standing, Reason: standing.Reason,
+		Weight: t.weightNow(now), Next: next,
+	}
+	_, m.Address = t.Member.endpoint(schemeHTTP, 0)
+	return m
+}
+
+// affinity tells what the cookies of the request say.
+func (a *RouteAnswer) affinity(x *exchange) {
+	s := &x.sticky
+	named := s.session
+	if named == nil {
+		named = s.ours
+	}
+	switch {
+	case s.by == nil:
+		return
+	case named != nil:
+		a.Affinity = "a cookie names " + named.Member.Name
+	case s.named:
+		a.Affinity = "a cookie names a member that is gone"
+	case s.forged:
+		a.Affinity = "the token of a cookie is not one of this pool, or was changed: it counts as none"
+	default:
+		a.Affinity = "no cookie names a member"
+	}
+}
+
+// foresee tells among whom the next choice would be, and how, without it being made. It goes by what pick goes by.
+func (x *exchange) foresee() (next []*Target, how string) {
+	if x.sticky.by != nil {
+		for _, t := range [...]*Target{x.sticky.session, x.sticky.ours} {
+			if x.canFollow(t) {
+				return []*Target{t}, "the member of the session"
+			}
+		}
+	}
+	p, s := x.pool, &x.choice
 	for s.resort = resortNone; s.resort <= resortAnybody; s.resort++ {
 		for _, g := range p.groups {
 			for _, t := range g.members {
@@ -177,26 +213,34 @@ func (p *Pool) foresee(s *Selection) (next []*Target, how string) {
 					next = append(next, t)
 				}
 			}
-			if len(next) == 0 {
-				continue
+			if len(next) > 0 {
+				return p.foreseeIn(g, s, next)
 			}
-			if b, ok := p.balancer.(*hashing); ok && s.keyed {
-				if best := b.best(g, s); best != nil {
-					return []*Target{best}, fmt.Sprintf("the member that the key %s leads to", p.spec.Key)
-				}
-			}
-			switch {
-			case s.resort == resortUnproven:
-				return next, "no member has passed a check yet: one of them is tried"
-			case s.resort > resortUnproven:
-				return next, "no member is well: one of them is tried"
-			case len(next) == 1:
-				return next, "the only one of its rank that can be used"
-			}
-			return next, fmt.Sprintf("one of %d, by %s", len(next), p.balancerWord(s))
 		}
 	}
 	return nil, ""
+}
+
+// foreseeIn is foresee for the group that the choice is made in; next are those of it that can be used.
+func (p *Pool) foreseeIn(g *group, s *Selection, next []*Target) ([]*Target, string) {
+	how := "one of " + strconv.Itoa(len(next)) + ", by " + p.balancerWord(s)
+	if b, ok := p.balancer.(*hashing); ok && s.keyed {
+		if best := b.best(g, s); best != nil {
+			next, how = []*Target{best}, "the member that the key "+p.spec.Key.String()+" leads to"
+		}
+	} else if len(next) == 1 {
+		how = "the only one of its rank that can be used"
+	}
+	switch s.resort {
+	case resortUnproven:
+		how += "; no member has passed a check yet"
+	case resortAlive:
+		how += "; all members are ejected or say that they are not ready"
+	case resortAnybody:
+		how += "; no member answers its checks"
+	case resortNone:
+	}
+	return next, how
 }
 
 // balancerWord says by what a member is chosen.

@@ -19,7 +19,7 @@ func (st *h2Stream) carryOn() error {
 
 // interim implements front.
 func (st *h2Stream) interim(res *h1.Response) error {
-	return st.say(0, func(dst []byte) []byte { return appendInterimBlock(dst, res) })
+	return st.say(0, func(dst []byte) []byte { return appendInterimBlock(dst, st.x, res) })
 }
 
 // say sends a field block.
@@ -192,6 +192,14 @@ func (a *answer) appendBlock(dst []byte, clock *clock) []byte {
 				dst = h2.AppendFieldString(dst, "location", location)
 				continue
 			}
+		case h1.SetCookie:
+			if res.Hop(i) {
+				continue
+			}
+			if value, changed := a.x.routed(res.Value(i)); changed {
+				dst = h2.AppendField(dst, setCookieName, value)
+				continue
+			}
 		case h1.Trailer:
 			if a.length >= 0 {
 				continue
@@ -204,6 +212,9 @@ func (a *answer) appendBlock(dst []byte, clock *clock) []byte {
 			}
 		}
 		dst = h2.AppendField(dst, res.Name(i), res.Value(i))
+	}
+	if !a.ours && a.x.issues() {
+		dst = h2.AppendField(dst, setCookieName, a.x.oursValue())
 	}
 	if !dated {
 		dst = h2.AppendField(dst, dateName, clock.date())
@@ -221,14 +232,20 @@ var (
 	dateName      = []byte("date")
 	lengthName    = []byte("content-length")
 	requestIDName = []byte("x-request-id")
+	setCookieName = []byte("set-cookie")
 )
 
-// appendInterimBlock appends an answer of the 1xx class as a field block.
-func appendInterimBlock(dst []byte, res *h1.Response) []byte {
+// appendInterimBlock appends an answer of the 1xx class to x as a field block.
+func appendInterimBlock(dst []byte, x *exchange, res *h1.Response) []byte {
 	dst = h2.AppendStatus(dst, res.Status())
 	for i := range res.Len() {
 		switch res.ID(i) {
 		case h1.Connection, h1.ContentLength, h1.TransferEncoding, h1.Upgrade:
+		case h1.SetCookie:
+			if !res.Hop(i) {
+				value, _ := x.routed(res.Value(i))
+				dst = h2.AppendField(dst, setCookieName, value)
+			}
 		default:
 			if !res.Hop(i) {
 				dst = h2.AppendField(dst, res.Name(i), res.Value(i))

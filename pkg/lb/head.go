@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"net/http"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -38,6 +39,10 @@ func (x *exchange) appendRequestHead(dst []byte) []byte {
 			}
 		case h1.Host, h1.Connection, h1.ContentLength, h1.TransferEncoding, h1.Upgrade, h1.Expect, h1.TE, h1.Twin, h1.Forwarding,
 			h1.XForwardedFor, h1.XForwardedHost, h1.XForwardedProto, h1.XForwardedPort, h1.Forwarded, h1.RequestID:
+		case h1.Cookie:
+			if !r.Hop(i) {
+				dst = x.appendCookie(dst, i)
+			}
 		default:
 			if !r.Hop(i) {
 				dst = r.AppendLine(dst, i)
@@ -105,11 +110,18 @@ func (a *answer) appendFields(dst []byte, clock *clock) []byte {
 		case h1.Date:
 			dated = true
 			dst = res.AppendLine(dst, i)
+		case h1.SetCookie:
+			if !res.Hop(i) {
+				dst = a.x.appendSetCookie(dst, res, i)
+			}
 		default:
 			if !res.Hop(i) {
 				dst = res.AppendLine(dst, i)
 			}
 		}
+	}
+	if !a.ours && a.x.issues() {
+		dst = a.x.appendSetOurs(dst)
 	}
 	if !dated {
 		dst = clock.appendDate(dst)
@@ -138,17 +150,25 @@ func appendAnswerHead(dst []byte, a *answer, minor int, clock *clock) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// appendInterim appends an answer of the 1xx class.
-func appendInterim(dst []byte, res *h1.Response) []byte {
+// appendInterim appends an answer of the 1xx class to x. The one that switches protocols is the last one, and carries a cookie of ours
+// if one is due.
+func appendInterim(dst []byte, x *exchange, res *h1.Response) []byte {
 	dst = appendStatusLine(dst, res)
 	for i := range res.Len() {
 		switch res.ID(i) {
 		case h1.Connection, h1.ContentLength, h1.TransferEncoding, h1.Upgrade:
+		case h1.SetCookie:
+			if !res.Hop(i) {
+				dst = x.appendSetCookie(dst, res, i)
+			}
 		default:
 			if !res.Hop(i) {
 				dst = res.AppendLine(dst, i)
 			}
 		}
+	}
+	if res.Status() == http.StatusSwitchingProtocols && x.issues() {
+		dst = x.appendSetOurs(dst)
 	}
 	return append(dst, "\r\n"...)
 }

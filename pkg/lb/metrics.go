@@ -21,6 +21,7 @@ type metrics struct {
 	budgetEmpty *prometheus.CounterVec
 	ejections   *prometheus.CounterVec
 	noMember    *prometheus.CounterVec
+	sticky      *prometheus.CounterVec
 	checks      *prometheus.CounterVec
 	checkTook   *prometheus.HistogramVec
 	inFlight    prometheus.Gauge
@@ -48,6 +49,7 @@ func newMetrics(r prometheus.Registerer, table *atomic.Pointer[Table]) (*metrics
 		budgetEmpty: counter("elb_retry_budget_exhausted_total", "Requests that got no further attempt because too many needed one.", "domain"),
 		ejections:   counter("elb_ejections_total", "Members taken out of use for a while by this ELB.", "domain", "reason"),
 		noMember:    counter("elb_no_member_total", "Requests answered with 503 because the pool had no member.", "domain"),
+		sticky:      counter("elb_sticky_total", "Requests to pools with affinity, by what became of the cookie.", "domain", "result"),
 		checks:      counter("elb_checks_total", "Health checks by what they met.", "domain", "result"),
 		checkTook: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "elb_check_duration_seconds", Help: "How long health checks that passed took.", Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1},
@@ -61,7 +63,7 @@ func newMetrics(r prometheus.Registerer, table *atomic.Pointer[Table]) (*metrics
 		return m, nil
 	}
 	members := newMemberCollector(table)
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.upstream, m.retries, m.budgetEmpty, m.ejections, m.noMember, m.checks, m.checkTook, m.inFlight, tenants, members} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.upstream, m.retries, m.budgetEmpty, m.ejections, m.noMember, m.sticky, m.checks, m.checkTook, m.inFlight, tenants, members} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
@@ -72,6 +74,16 @@ func newMetrics(r prometheus.Registerer, table *atomic.Pointer[Table]) (*metrics
 // forget removes the series of a member that is gone. Requests that still run on it count into nothing.
 func (m *metrics) forget(gone Member) {
 	m.upstream.DeletePartialMatch(prometheus.Labels{"domain": gone.Domain, "member": gone.ID})
+}
+
+// stickyCounts are the series of a domain's affinity.
+type stickyCounts [stickyResults]prometheus.Counter
+
+func (m *metrics) stickiness(domain string) (series stickyCounts) {
+	for i, label := range stickyLabels() {
+		series[i] = m.sticky.WithLabelValues(domain, label)
+	}
+	return series
 }
 
 // methodIndex is a method as metrics count it: a place in methodLabels.

@@ -24,6 +24,7 @@ type Proxy struct {
 	access   *accesslog.Log
 	log      *slog.Logger
 	metrics  *metrics
+	masters  []masterKey // of affinity, the first signs
 
 	watch     *wire.Watch
 	pipes     *wire.Pipes
@@ -69,6 +70,10 @@ type Config struct {
 	AccessLog           *accesslog.Log        // a record of every request; nil = only failures are logged, by Logger
 	Logger              *slog.Logger          // nil = no log
 	Registerer          prometheus.Registerer // nil = metrics are kept to ourselves
+	// AffinityKeys are secrets of 16 bytes or more, from which the keys of affinity tokens are derived: the first one signs, all are
+	// honoured. Load balancers that are to keep each other's sessions need the same. Without any, one is made up, and the sessions
+	// move when the process is started again.
+	AffinityKeys [][]byte
 }
 
 // publicPorts are the ELB's ports as clients know them; 0 = unknown.
@@ -85,7 +90,7 @@ func (p publicPorts) of(scheme string) int {
 const pipesMost = 64
 
 // New makes a Proxy with a table that holds the static members. It fails if metrics of the same names are
-// registered already. Close ends it.
+// registered already, or a key is too short. Close ends it.
 func New(c Config) (*Proxy, error) {
 	p := &Proxy{
 		timeouts: c.Timeouts.withDefaults(),
@@ -105,6 +110,9 @@ func New(c Config) (*Proxy, error) {
 		p.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
+	if p.masters, err = newMasterKeys(c.AffinityKeys); err != nil {
+		return nil, err
+	}
 	if p.metrics, err = newMetrics(c.Registerer, &p.table); err != nil {
 		return nil, err
 	}
@@ -143,6 +151,7 @@ func (p *Proxy) Use(t *Table) {
 			p.attach(pool, target, p.targets[key])
 			current[key] = target
 		}
+		p.attachAffinity(pool)
 	}
 	p.table.Store(t)
 	for _, target := range current {
@@ -181,6 +190,12 @@ func (p *Proxy) attachPool(pool *Pool) {
 // other addresses does not count.
 func (p *Proxy) attach(pool *Pool, target, old *Target) {
 	m := target.Member
+	if m.Draining {
+		target.drains = time.Now().UnixNano()
+		if old != nil && old.Member.Draining {
+			target.drains = old.drains
+		}
+	}
 	if old != nil {
 		target.metrics, target.traffic = old.metrics, old.traffic
 	} else {

@@ -16,6 +16,7 @@ type PoolSpec struct {
 	Hosts     []string // as written; "*." in front matches only names below
 	Static    []Member // from ParseStatic
 	Balancer  BalancerSpec
+	Affinity  AffinitySpec
 	Health    HealthSpec
 }
 
@@ -47,6 +48,9 @@ func NewRoutes(specs []PoolSpec) (*Routes, error) {
 		}
 		if err := errors.Join(spec.Balancer.check(), spec.Health.check()); err != nil {
 			faults = append(faults, fmt.Errorf("domain %s, sub-domain %q: %w", spec.Domain, spec.SubDomain, err))
+		}
+		if err := spec.Affinity.Check(); err != nil {
+			faults = append(faults, fmt.Errorf("domain %s, sub-domain %q: affinity: %w", spec.Domain, spec.SubDomain, err))
 		}
 		r.pools = append(r.pools, spec)
 		for _, host := range spec.Hosts {

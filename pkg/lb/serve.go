@@ -100,12 +100,13 @@ func (p *Proxy) forward(x *exchange) {
 	choice := &x.choice
 	choice.now = x.started.UnixNano()
 	choice.key, choice.keyed = x.pool.requestKey(x)
+	x.readSticky()
 	started := x.started
 	if x.body.size() > 0 {
 		started = time.Now()
 	}
 	for {
-		target := x.pool.pick(choice)
+		target := x.pick()
 		if target == nil && x.result.Kept {
 			target = x.target // nobody else is left, and what failed was perhaps only an old connection
 		}
@@ -206,6 +207,9 @@ func (p *Proxy) observe(x *exchange) {
 	if len(x.tenant) > 0 {
 		p.metrics.tenants.count(x.owner)
 	}
+	if result, ok := x.stickyResult(); ok {
+		x.sticky.by.counts[result].Inc()
+	}
 	failed := x.result.Failure != FailureNone && x.result.Failure != FailureClient
 	if p.access == nil && !failed {
 		return
@@ -230,6 +234,9 @@ func (p *Proxy) logRequest(x *exchange, status int, took time.Duration) {
 	}
 	if x.target != nil {
 		r.Member = x.target.Member.Name
+	}
+	if result, ok := x.stickyResult(); ok {
+		r.Affinity = stickyLabels()[result]
 	}
 	if x.result.Failure != FailureNone {
 		r.Failure = x.result.Failure.String()

@@ -27,7 +27,7 @@ func newTable(routes *Routes, members []Member, drained map[string]time.Time) *T
 	byKey := make(map[poolKey]*Pool, len(routes.pools))
 	for i := range routes.pools {
 		spec := &routes.pools[i]
-		p := &Pool{Service: spec.Service, Domain: spec.Domain, SubDomain: spec.SubDomain, spec: spec.Balancer, health: spec.Health, checkHost: checkHost(spec.Hosts)}
+		p := &Pool{Service: spec.Service, Domain: spec.Domain, SubDomain: spec.SubDomain, spec: spec.Balancer, stick: spec.Affinity, health: spec.Health, checkHost: checkHost(spec.Hosts)}
 		t.pools[i] = p
 		byKey[p.key()] = p
 		for _, m := range spec.Static {
@@ -94,6 +94,8 @@ type Pool struct {
 	groups   []*group  // all of these, those that are to be preferred first
 	spec     BalancerSpec
 	balancer balancer
+	stick    AffinitySpec
+	affinity *affinity // nil: none
 	budget   *retryBudget
 	metrics  *poolMetrics
 	ejecting *sync.Mutex // held while a member is ejected; shared by all tables, as health is
@@ -155,6 +157,11 @@ type Target struct {
 	share      float64 // weight, where 1 is the average of its group
 	seed       uint64  // its hash
 	cold, warm int64   // unix nanoseconds: from cold to warm its share grows
+
+	// What affinity goes by; it belongs to the table, but for drains.
+	tag    memberTag
+	token  string // that names it, without a time
+	drains int64  // unix nanoseconds at which it was first seen to drain
 }
 
 // pick chooses the member for one attempt: one in good health of the first group that has any, so that a member that drains

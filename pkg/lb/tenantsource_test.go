@@ -255,11 +255,54 @@ func TestExplain_HostsAndMembers(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	for _, q := range []RouteQuestion{
-		{Host: "as.example\r\nX: y", Path: "/"}, {Host: "as.example", Path: "/ HTTP/1.1\r\nHost: x"}, {Host: "as.example", Path: "/", Cookie: "a\nb"},
-		{Host: "a b", Path: "/"}, {Host: "as.example", Path: "/%zz"}, {Host: "as.example", Path: "/a b"}, {Host: "", Path: "/"}, {Host: "as.example", Path: ""},
+		{Host: "as.example\r\nX: y", Path: "/"},
+		{Host: "as.example", Path: "/ HTTP/1.1\r\nHost: x"},
+		{Host: "as.example", Path: "/", Cookie: "a\nb"},
+		{Host: "a b", Path: "/"},
+		{Host: "as.example", Path: "/%zz"},
+		{Host: "as.example", Path: "/a b"},
+		{Host: "", Path: "/"},
+		{Host: "as.example", Path: ""},
 	} {
 		if a := p.Explain(q); a.Status != 400 || a.Detail == "" || a.Domain != "" {
 			t.Errorf("%+q: %+v", q, a)
+		}
+	}
+}
+
+func TestExplain_Affinity(t *testing.T) {
+	t.Parallel()
+	var members []Member
+	for _, raw := range []string{"http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3"} {
+		m, err := ParseStatic(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		members = append(members, m)
+	}
+	routes, err := NewRoutes([]PoolSpec{{Domain: "d", Tenants: everybody(t), Hosts: []string{"a.example"}, Static: members, Affinity: AffinitySpec{Mode: AffinityCookie, Cookie: "ROUTE"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := New(Config{Routes: routes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for _, target := range p.table.Load().pools[0].all() {
+		a := p.Explain(RouteQuestion{Host: "a.example", Path: "/", Cookie: "x=y; ROUTE=" + target.token})
+		if a.Choice != "the member of the session" || !strings.Contains(a.Affinity, target.Member.Name) {
+			t.Errorf("%s: %+v", target.Member.ID, a)
+		}
+		for _, m := range a.Members {
+			if m.Next != (m.ID == target.Member.ID) || m.Standing != StandingUp {
+				t.Errorf("%s: %+v", target.Member.ID, m)
+			}
+		}
+	}
+	for cookie, want := range map[string]string{"": "no cookie names a member", "ROUTE=" + strings.Repeat("A", tokenText): "counts as none"} {
+		if a := p.Explain(RouteQuestion{Host: "a.example", Path: "/", Cookie: cookie}); !strings.Contains(a.Affinity, want) || a.Choice != "one of 3, by turns" {
+			t.Errorf("%q: %+v", cookie, a)
 		}
 	}
 }

@@ -27,7 +27,7 @@ func format(f Format, r *Record) string {
 func failed() *Record {
 	return &Record{
 		Time: time.Date(2026, 3, 4, 5, 6, 7, 8, time.FixedZone("", 2*60*60)), RequestID: []byte("id"), Client: netip.MustParseAddr("2001:db8::1"),
-		Method: []byte("POST"), Host: []byte("a.example"), Path: []byte("/"), Proto: "HTTP/2.0", Status: 502, Domain: "d", Attempts: 3,
+		Method: []byte("POST"), Host: []byte("a.example"), Path: []byte("/"), Proto: "HTTP/2.0", Status: 502, Domain: "d", Attempts: 3, Affinity: "moved",
 		Total: 2*time.Second + 500*time.Millisecond, Failure: "reset", NoRetry: "it was tried three times", Error: errors.New(`read tcp: "reset" by peer`),
 	}
 }
@@ -56,12 +56,12 @@ func TestLine_Exact(t *testing.T) {
 		{
 			"failed text", Text, failed(),
 			"2026-03-04 05:06:07.000 WRN request failed request_id=id client=2001:db8::1 method=POST host=a.example path=/ proto=HTTP/2.0 status=502 bytes=0" +
-				" domain=d attempts=3 duration=2.5s failure=reset no_retry=\"it was tried three times\" error=\"read tcp: \\\"reset\\\" by peer\"\n",
+				" domain=d attempts=3 affinity=moved duration=2.5s failure=reset no_retry=\"it was tried three times\" error=\"read tcp: \\\"reset\\\" by peer\"\n",
 		},
 		{
 			"failed JSON", JSON, failed(),
 			`{"time":"2026-03-04T05:06:07.000000008+02:00","level":"WARN","msg":"request failed","request_id":"id","client":"2001:db8::1","method":"POST",` +
-				`"host":"a.example","path":"/","proto":"HTTP/2.0","status":502,"bytes":0,"domain":"d","attempts":3,"duration":2500000000,"failure":"reset",` +
+				`"host":"a.example","path":"/","proto":"HTTP/2.0","status":502,"bytes":0,"domain":"d","attempts":3,"affinity":"moved","duration":2500000000,"failure":"reset",` +
 				`"no_retry":"it was tried three times","error":"read tcp: \"reset\" by peer"}` + "\n",
 		},
 		{
@@ -85,7 +85,7 @@ func TestLine_LooksLikeTheProgramsLog(t *testing.T) {
 		r.Path = []byte(path)
 		attrs := []any{
 			"request_id", "id", "client", "2001:db8::1", "method", "POST", "host", "a.example", "path", path, "proto", "HTTP/2.0", "status", 502, "bytes", 0,
-			"domain", "d", "attempts", 3, "duration", r.Total, "failure", "reset", "no_retry", r.NoRetry, "error", r.Error,
+			"domain", "d", "attempts", 3, "affinity", "moved", "duration", r.Total, "failure", "reset", "no_retry", r.NoRetry, "error", r.Error,
 		}
 		for f, handler := range map[Format]func(*bytes.Buffer) slog.Handler{
 			Text: func(b *bytes.Buffer) slog.Handler {
@@ -170,7 +170,7 @@ func TestRecord_RoomIsEnough(t *testing.T) {
 		r := &Record{
 			Time: time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.FixedZone("", -23*60*60)), RequestID: long,
 			Client: netip.MustParseAddr("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%zone"), Method: long, Host: long, Path: long, Proto: s, TLS: s,
-			Status: -1 << 63, Bytes: -1 << 63, BytesIn: -1 << 63, Service: s, Domain: s, SubDomain: s, Member: s, Attempts: -1 << 63,
+			Status: -1 << 63, Bytes: -1 << 63, BytesIn: -1 << 63, Service: s, Domain: s, SubDomain: s, Member: s, Attempts: -1 << 63, Affinity: s,
 			Wait: -1 << 63, Connect: -1 << 63, FirstByte: -1 << 63, Total: -1 << 63, Failure: s, NoRetry: s, Error: errors.New(s),
 		}
 		for _, f := range []Format{Text, JSON} {

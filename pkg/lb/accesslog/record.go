@@ -23,7 +23,8 @@ type Record struct {
 	Domain    string
 	SubDomain string
 	Member    string
-	Attempts  int // how often the request was sent
+	Attempts  int    // how often the request was sent
+	Affinity  string // what became of the session's cookie, in a word; "" in a pool without affinity
 
 	Wait      time.Duration // until a member was chosen
 	Connect   time.Duration // until there was a connection to it; 0 when a kept one served
@@ -47,7 +48,7 @@ const (
 	maxMethod = 32
 	maxName   = 256 // of a host, service, domain, sub-domain and member
 	maxPath   = 4096
-	maxWord   = 64 // of a protocol and a failure
+	maxWord   = 64 // of a protocol, an affinity and a failure
 	maxReason = 512
 )
 
@@ -56,7 +57,7 @@ const (
 	escapedByte = 6
 	// fixedRoom is what everything else may need: all keys, the marks of cut values, and the numbers, the time and the address at their longest.
 	fixedRoom = 1024
-	maxLine   = fixedRoom + escapedByte*(maxID+maxMethod+5*maxName+maxPath+3*maxWord+2*maxReason)
+	maxLine   = fixedRoom + escapedByte*(maxID+maxMethod+5*maxName+maxPath+4*maxWord+2*maxReason)
 )
 
 // room gives a bound on the length of the record's line; failure is the text of its error.
@@ -64,6 +65,6 @@ func (r *Record) room(failure string) int {
 	n := min(len(r.RequestID), maxID) + min(len(r.Method), maxMethod) + min(len(r.Host), maxName) + min(len(r.Path), maxPath) +
 		min(len(r.Proto), maxWord) + min(len(r.TLS), maxWord) +
 		min(len(r.Service), maxName) + min(len(r.Domain), maxName) + min(len(r.SubDomain), maxName) + min(len(r.Member), maxName) +
-		min(len(r.Failure), maxWord) + min(len(r.NoRetry), maxReason) + min(len(failure), maxReason)
+		min(len(r.Affinity), maxWord) + min(len(r.Failure), maxWord) + min(len(r.NoRetry), maxReason) + min(len(failure), maxReason)
 	return fixedRoom + escapedByte*n
 }
