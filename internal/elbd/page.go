@@ -106,15 +106,15 @@ func (s *statusPage) write(w http.ResponseWriter, name string, data any) {
 // assets serves the style sheet, the script and the icon.
 func (s *statusPage) assets() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name := r.PathValue("file")
-		kinds := map[string]string{"elb.css": "text/css; charset=utf-8", "elb.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml"}
-		if kinds[name] == "" {
-			http.NotFound(w, r)
-			return
+		for file, kind := range map[string]string{"elb.css": "text/css; charset=utf-8", "elb.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml"} {
+			if r.PathValue("file") == file {
+				w.Header().Set("Content-Type", kind)
+				w.Header().Set("Cache-Control", "no-cache")
+				http.ServeFileFS(w, r, pageFiles, "page/"+file)
+				return
+			}
 		}
-		w.Header().Set("Content-Type", kinds[name])
-		w.Header().Set("Cache-Control", "no-cache")
-		http.ServeFileFS(w, r, pageFiles, "page/"+name)
+		http.NotFound(w, r)
 	})
 }
 
