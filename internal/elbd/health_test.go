@@ -1,6 +1,7 @@
 package elbd
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,5 +89,27 @@ func TestLoadConfig_HealthFaults(t *testing.T) {
 				t.Errorf("%d faults, want %d:\n%v", n, len(c.want), err)
 			}
 		})
+	}
+}
+
+// The page of members says of one that is down since when and why, and so does its JSON.
+func TestMembersPage_TellsWhoIsDown(t *testing.T) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close() // nobody listens there any more
+	e := newELB(t, "http://"+l.Addr().String())
+	e.start()
+	defer e.stop()
+	e.await("the verdict", func() bool { return len(e.members()) == 1 && e.members()[0].Standing == lb.StandingDown })
+	m := e.members()[0]
+	if m.StandingSince.IsZero() || !strings.Contains(m.Reason, "connection refused") || m.LastCheck == nil || m.LastCheck.Result != "refused" {
+		t.Errorf("%+v", m)
+	}
+	_, _, page := e.get(e.admin, "/members", e.admin, "text/html")
+	if !strings.Contains(page, `<td class="down">down since 20`) || !strings.Contains(page, "connection refused") {
+		t.Error(page)
 	}
 }

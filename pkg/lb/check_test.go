@@ -193,7 +193,7 @@ func TestCheckHost(t *testing.T) {
 func checkedBench(t *testing.T) *bench {
 	t.Helper()
 	spec := DefaultHealth()
-	spec.Interval, spec.Timeout, spec.Path = 200*time.Millisecond, 100*time.Millisecond, "/check"
+	spec.Interval, spec.Timeout, spec.Path = 300*time.Millisecond, 200*time.Millisecond, "/check"
 	routes, err := NewRoutes([]PoolSpec{{Service: "s", Domain: testDomain, Hosts: []string{"app.example"}, Tenants: everybody(t), Health: spec}})
 	if err != nil {
 		t.Fatal(err)
@@ -316,7 +316,7 @@ func TestChecks_RequestsLeaveAMemberThatIsDown(t *testing.T) {
 					if a.err != nil || a.res.StatusCode != 200 {
 						t.Errorf("got %v %q, %v", a.res, a.text, a.err)
 					}
-				case <-time.After(2 * time.Second):
+				case <-time.After(3 * time.Second):
 					if c.leaves {
 						t.Error("a request waits for the member that is down")
 					}
@@ -330,6 +330,43 @@ func TestChecks_RequestsLeaveAMemberThatIsDown(t *testing.T) {
 				t.Error("no retry was counted")
 			}
 		})
+	}
+}
+
+func TestChecks_StreamsOfHTTP2LeaveAMemberThatIsDown(t *testing.T) {
+	b := checkedBench(t)
+	s := newStopping(t)
+	b.members(s.addr, goodMember(t, "well"))
+	b.awaitStanding(0, StandingUp)
+	b.awaitStanding(1, StandingUp)
+	front, client := secureFront(t, b)
+	close(s.stopped)
+	answers := make(chan string, 10)
+	for range cap(answers) {
+		go func() {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, front.URL+"/", http.NoBody)
+			if err != nil {
+				answers <- err.Error()
+				return
+			}
+			r.Host = "app.example"
+			res, err := client.Do(r)
+			if err != nil {
+				answers <- err.Error()
+				return
+			}
+			defer res.Body.Close()
+			text, _ := io.ReadAll(res.Body)
+			answers <- string(text)
+		}()
+	}
+	for range cap(answers) {
+		if text := <-answers; text != "well GET 0" {
+			t.Errorf("got %q", text)
+		}
+	}
+	if len(s.asked) == 0 {
+		t.Error("the stopped member was not asked")
 	}
 }
 
@@ -512,6 +549,9 @@ func TestChecks_ConnectingToAMemberThatIsDownEnds(t *testing.T) {
 	}
 	if b.standing(0).Standing == StandingUp || len(l.held) == 0 {
 		t.Errorf("the halted member is %s, and was asked %d times", b.standing(0).Standing, len(l.held))
+	}
+	if log := b.log.String(); strings.Contains(log, "member ejected") || strings.Count(log, "member is down: it does not answer") != 1 {
+		t.Errorf("log:\n%s", log)
 	}
 	for range len(l.held) {
 		_ = (<-l.held).Close()

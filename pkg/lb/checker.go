@@ -17,7 +17,7 @@ type checker struct {
 	path   string // that the member announced
 	host   string // that is asked for
 	probe  func(context.Context) error
-	// done takes a result that counted, and the verdicts before and after. It is called by the checker's goroutine.
+	// done takes a result, and the verdicts before and after. It is called by the checker's goroutine.
 	done   func(r checkResult, before, after int32)
 	cancel context.CancelFunc
 }
@@ -43,10 +43,8 @@ func (c *checker) run(ctx context.Context) {
 			timer.Reset(c.spec.Timeout / 2)
 		case r := <-results:
 			running--
-			if ctx.Err() == nil {
-				before, after := c.health.checked(r, c.spec.Fall, c.spec.Rise)
-				c.done(r, before, after)
-			}
+			before, after := c.health.checked(ctx, r, c.spec.Fall, c.spec.Rise)
+			c.done(r, before, after)
 			timer.Reset(c.pause())
 		case <-c.health.doubts:
 			if running == 0 {
@@ -67,7 +65,11 @@ func (c *checker) check(ctx context.Context) checkResult {
 	bounded, cancel := context.WithTimeout(ctx, c.spec.Timeout)
 	defer cancel()
 	err := c.probe(bounded)
-	return judgeCheck(err, began, time.Since(began), c.spec.Timeout)
+	r := judgeCheck(err, began, time.Since(began), c.spec.Timeout)
+	if ctx.Err() != nil {
+		r.kind = checkSkipped // it was we who ended it
+	}
+	return r
 }
 
 // pause is the time until the next check, with jitter so that several load balancers do not check in step.

@@ -23,15 +23,17 @@ func (p *Proxy) superviseChecks(t *Table) {
 			}
 			wanted[key] = running
 		}
-		if !pool.health.checked() {
-			for _, target := range pool.all() {
-				target.health.unchecked(time.Now())
-			}
-		}
 	}
 	for key, c := range p.checkers {
 		if wanted[key] != c {
 			c.cancel()
+		}
+	}
+	for _, pool := range t.pools {
+		for _, target := range pool.all() {
+			if !pool.health.checked() {
+				target.health.unchecked(time.Now())
+			}
 		}
 	}
 	for key, c := range wanted {

@@ -280,7 +280,7 @@ func (c *h2Conn) end(err error) {
 		_ = c.conn.Close() // nobody is there
 	} else {
 		c.finishWriting()
-		c.conn.Linger(lingerMost, lingerTime)
+		c.conn.Linger(2*h2ConnWindow, lingerTime) // more cannot be on its way from a client that keeps to its window
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -17,7 +17,7 @@ type health struct {
 	cause   atomic.Int32 // of the last ejection: an offence
 	strikes [offences]atomic.Int32
 	verdict atomic.Int32  // of the checks
-	doubts  chan struct{} // asks for a check soon; nil if the member is not checked
+	doubts  chan struct{} // asks for a check soon; may be nil
 
 	mu    sync.Mutex // guards what only checks and people look at
 	tally tally
@@ -70,7 +70,7 @@ func (h *health) admitted(r resort, now int64) bool {
 	case resortNone:
 		return verdict == verdictUp && h.rested(now)
 	case resortUnproven:
-		return verdict <= verdictUnproven && h.rested(now)
+		return (verdict == verdictUp || verdict == verdictUnproven) && h.rested(now)
 	case resortAlive:
 		return verdict != verdictDead
 	case resortAnybody:

@@ -3,6 +3,7 @@ package lb
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"slices"
 	"sync"
@@ -166,7 +167,7 @@ func (u *upstream) connect(e *endpoint) (*wire.Conn, error) {
 	defer cancel()
 	raw, err := (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext(ctx, "tcp", e.addr)
 	if err != nil {
-		return nil, err
+		return nil, hopeless(ctx, err)
 	}
 	conn := wire.New(u.proxy.watch, raw.(*net.TCPConn)) //nolint:forcetypeassert // "tcp" gives nothing else
 	if !e.secure {
@@ -175,9 +176,17 @@ func (u *upstream) connect(e *endpoint) (*wire.Conn, error) {
 	conn.Client(u.tlsConfig(e.addr))
 	if err := conn.Handshake(ctx); err != nil {
 		_ = conn.Close() // the handshake's error is the one to tell
-		return nil, err
+		return nil, hopeless(ctx, err)
 	}
 	return conn, nil
+}
+
+// hopeless gives the error of connecting: that the member was found dead, if that ended it.
+func hopeless(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return errMemberDown
+	}
+	return err
 }
 
 // tlsConfig is how the member is spoken to, and whom it must prove to be.

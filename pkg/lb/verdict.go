@@ -88,12 +88,16 @@ func (h *health) inDoubt() bool {
 }
 
 // checked takes the result of a check in and gives the verdict before and after. A new member is up with the first check that passes, one that
-// was down needs rise of them in a row; fall that fail in a row take it down, and a refused connection does so alone.
-func (h *health) checked(r checkResult, fall, rise int) (before, after int32) {
+// was down needs rise of them in a row; fall that fail in a row take it down, and a refused connection does so alone. What comes after the
+// end of ctx does not count: the member is checked by somebody else, or not any more.
+func (h *health) checked(ctx context.Context, r checkResult, fall, rise int) (before, after int32) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	before = h.verdict.Load()
 	after = before
+	if ctx.Err() != nil {
+		return before, before
+	}
 	h.note.last = r
 	switch r.kind {
 	case checkSkipped:

@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"errors"
 	"net/http"
 	"time"
 )
@@ -57,7 +58,7 @@ func (x *exchange) pointless() bool {
 func (r Result) offence() (o offence, guilty bool) {
 	switch r.Failure {
 	case FailureConnect:
-		return offenceConnect, !isShortage(r.Err)
+		return offenceConnect, !isShortage(r.Err) && !errors.Is(r.Err, errMemberDown)
 	case FailureReset, FailureBroken:
 		return offenceBreak, true
 	case FailureTimeout:
