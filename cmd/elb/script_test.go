@@ -21,11 +21,12 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
-			ports, err := freeport.PickN(1)
+			ports, err := freeport.PickN(2)
 			if err != nil {
 				return err
 			}
 			env.Setenv("GROUP_PORT", strconv.Itoa(ports[0]))
+			env.Setenv("ADMIN_PORT", strconv.Itoa(ports[1]))
 			return nil
 		},
 	})

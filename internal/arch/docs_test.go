@@ -1,6 +1,7 @@
 package arch_test
 
 import (
+	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -204,6 +205,65 @@ func metricNames(t *testing.T) map[string]string {
 	})
 	return names
 }
+
+// TestDashboard_AsksForMetricsThatAreThere: a panel whose metric has another name now is silently empty. Labels of queries are those of the table.
+func TestDashboard_AsksForMetricsThatAreThere(t *testing.T) {
+	text, err := os.ReadFile("../../docs/grafana-elb.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dashboard struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	if err := json.Unmarshal(text, &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	measured := metricNames(t)
+	rows := tableRows(t, "../../docs/operating.md", "## Metrics")
+	asked := 0
+	for _, p := range dashboard.Panels {
+		for _, target := range p.Targets {
+			for _, m := range queriedMetric.FindAllStringSubmatch(target.Expr, -1) {
+				asked++
+				name := m[1]
+				if _, ok := measured[name]; !ok {
+					name = strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, "_bucket"), "_sum"), "_count")
+				}
+				if _, ok := measured[name]; !ok {
+					t.Errorf("docs/grafana-elb.json, %s: no code has the metric %s", p.Title, m[1])
+				}
+				for _, label := range queriedLabel.FindAllStringSubmatch(m[2], -1) {
+					if label[1] != "instance" && !slices.Contains(labelsOf(rows[name]), label[1]) {
+						t.Errorf("docs/grafana-elb.json, %s: %s has no label %s", p.Title, name, label[1])
+					}
+				}
+			}
+		}
+	}
+	if asked < 20 {
+		t.Errorf("only %d metrics were found in the dashboard", asked)
+	}
+}
+
+// labelsOf are the labels in the row of a metric.
+func labelsOf(cells row) []string {
+	if len(cells) < 3 {
+		return nil
+	}
+	var labels []string
+	for label := range strings.SplitSeq(cells[2], ",") {
+		labels = append(labels, strings.Trim(label, " `"))
+	}
+	return labels
+}
+
+var (
+	queriedMetric = regexp.MustCompile(`\b((?:elb|registry|membership)_[a-z_]+)(?:\{([^}]*)\})?`)
+	queriedLabel  = regexp.MustCompile(`([a-z_]+)(?:=|!=|=~|!~)"`)
+)
 
 var markdownLink = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 

@@ -20,16 +20,15 @@ type Program struct {
 // Command is what a program can do.
 type Command struct {
 	Run func(ctx context.Context, in Invocation) error
+	// Flags defines the flags that the command has besides; nil = none.
+	Flags func(flags *flag.FlagSet)
 	// Least and Most are how many arguments may follow the flags.
 	Least, Most int
-	// Flags are the names of flags that it takes besides -config, each with a value.
-	Flags []string
 }
 
 // Invocation is what a command was started with.
 type Invocation struct {
-	File           string            // of -config; "" when not given
-	Flags          map[string]string // those of Command.Flags that were given
+	File           string // of -config; "" when not given
 	Args           []string
 	Environ        []string
 	Stdout, Stderr io.Writer
@@ -53,12 +52,8 @@ func (p Program) Main(args, environ []string, stdout, stderr io.Writer) int {
 	flags.Usage = func() { fmt.Fprint(stderr, p.Usage) }
 	file := flags.String("config", "", "the configuration file")
 	command, ok := p.Commands[name]
-	given := map[string]string{}
-	for _, f := range command.Flags {
-		flags.Func(f, "", func(value string) error {
-			given[f] = value
-			return nil
-		})
+	if command.Flags != nil {
+		command.Flags(flags)
 	}
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -86,7 +81,7 @@ func (p Program) Main(args, environ []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	in := Invocation{File: *file, Flags: given, Args: flags.Args(), Environ: environ, Stdout: stdout, Stderr: stderr}
+	in := Invocation{File: *file, Args: flags.Args(), Environ: environ, Stdout: stdout, Stderr: stderr}
 	if err := command.Run(ctx, in); err != nil {
 		for _, e := range Flatten(err) {
 			fmt.Fprintf(stderr, "%s: %s\n", p.Name, e)

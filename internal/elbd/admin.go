@@ -1,113 +1,45 @@
 package elbd
 
 import (
-	"html/template"
+	"errors"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/regent-registry/regent/internal/daemon"
 	"github.com/regent-registry/regent/pkg/lb"
 	"github.com/regent-registry/regent/pkg/membership"
 )
 
-// adminHandler serves what operators and monitoring look at. Nothing in it changes anything.
+// adminHandler serves what operators and monitoring look at. Nothing that is asked with GET changes anything; the verbs need a token.
 func (b *balancer) adminHandler() http.Handler {
+	page := newStatusPage(b.status, b.log)
+	verb := func(do http.HandlerFunc) http.Handler { return daemon.Bearer(b.config.AdminTokenFile, do) }
 	return daemon.Admin{
 		Metrics: b.metrics,
 		Ready:   b.ready,
 		Pages: map[string]http.Handler{
-			"GET /members": http.HandlerFunc(b.serveMembers),
-			"GET /status":  http.HandlerFunc(b.serveStatus),
-			"GET /route":   http.HandlerFunc(b.serveRoute),
+			"GET /{$}":                   http.HandlerFunc(page.serve),
+			"GET /live":                  http.HandlerFunc(page.serveLive),
+			"GET /assets/{file}":         page.assets(),
+			"GET /members":               b.serveMembers(page),
+			"GET /status":                http.HandlerFunc(b.serveStatus),
+			"GET /route":                 b.serveRoute(page),
+			"POST /members/{id}/drain":   verb(b.drainMember),
+			"POST /members/{id}/undrain": verb(b.undrainMember),
 		},
 	}.Handler()
 }
 
-// status is the JSON of /status.
-type status struct {
-	Node          string    `json:"node"`
-	Version       string    `json:"version"`
-	StartedAt     time.Time `json:"started_at"`
-	UptimeSeconds int64     `json:"uptime_seconds"`
-	ConfigFile    string    `json:"config_file"`
-	State         string    `json:"state"`       // ready, or why not
-	GossipKeys    []string  `json:"gossip_keys"` // ids, the one that encrypts first; none without encryption
-	Balancers     []peer    `json:"balancers"`
-	Unrouted      []stray   `json:"unrouted_members"`
-}
-
-// stray is a member that joined and gets no requests.
-type stray struct {
-	ID        string `json:"id"`
-	Name      string `json:"name"`
-	Domain    string `json:"domain"`
-	SubDomain string `json:"sub_domain"`
-	Reason    string `json:"reason"`
-}
-
-// strays are the members that no request will ever reach: mostly a sub-domain that one side misspelt.
-func strays(members []lb.MemberStatus) []stray {
-	list := []stray{}
-	for _, m := range members {
-		s := stray{ID: m.ID, Name: m.Name, Domain: m.Domain, SubDomain: m.SubDomain}
-		switch {
-		case m.Stray && m.SubDomain == "":
-			s.Reason = "it announces no sub-domain, and the domain has no hosts for such members"
-		case m.Stray:
-			s.Reason = "it announces a sub-domain that the domain has no block for"
-		case m.HTTPPort == 0 && m.HTTPSPort == 0:
-			s.Reason = "it announces neither an HTTP nor an HTTPS port"
-		default:
-			continue
+// serveMembers gives the members as JSON to programs, and the page to browsers.
+func (b *balancer) serveMembers(page *statusPage) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Vary", "Accept")
+		if strings.Contains(r.Header.Get("Accept"), "application/json") {
+			daemon.WriteJSON(w, membersAnswer{b.discovery.Members(), b.refused()})
+			return
 		}
-		list = append(list, s)
-	}
-	return list
-}
-
-// peer is an ELB in the group of the ELBs.
-type peer struct {
-	ID    string `json:"id"`
-	Name  string `json:"name"`
-	Host  string `json:"host"`
-	State string `json:"state"`
-}
-
-func (b *balancer) serveStatus(w http.ResponseWriter, _ *http.Request) {
-	s := status{
-		Node: b.config.NodeName, Version: daemon.Version(), StartedAt: b.started.UTC(),
-		UptimeSeconds: int64(time.Since(b.started).Seconds()), ConfigFile: b.doc.File(), State: "ready", GossipKeys: b.keyIDs(), Balancers: []peer{},
-		Unrouted: strays(b.discovery.Members()),
-	}
-	if err := b.ready(); err != nil {
-		s.State = err.Error()
-	}
-	for _, g := range b.groups {
-		if g.domain != ownDomain {
-			continue
-		}
-		for _, m := range g.group.Members() {
-			s.Balancers = append(s.Balancers, peer{ID: m.ID, Name: m.Name, Host: m.Host, State: m.State.String()})
-		}
-	}
-	daemon.WriteJSON(w, s)
-}
-
-func (b *balancer) serveMembers(w http.ResponseWriter, r *http.Request) {
-	members := b.discovery.Members()
-	w.Header().Set("Vary", "Accept")
-	if strings.Contains(r.Header.Get("Accept"), "application/json") {
-		daemon.WriteJSON(w, membersAnswer{members, b.refused()})
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-	page := membersPage{Node: b.config.NodeName, Version: daemon.Version(), Now: time.Now().UTC(), Members: members, Refused: b.refused()}
-	if err := membersTemplate().Execute(w, page); err != nil {
-		b.log.Debug("members page not delivered", "error", err)
-	}
+		page.serve(w, r)
+	})
 }
 
 // membersAnswer is the JSON of /members.
@@ -116,49 +48,25 @@ type membersAnswer struct {
 	Refused []membership.Refused `json:"refused"`
 }
 
-type membersPage struct {
-	Node, Version string
-	Now           time.Time
-	Members       []lb.MemberStatus
-	Refused       []membership.Refused
+// drainMember takes a member out of use at this ELB; with force=true in the query even the last one of its pool.
+func (b *balancer) drainMember(w http.ResponseWriter, r *http.Request) {
+	b.answerVerb(w, b.discovery.Drain(r.PathValue("id"), r.URL.Query().Get("force") == "true"))
 }
 
-func membersTemplate() *template.Template {
-	return template.Must(template.New("members").Funcs(template.FuncMap{
-		"utc": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
-	}).Parse(`<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Members – {{.Node}}</title>
-<style>
-:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
-body { margin: 2rem auto; max-width: 80rem; padding: 0 1rem; }
-table { border-collapse: collapse; width: 100%; }
-caption { text-align: left; padding-bottom: .5rem; }
-th, td { text-align: left; padding: .35rem .7rem; border-bottom: 1px solid #8884; }
-td.port { text-align: right; font-variant-numeric: tabular-nums; }
-code { font-size: .9em; }
-.active, .up { color: #177a2f; } .draining, .joining, .maintenance, .unproven, .suspect { color: #9a6700; } .down, .ejected { color: #b3261e; }
-@media (prefers-color-scheme: dark) { .active, .up { color: #5fd07f; } .draining, .joining, .maintenance, .unproven, .suspect { color: #e3b341; } .down, .ejected { color: #ff8a80; } }
-</style>
-<h1>Members</h1>
-<table>
-<caption>As {{.Node}} ({{.Version}}) sees them at {{utc .Now}} UTC</caption>
-<thead><tr><th>Domain<th>Sub-domain<th>Name<th>State<th>Health<th>Host<th>Member port<th>HTTP<th>HTTPS<th>Since (UTC)<th>Id</tr></thead>
-<tbody>
-{{range .Members}}<tr><td>{{.Domain}}<td>{{.SubDomain}}<td>{{.Name}}<td class="{{if .Suspect}}suspect{{else}}{{.State}}{{end}}">{{.State}}{{if .Suspect}}, lost by gossip{{end}}{{if .Stray}}, no pool{{end}}{{if .Static}}, static{{end}}<td class="{{.Standing}}">{{.Standing}}{{if .Reason}} since {{utc .StandingSince}}: {{.Reason}}{{end}}<td>{{.Host}}<td class="port">{{with .MemberPort}}{{.}}{{end}}<td class="port">{{with .HTTPPort}}{{.}}{{end}}<td class="port">{{with .HTTPSPort}}{{.}}{{end}}<td>{{utc .Since}}<td><code>{{.ID}}</code></tr>
-{{else}}<tr><td colspan="11">No member has joined yet.</tr>
-{{end}}</tbody>
-</table>
-{{with .Refused}}<h2>Refused</h2>
-<table>
-<caption>They announce themselves and get no requests</caption>
-<thead><tr><th>Domain<th>Name<th>Address<th>Reason<th>Since (UTC)<th>Node</tr></thead>
-<tbody>
-{{range .}}<tr><td>{{.Domain}}<td>{{.Name}}<td>{{.Address}}<td class="ejected">{{.Reason}}: {{.Detail}}<td>{{utc .Since}}<td><code>{{.Node}}</code></tr>
-{{end}}</tbody>
-</table>
-{{end}}</html>
-`))
+func (b *balancer) undrainMember(w http.ResponseWriter, r *http.Request) {
+	b.answerVerb(w, b.discovery.Undrain(r.PathValue("id")))
+}
+
+func (b *balancer) answerVerb(w http.ResponseWriter, err error) {
+	switch {
+	case errors.Is(err, lb.ErrNoMember):
+		http.Error(w, err.Error(), http.StatusNotFound)
+	case errors.Is(err, lb.ErrLastMember):
+		http.Error(w, err.Error(), http.StatusConflict)
+	case err != nil:
+		b.log.Error("admin request failed", "error", err)
+		http.Error(w, "internal error", http.StatusInternalServerError)
+	default:
+		w.WriteHeader(http.StatusNoContent)
+	}
 }

@@ -30,6 +30,7 @@ type Config struct {
 	Members         []string         `yaml:"members"`           // other ELBs, as host:local_member_port
 	NodeName        string           `yaml:"node_name"`         // shown to people; the host's name when empty
 	Admin           string           `yaml:"admin"`             // address of the admin listener
+	AdminTokenFile  string           `yaml:"admin_token_file"`  // holds the token for draining members by the admin listener; without it that is off
 	Zone            string           `yaml:"zone"`              // where it runs: members there get the requests while any can be used
 	StateDir        string           `yaml:"state_dir"`         // addresses of known members, and the development CA unless tls says otherwise
 	TLS             daemon.TLSFiles  `yaml:"tls"`
@@ -201,6 +202,11 @@ func (c *Config) validate(d *daemon.Document) []error {
 	for i, p := range c.TrustedProxies {
 		if _, err := daemon.ParsePrefix(p); err != nil {
 			faults = append(faults, d.Fault(fmt.Sprintf("trusted_proxies[%d]", i), "%q is neither an IP address nor a CIDR range", p))
+		}
+	}
+	if c.AdminTokenFile != "" {
+		if _, err := daemon.ReadToken(c.AdminTokenFile); err != nil {
+			faults = append(faults, d.Fault("admin_token_file", "%s; make one with: head -c 32 /dev/urandom | base64 > FILE", err))
 		}
 	}
 	_, healthFaults := c.Health.spec(d, "health")

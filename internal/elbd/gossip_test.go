@@ -246,7 +246,7 @@ func TestRun_StrangersInGossip(t *testing.T) {
 		}
 	}
 	_, _, page := e.get(e.admin, "/members", e.admin, "text/html")
-	if !strings.Contains(page, "Refused") || !strings.Contains(page, "metadata service of a cloud") {
+	if !strings.Contains(page, "Members that are refused") || !strings.Contains(page, "metadata service of a cloud") {
 		t.Error("the page does not show who is refused")
 	}
 	e.await("a few hundred requests meanwhile", func() bool {

@@ -18,6 +18,7 @@ type group struct {
 	domain string
 	group  *membership.Group
 	peers  *peerFile
+	sight  *sight
 	seen   chan struct{} // closed when the first application member was seen
 }
 
@@ -75,7 +76,7 @@ func (b *balancer) open(ctx context.Context, domain, key string, port int, seeds
 	if err != nil {
 		return nil, b.doc.Fault(key, "%s", err)
 	}
-	joined := &group{domain: domain, group: g, peers: peers, seen: make(chan struct{})}
+	joined := &group{domain: domain, group: g, peers: peers, sight: newSight(time.Now(), len(seeds)+len(known) > 0), seen: make(chan struct{})}
 	b.groups = append(b.groups, joined)
 	b.log.Info("listening", "listener", "gossip", "addr", g.Addr(), "domain", domain)
 	return joined, nil
@@ -85,6 +86,7 @@ func (b *balancer) open(ctx context.Context, domain, key string, port int, seeds
 func (b *balancer) followGroup(g *group, updates <-chan []membership.Member, application bool) {
 	seen := false
 	for snapshot := range updates {
+		g.sight.saw(g.group.Local().ID, snapshot, time.Now())
 		if application {
 			b.discovery.Update(g.domain, snapshot)
 		}

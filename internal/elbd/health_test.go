@@ -109,7 +109,7 @@ func TestMembersPage_TellsWhoIsDown(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 	_, _, page := e.get(e.admin, "/members", e.admin, "text/html")
-	if !strings.Contains(page, `<td class="down">down since 20`) || !strings.Contains(page, "connection refused") {
+	if !strings.Contains(page, `<b class="mark bad">down</b> <span class="since" title="since 20`) || !strings.Contains(page, "connection refused") {
 		t.Error(page)
 	}
 }

@@ -17,6 +17,8 @@ const usage = `elb is the elastic load balancer: it finds the members of its dom
   elb check -config FILE                    check the configuration and say what is wrong with it
   elb config import LOADBALANCER [AXIS2]    print the elb.yaml that says the same as a loadbalancer.conf
                                             and an axis2.xml of WSO2
+  elb status [-admin ADDR] [-json]          show how a running one does: its pools, and who is not in use and why
+  elb members [-admin ADDR] [-json]         show its members
   elb route-test [-config FILE | -admin ADDR] HOST PATH [COOKIE]
                                             explain where such a request goes, and why: at the running elb whose
                                             admin listener is at ADDR (127.0.0.1:9280), or by FILE alone
@@ -25,19 +27,23 @@ const usage = `elb is the elastic load balancer: it finds the members of its dom
   elb help                                  print this
 
 FILE is an elb.yaml, or a loadbalancer.conf of WSO2 as it is. Every key of elb.yaml can be set by an
-environment variable, for example ELB_HTTP_PORT=8281.
+environment variable, for example ELB_HTTP_PORT=8281. status and members ask the admin listener of the
+configuration, or that at ADDR.
 `
 
 // Main is the elb command; it gives the exit status, as [daemon.Program.Main] does.
 func Main(args, environ []string, stdout, stderr io.Writer) int {
+	t := &terminal{}
 	return daemon.Program{
 		Name:  "elb",
 		Usage: usage,
 		Commands: map[string]daemon.Command{
 			"run":           {Run: run},
 			"check":         {Run: check},
+			"status":        {Run: t.status, Flags: t.flags},
+			"members":       {Run: t.members, Flags: t.flags},
 			"config import": {Run: importConfig, Least: 1, Most: 2},
-			"route-test":    {Run: routeTest, Least: 2, Most: 3, Flags: []string{"admin"}},
+			"route-test":    {Run: t.routeTest, Least: 2, Most: 3, Flags: t.adminFlag},
 			"keys":          {Run: daemon.PrintGossipKey},
 		},
 	}.Main(args, environ, stdout, stderr)

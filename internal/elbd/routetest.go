@@ -18,14 +18,27 @@ import (
 	"github.com/regent-registry/regent/pkg/lb"
 )
 
-// serveRoute explains where a request would go: /route?host=…&path=…&cookie=…, as JSON.
-func (b *balancer) serveRoute(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	daemon.WriteJSON(w, b.proxy.Explain(lb.RouteQuestion{Host: q.Get("host"), Path: cmp.Or(q.Get("path"), "/"), Cookie: q.Get("cookie")}))
+// serveRoute explains where a request would go: /route?host=…&path=…&cookie=…, to browsers as a page, to programs as JSON.
+func (b *balancer) serveRoute(page *statusPage) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		question := lb.RouteQuestion{Host: q.Get("host"), Path: cmp.Or(q.Get("path"), "/"), Cookie: q.Get("cookie")}
+		w.Header().Set("Vary", "Accept")
+		if !strings.Contains(r.Header.Get("Accept"), "text/html") {
+			daemon.WriteJSON(w, b.proxy.Explain(question))
+			return
+		}
+		data := routeData{Node: b.config.NodeName, Version: daemon.Version(), Question: question}
+		if question.Host != "" {
+			answer := b.proxy.Explain(question)
+			data.Answer = &answer
+		}
+		page.serveRoute(w, data)
+	})
 }
 
 // routeTest prints where a request goes: as a running ELB says, or by a configuration file, where members that announce themselves are not known.
-func routeTest(ctx context.Context, in daemon.Invocation) error {
+func (t *terminal) routeTest(ctx context.Context, in daemon.Invocation) error {
 	q := lb.RouteQuestion{Host: in.Args[0], Path: in.Args[1]}
 	if len(in.Args) > 2 {
 		q.Cookie = in.Args[2]
@@ -33,16 +46,15 @@ func routeTest(ctx context.Context, in daemon.Invocation) error {
 	if !strings.HasPrefix(q.Path, "/") {
 		return fmt.Errorf("the path %q does not begin with a slash", q.Path)
 	}
-	admin, named := in.Flags["admin"]
 	var answer lb.RouteAnswer
 	var err error
 	switch {
-	case named && in.File != "":
+	case t.admin != "" && in.File != "":
 		return errors.New("-admin asks a running elb, -config a file: give one of them")
 	case in.File != "":
 		answer, err = explainFile(in, q)
 	default:
-		answer, err = explainRunning(ctx, cmp.Or(admin, Default().Admin), q)
+		answer, err = explainRunning(ctx, cmp.Or(t.admin, Default().Admin), q)
 	}
 	if err != nil {
 		return err

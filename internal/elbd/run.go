@@ -35,6 +35,8 @@ type balancer struct {
 	proxy     *lb.Proxy
 	discovery *lb.Discovery
 
+	events  *eventLog
+	quiet   bool // the level of the log leaves out records of requests
 	access  *accesslog.Log
 	tenants *tenantSource // nil when tenants are not told apart
 
@@ -51,7 +53,10 @@ type balancer struct {
 // Run runs an ELB until ctx ends (then it stops gracefully, and returns nil) or something fails for good. The access log goes to out, where
 // log should go too.
 func Run(ctx context.Context, c Config, doc *daemon.Document, log *slog.Logger, out io.Writer) error {
-	b := &balancer{config: c, doc: doc, log: log, metrics: daemon.NewMetrics("elb"), started: time.Now()}
+	events := &eventLog{}
+	quiet := !log.Enabled(ctx, slog.LevelInfo)
+	log = slog.New(events.handler(log.Handler()))
+	b := &balancer{config: c, doc: doc, log: log, events: events, quiet: quiet, metrics: daemon.NewMetrics("elb"), started: time.Now()}
 	b.notReady("starting")
 	if err := os.MkdirAll(c.StateDir, 0o700); err != nil {
 		return doc.Fault("state_dir", "%s", err)
@@ -69,6 +74,8 @@ func Run(ctx context.Context, c Config, doc *daemon.Document, log *slog.Logger, 
 	if err := b.join(ctx); err != nil {
 		return errors.Join(err, b.leave(), b.release())
 	}
+	b.metrics.MustRegister(b.isolatedGauge())
+	defer b.sampleTraffic(ctx)()
 	failed := make(chan error, 1+len(b.clients))
 	fail := func(err error) { failed <- err }
 	b.admin.Start(fail)
@@ -164,7 +171,7 @@ func (b *balancer) buildProxy(secrets *daemon.TLS, out io.Writer) error {
 		}
 		trusted = append(trusted, p)
 	}
-	if c.AccessLog && b.log.Enabled(context.Background(), slog.LevelInfo) {
+	if c.AccessLog && !b.quiet {
 		format := accesslog.Text
 		if c.Log.Format == "json" {
 			format = accesslog.JSON

@@ -299,12 +299,12 @@ func TestRun_NamesMembersWithoutAPool(t *testing.T) {
 	e.await("both members", func() bool { return len(e.members()) == 3 })
 	_, _, body := e.get(e.admin, "/status", e.admin, "")
 	var s struct {
-		Unrouted []map[string]string `json:"unrouted_members"`
+		Unrouted []lb.MemberStatus `json:"unrouted_members"`
 	}
 	if err := json.Unmarshal([]byte(body), &s); err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Unrouted) != 1 || s.Unrouted[0]["id"] != stray.group.Local().ID || s.Unrouted[0]["sub_domain"] != "mtg" || !strings.Contains(s.Unrouted[0]["reason"], "no block") {
+	if len(s.Unrouted) != 1 || s.Unrouted[0].ID != stray.group.Local().ID || s.Unrouted[0].SubDomain != "mtg" || !strings.Contains(s.Unrouted[0].Why, "no block") {
 		t.Errorf("%s", body)
 	}
 	e.stop()

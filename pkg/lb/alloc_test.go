@@ -83,3 +83,10 @@ func TestPick_AllocatesNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestTraffic_CountsWithoutMemory(t *testing.T) {
+	m, x := newTraffic(time.Now()), afterAttempt(time.Millisecond, Result{Status: 200})
+	if n := testing.AllocsPerRun(100, func() { m.count(x, x.started) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

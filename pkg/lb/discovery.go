@@ -25,12 +25,23 @@ type Discovery struct {
 	groups map[string][]membership.Member      // by domain: application members only
 	lost   map[string][]lostMember             // by domain: suspects, by id
 	known  map[string]map[string]*acquaintance // by domain and member id
+	gone   []MemberStatus                      // went without a word, the newest last
+	held   map[string]time.Time                // by member id: drained by an operator
 }
 
 // acquaintance is what the log has said about a member.
 type acquaintance struct {
 	member membership.Member
-	added  bool // it was active once, so that it entered its pool
+	added  bool      // it was active once, so that it entered its pool
+	since  time.Time // of its state
+}
+
+// changed is when the member last said another state of itself; when it was first seen if it never did. d.mu is held.
+func (d *Discovery) changed(s *MemberStatus) time.Time {
+	if a := d.known[s.Domain][s.ID]; a != nil {
+		return a.since
+	}
+	return s.Since
 }
 
 // NewDiscovery makes a Discovery that feeds p with tables of routes.
@@ -43,6 +54,7 @@ func NewDiscovery(p *Proxy, routes *Routes, log *slog.Logger) *Discovery {
 		groups: map[string][]membership.Member{},
 		lost:   map[string][]lostMember{},
 		known:  map[string]map[string]*acquaintance{},
+		held:   map[string]time.Time{},
 	}
 	p.reviewBy(d.review)
 	return d
@@ -60,8 +72,10 @@ func (d *Discovery) Update(domain string, snapshot []membership.Member) {
 		}
 	}
 	d.lost[domain] = d.missing(domain, members)
+	d.noteDeparted(domain, members)
 	d.groups[domain] = members
-	d.proxy.Use(NewTable(d.routes, d.eligible()))
+	d.proxy.Use(d.newTable())
+	d.letGo()
 	d.tell(domain, members)
 }
 
@@ -108,12 +122,15 @@ func (d *Discovery) tell(domain string, members []membership.Member) {
 		present[m.ID] = true
 		a := known[m.ID]
 		if a == nil {
-			a = &acquaintance{}
+			a = &acquaintance{since: m.Since.UTC()}
 			known[m.ID] = a
 			d.log.Info("Member joined", "id", m.ID, "name", m.Name, "address", m.Address())
 			d.warnStray(m)
 		} else if a.member.State != m.State && a.added {
 			d.log.Info("Member changed state", "id", m.ID, "name", m.Name, "state", m.State.String())
+		}
+		if a.member.ID != "" && a.member.State != m.State {
+			a.since = time.Now().UTC()
 		}
 		a.member = m
 		if m.State == membership.StateActive && !a.added {
@@ -153,6 +170,7 @@ func (d *Discovery) warnStray(m membership.Member) {
 func attrs(m membership.Member) []slog.Attr {
 	return []slog.Attr{
 		slog.String("id", m.ID),
+		slog.String("name", m.Name),
 		slog.String("host", m.Host),
 		slog.String("remote_host", m.RemoteHost),
 		slog.Int("port", m.Port),

@@ -134,11 +134,12 @@ func (h *health) probing(started int64) bool {
 
 // good records an answer to a request that was started at that time. A success of a request older than
 // the ejection says nothing about new connections: a process that is stopping still finishes old ones.
-func (h *health) good(started int64) {
+// It reports whether it ended an ejection.
+func (h *health) good(started int64) bool {
 	if h.strikes[offenceError].Load() != 0 {
 		h.strikes[offenceError].Store(0)
 	}
-	h.reached(h.probing(started))
+	return h.reached(h.probing(started))
 }
 
 // troubled records an answer that says that something is wrong (502, 503, 504): the member can be reached, at least.
@@ -146,17 +147,18 @@ func (h *health) troubled(started int64) {
 	h.reached(h.probing(started) && offence(h.cause.Load()) != offenceError)
 }
 
-// reached records an answer; well tells that it ends an ejection.
-func (h *health) reached(well bool) {
+// reached records an answer; well tells that it ends an ejection. It reports whether it did.
+func (h *health) reached(well bool) bool {
 	for _, o := range [...]offence{offenceConnect, offenceBreak, offenceTimeout} {
 		if h.strikes[o].Load() != 0 {
 			h.strikes[o].Store(0)
 		}
 	}
-	if well {
-		h.until.Store(0)
-		h.streak.Store(0)
+	if !well {
+		return false
 	}
+	h.streak.Store(0)
+	return h.until.Swap(0) != 0
 }
 
 // strike counts an offence, and reports whether it is the last straw: there were limit in a row. 0 is no limit.

@@ -197,9 +197,9 @@ func (p *Proxy) attach(pool *Pool, target, old *Target) {
 		}
 	}
 	if old != nil {
-		target.metrics = old.metrics
+		target.metrics, target.traffic = old.metrics, old.traffic
 	} else {
-		target.metrics = p.metrics.member(m)
+		target.metrics, target.traffic = p.metrics.member(m), newTraffic(time.Now())
 	}
 	if old != nil && m.sameEndpoints(&old.Member) {
 		target.health, target.load, target.upstream = old.health, old.load, old.upstream

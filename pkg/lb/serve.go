@@ -155,10 +155,13 @@ func (p *Proxy) judge(x *exchange, started time.Time) {
 	t := x.target
 	t.load.end(x, started)
 	t.metrics.count(x.result)
+	t.traffic.count(x, started)
 	offence, guilty := x.result.offence()
 	switch {
 	case !guilty && x.result.Failure == FailureNone:
-		t.health.good(started.UnixNano())
+		if t.health.good(started.UnixNano()) {
+			p.log.Info("member recovered", "id", t.Member.ID, "name", t.Member.Name, "domain", t.Member.Domain, "sub_domain", t.Member.SubDomain)
+		}
 		return
 	case !guilty:
 		return

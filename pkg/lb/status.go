@@ -36,6 +36,14 @@ type MemberStatus struct {
 	Reason        string       `json:"reason,omitempty"` // why it is not up
 	Ejections     int          `json:"ejections"`        // since this ELB has known it
 	LastCheck     *CheckStatus `json:"last_check,omitempty"`
+
+	// All of that in one word, since when it is so, and why unless it is up.
+	Condition      Condition `json:"condition"`
+	ConditionSince time.Time `json:"condition_since"`
+	Why            string    `json:"why,omitempty"`
+
+	Traffic TrafficStatus `json:"traffic"`        // of this ELB, over the last seconds
+	Gone    *time.Time    `json:"gone,omitempty"` // when it was lost; only in lists of lost members
 }
 
 // CheckStatus is a health check as the admin page shows it.
@@ -74,6 +82,9 @@ func (d *Discovery) Members() []MemberStatus {
 		}
 	}
 	d.proxy.annotate(list)
+	for i := range list {
+		list[i].conclude(d.changed(&list[i]), d.held[list[i].ID])
+	}
 	slices.SortFunc(list, func(a, b MemberStatus) int {
 		return strings.Compare(a.Domain+"\x00"+a.SubDomain+"\x00"+a.ID, b.Domain+"\x00"+b.SubDomain+"\x00"+b.ID)
 	})
@@ -92,7 +103,8 @@ func statusOf(m membership.Member) MemberStatus {
 // annotate adds this process's own verdicts.
 func (p *Proxy) annotate(list []MemberStatus) {
 	t := p.table.Load()
-	now := time.Now().UnixNano()
+	clock := time.Now()
+	now := clock.UnixNano()
 	targets := map[targetKey]*Target{}
 	pools := map[poolKey]bool{}
 	for _, pool := range t.pools {
@@ -108,6 +120,8 @@ func (p *Proxy) annotate(list []MemberStatus) {
 			target.health.describe(&list[i], now)
 			list[i].Weight = target.weightNow(now)
 			list[i].InFlight = target.load.inFlight.Load()
+			recent := target.traffic.recent(clock)
+			list[i].Traffic = recent.status()
 		}
 	}
 }

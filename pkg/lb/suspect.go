@@ -62,8 +62,9 @@ func (d *Discovery) review(domain, id string) {
 	if d.proxy.answers(m.Domain, m.SubDomain, id) && !(replaceable && time.Since(lost[i].since) > suspectMost) {
 		return
 	}
+	d.depart([]MemberStatus{statusOf(m)}, time.Now())
 	d.lost[domain] = slices.Concat(lost[:i], lost[i+1:])
-	d.proxy.Use(NewTable(d.routes, d.eligible()))
+	d.proxy.Use(d.newTable())
 	d.tell(domain, d.groups[domain])
 }
 

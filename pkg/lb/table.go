@@ -19,7 +19,10 @@ type Table struct {
 // left out. It is a pure function: the same input gives an
 // equal table, whatever came before. What this process learnt about members (health, connections) is
 // attached later, when Proxy takes the table into use.
-func NewTable(routes *Routes, members []Member) *Table {
+func NewTable(routes *Routes, members []Member) *Table { return newTable(routes, members, nil) }
+
+// newTable is NewTable where the members with these ids are drained.
+func newTable(routes *Routes, members []Member, drained map[string]time.Time) *Table {
 	t := &Table{routes: routes, pools: make([]*Pool, len(routes.pools))}
 	byKey := make(map[poolKey]*Pool, len(routes.pools))
 	for i := range routes.pools {
@@ -28,10 +31,12 @@ func NewTable(routes *Routes, members []Member) *Table {
 		t.pools[i] = p
 		byKey[p.key()] = p
 		for _, m := range spec.Static {
+			m.Draining = m.Draining || !drained[m.ID].IsZero()
 			p.add(m)
 		}
 	}
 	for _, m := range members {
+		m.Draining = m.Draining || !drained[m.ID].IsZero()
 		if p := byKey[poolKey{m.Domain, m.SubDomain}]; p != nil {
 			p.add(m)
 		}
@@ -144,6 +149,7 @@ type Target struct {
 	load     *load
 	upstream *upstream
 	metrics  *memberMetrics
+	traffic  *traffic
 
 	// What balancers go by; it belongs to the table.
 	index      int     // in its group
