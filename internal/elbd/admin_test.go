@@ -2,6 +2,7 @@ package elbd
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -18,9 +19,7 @@ func (e *running) do(method, path string, header http.Header) (int, http.Header,
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	for name, values := range header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, header)
 	if host := header.Get("Host"); host != "" {
 		r.Host = host
 	}
