@@ -321,8 +321,8 @@ func TestNew_MetricsOfTheSameName(t *testing.T) {
 // Records of many goroutines come out whole, each once, and in the order of each goroutine.
 func TestLog_ManyGoroutines(t *testing.T) {
 	const writers, each = 8, 500
-	var s sink
-	l := newLog(t, &s, Text, Options{FlushEvery: time.Millisecond})
+	var s sink // the buffer holds all records, so that none is dropped while the writer waits for a processor
+	l := newLog(t, &s, Text, Options{Buffer: 4 << 20, FlushEvery: time.Millisecond})
 	var group sync.WaitGroup
 	for w := range writers {
 		group.Go(func() {
