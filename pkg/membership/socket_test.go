@@ -15,7 +15,10 @@ import (
 	"github.com/regent-registry/regent/pkg/membership"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// A probe of memberlist that runs when its group is left ends by itself, some seconds later.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/hashicorp/memberlist.(*Memberlist).probeNode"))
+}
 
 // openLoopback starts a group on a free port of 127.0.0.1; change may be nil.
 func openLoopback(t *testing.T, name string, seeds []string, change func(*membership.Config)) *membership.Group {
