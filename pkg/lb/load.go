@@ -33,7 +33,6 @@ func (l *load) begin() { l.inFlight.Add(1) }
 // end notes that the request which began at started is over, and what its attempt tells of the member's latency: the time to
 // the first byte of the answer, whatever came after.
 func (l *load) end(x *exchange, started time.Time) {
-	l.inFlight.Add(-1)
 	switch r := &x.result; {
 	case r.Failure == FailureClient && x.status == 0:
 		// Nobody knows how long the member would have taken: longer than until now.
@@ -49,6 +48,7 @@ func (l *load) end(x *exchange, started time.Time) {
 		took := x.firstByte - x.waited
 		l.note(took, started.Add(took).UnixNano())
 	}
+	l.inFlight.Add(-1)
 }
 
 // brokenStatus reports whether a status says that the member is in trouble.
