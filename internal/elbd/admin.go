@@ -24,13 +24,14 @@ func (b *balancer) adminHandler() http.Handler {
 
 // status is the JSON of /status.
 type status struct {
-	Node          string    `json:"node"`
-	Version       string    `json:"version"`
-	StartedAt     time.Time `json:"started_at"`
-	UptimeSeconds int64     `json:"uptime_seconds"`
-	ConfigFile    string    `json:"config_file"`
-	State         string    `json:"state"` // ready, or why not
-	Balancers     []peer    `json:"balancers"`
+	Node          string       `json:"node"`
+	Version       string       `json:"version"`
+	StartedAt     time.Time    `json:"started_at"`
+	UptimeSeconds int64        `json:"uptime_seconds"`
+	ConfigFile    string       `json:"config_file"`
+	State         string       `json:"state"` // ready, or why not
+	Config        configStatus `json:"config"`
+	Balancers     []peer       `json:"balancers"`
 }
 
 // peer is an ELB in the group of the ELBs.
@@ -44,12 +45,12 @@ type peer struct {
 func (b *balancer) serveStatus(w http.ResponseWriter, _ *http.Request) {
 	s := status{
 		Node: b.config.NodeName, Version: daemon.Version(), StartedAt: b.started.UTC(),
-		UptimeSeconds: int64(time.Since(b.started).Seconds()), ConfigFile: b.doc.File(), State: "ready", Balancers: []peer{},
+		UptimeSeconds: int64(time.Since(b.started).Seconds()), ConfigFile: b.doc.File(), State: "ready", Config: b.configStatus(), Balancers: []peer{},
 	}
 	if err := b.ready(); err != nil {
 		s.State = err.Error()
 	}
-	for _, g := range b.groups {
+	for _, g := range b.getGroups() {
 		if g.domain != ownDomain {
 			continue
 		}

@@ -3,54 +3,58 @@ package elbd
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/regent-registry/regent/internal/daemon"
+	"github.com/regent-registry/regent/pkg/lb"
 	"github.com/regent-registry/regent/pkg/membership"
 )
 
 // ownDomain is the domain of the ELBs themselves.
 const ownDomain = "wso2.carbon.lb.domain"
 
+// leaveTime bounds how long leaving a group may take.
+const leaveTime = 5 * time.Second
+
 // group is this ELB's part in one gossip group.
 type group struct {
-	domain string
-	group  *membership.Group
-	peers  *peerFile
-	seen   chan struct{} // closed when the first application member was seen
+	domain   string
+	group    *membership.Group
+	peers    *peerFile
+	seen     chan struct{} // closed when the first application member was seen
+	followed chan struct{} // closed when nobody follows it any more
 }
 
 // join enters the groups: one for each domain whose members announce themselves, at its group management port, and
 // the group of the ELBs.
 func (b *balancer) join(ctx context.Context) error {
 	c := b.config
+	for _, d := range c.domainPorts() {
+		g, err := b.open(ctx, c, b.doc, d.domain, domainKey(d.service, d.domain)+".group_mgt_port", d.port, nil, b.settings)
+		if err != nil {
+			return err
+		}
+		b.follow(g, true)
+	}
+	g, err := b.open(ctx, c, b.doc, ownDomain, "local_member_port", c.LocalMemberPort, c.Members, b.settings)
+	if err != nil {
+		return err
+	}
+	b.follow(g, false)
+	return nil
+}
+
+// open enters a group. key is where the configuration names the port.
+func (b *balancer) open(ctx context.Context, c Config, doc *daemon.Document, domain, key string, port int, seeds []string, s lb.Settings) (*group, error) {
 	var keys [][]byte
 	if c.GossipKeyFile != "" {
 		var err error
 		if keys, err = daemon.ReadGossipKeys(c.GossipKeyFile); err != nil {
-			return b.doc.Fault("gossip_key_file", "%s", err)
+			return nil, doc.Fault("gossip_key_file", "%s", err)
 		}
 	}
-	for _, d := range c.domainPorts() {
-		g, err := b.open(ctx, d.domain, domainKey(d.service, d.domain)+".group_mgt_port", d.port, nil, keys)
-		if err != nil {
-			return err
-		}
-		updates, _ := g.group.Subscribe()
-		b.follow.Go(func() { b.followGroup(g, updates, true) })
-	}
-	g, err := b.open(ctx, ownDomain, "local_member_port", c.LocalMemberPort, c.Members, keys)
-	if err != nil {
-		return err
-	}
-	updates, _ := g.group.Subscribe()
-	b.follow.Go(func() { b.followGroup(g, updates, false) })
-	return nil
-}
-
-func (b *balancer) open(ctx context.Context, domain, key string, port int, seeds []string, keys [][]byte) (*group, error) {
-	c := b.config
 	peers := newPeerFile(c.StateDir, domain)
 	known, err := peers.load()
 	if err != nil {
@@ -59,7 +63,7 @@ func (b *balancer) open(ctx context.Context, domain, key string, port int, seeds
 	g, err := membership.Open(ctx, membership.Config{
 		Local: membership.Member{
 			Name: c.NodeName, Domain: domain, Host: c.LocalMemberHost,
-			HTTPPort: max(c.HTTPPort, 0), HTTPSPort: max(c.HTTPSPort, 0),
+			HTTPPort: s.HTTPPort, HTTPSPort: s.HTTPSPort,
 			State: membership.StateActive, Version: daemon.Version(), StartedAt: b.started, Balancer: true,
 		},
 		BindHost: c.LocalMemberHost, BindPort: port, PortKey: key,
@@ -67,12 +71,45 @@ func (b *balancer) open(ctx context.Context, domain, key string, port int, seeds
 		Logger: b.log, Registerer: b.metrics,
 	})
 	if err != nil {
-		return nil, b.doc.Fault(key, "%s", err)
+		return nil, doc.Fault(key, "%s", err)
 	}
-	joined := &group{domain: domain, group: g, peers: peers, seen: make(chan struct{})}
-	b.groups = append(b.groups, joined)
 	b.log.Info("listening", "listener", "gossip", "addr", g.Addr(), "domain", domain)
-	return joined, nil
+	return &group{domain: domain, group: g, peers: peers, seen: make(chan struct{}), followed: make(chan struct{})}, nil
+}
+
+// follow takes a group in, and passes on its snapshots until it is left. application tells whether they are of members that get requests.
+func (b *balancer) follow(g *group, application bool) {
+	b.groupsMu.Lock()
+	b.groups = append(b.groups, g)
+	b.groupsMu.Unlock()
+	updates, _ := g.group.Subscribe()
+	b.following.Go(func() {
+		defer close(g.followed)
+		b.followGroup(g, updates, application)
+	})
+}
+
+// getGroups are the groups of now.
+func (b *balancer) getGroups() []*group {
+	b.groupsMu.Lock()
+	defer b.groupsMu.Unlock()
+	return slices.Clone(b.groups)
+}
+
+// takeGroups takes the groups of domains out of the list, and gives them.
+func (b *balancer) takeGroups(domains []string) []*group {
+	b.groupsMu.Lock()
+	defer b.groupsMu.Unlock()
+	var taken, kept []*group
+	for _, g := range b.groups {
+		if slices.Contains(domains, g.domain) {
+			taken = append(taken, g)
+		} else {
+			kept = append(kept, g)
+		}
+	}
+	b.groups = kept
+	return taken
 }
 
 // followGroup passes on every snapshot until the group is left.
@@ -100,7 +137,7 @@ const settleTime = 2 * time.Second
 // settle waits until each domain has members, at most settleTime: an ELB that restarts should not be sent requests that it can only refuse.
 func (b *balancer) settle(ctx context.Context) {
 	timeout := time.After(settleTime)
-	for _, g := range b.groups {
+	for _, g := range b.getGroups() {
 		if g.domain == ownDomain {
 			continue
 		}
@@ -116,14 +153,16 @@ func (b *balancer) settle(ctx context.Context) {
 
 // leave ends the membership of all groups at once, and waits for those who follow them.
 func (b *balancer) leave() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTime)
 	defer cancel()
-	errs := make([]error, len(b.groups))
+	groups := b.getGroups()
+	errs := make([]error, len(groups))
 	var leaving sync.WaitGroup
-	for i, g := range b.groups {
+	for i, g := range groups {
 		leaving.Go(func() { errs[i] = g.group.Leave(ctx) })
 	}
 	leaving.Wait()
-	b.follow.Wait()
+	b.following.Wait()
+	b.leaving.Wait()
 	return errors.Join(errs...)
 }

@@ -47,7 +47,7 @@ const (
 func (c *clientConn) serve() {
 	defer func() { _ = c.conn.Close() }() // mostly it is closed already
 	defer c.dropInput()
-	idle := c.server.timeouts.ReadHeader
+	idle := c.server.timeouts().ReadHeader
 	for !c.last && !c.cut {
 		if c.r == c.w && !c.await(idle) {
 			return
@@ -55,7 +55,7 @@ func (c *clientConn) serve() {
 		if !c.request() {
 			return
 		}
-		idle = c.server.timeouts.Idle
+		idle = c.server.timeouts().Idle
 	}
 	if !c.silent {
 		// What the client sent beyond our last answer would otherwise make the kernel reset the connection, and the answer
@@ -70,6 +70,9 @@ func (c *clientConn) shutDown() {
 		_ = c.conn.Close() // no request is on it
 	}
 }
+
+// retire implements served. An idle client may be about to send a request, which is answered; the answer ends the connection.
+func (c *clientConn) retire() {}
 
 // breakOff implements served.
 func (c *clientConn) breakOff() { _ = c.conn.Reset() } // what is cut off must not look complete
@@ -177,7 +180,7 @@ func (c *clientConn) readHead() error {
 			return err
 		}
 		if !timed {
-			c.conn.ReadBy(c.server.timeouts.ReadHeader)
+			c.conn.ReadBy(c.server.timeouts().ReadHeader)
 			timed = true
 		}
 		if err := c.room(); err != nil {

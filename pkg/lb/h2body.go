@@ -74,7 +74,7 @@ func (st *h2Stream) takeBody() error {
 	var begin time.Time
 	for seen := st.got; !st.over; {
 		err := st.gap()
-		if err == nil && !st.coming.wait(&begin, c.proxy.timeouts.Body) {
+		if err == nil && !st.coming.wait(&begin, c.proxy.timeouts().Body) {
 			err = os.ErrDeadlineExceeded
 		}
 		if err != nil {
@@ -105,7 +105,7 @@ func (st *h2Stream) read(p []byte) (int, error) {
 			err = io.EOF
 		case st.deaf:
 			err = errStreamDeaf
-		case !st.coming.wait(&begin, c.proxy.timeouts.Body):
+		case !st.coming.wait(&begin, c.proxy.timeouts().Body):
 			err = os.ErrDeadlineExceeded
 		}
 	}

@@ -101,7 +101,7 @@ var (
 func (c *h2Conn) read() error {
 	defer c.dropInput()
 	defer c.dropBlock()
-	c.conn.ReadBy(c.server.timeouts.ReadHeader)
+	c.conn.ReadBy(c.server.timeouts().ReadHeader)
 	if err := c.preface(); err != nil {
 		return err
 	}
@@ -193,7 +193,7 @@ var errUnfinished = &h2.Error{Code: h2.ProtocolError, Text: "a frame or a field 
 func (c *h2Conn) revive() {
 	c.conn.Revive()
 	if c.out.sending {
-		c.conn.WriteBy(c.proxy.timeouts.Write)
+		c.conn.WriteBy(c.proxy.timeouts().Write)
 	}
 }
 
@@ -207,14 +207,14 @@ func (c *h2Conn) bound() {
 	switch {
 	case !c.settled: // it runs already
 	case partial && c.block.stream == 0 && c.awaitsData():
-		c.conn.ReadBy(c.proxy.timeouts.Body)
+		c.conn.ReadBy(c.proxy.timeouts().Body)
 	case same: // likewise
 	case partial:
-		c.conn.ReadBy(c.server.timeouts.ReadHeader)
+		c.conn.ReadBy(c.server.timeouts().ReadHeader)
 	case c.active > 0:
 		c.conn.ReadBy(0)
 	default:
-		c.conn.ReadBy(c.server.timeouts.Idle)
+		c.conn.ReadBy(c.server.timeouts().Idle)
 	}
 	c.partial = partial
 }
@@ -349,6 +349,9 @@ func (c *h2Conn) leave() {
 		c.conn.Interrupt()
 	}
 }
+
+// retire implements served.
+func (c *h2Conn) retire() { c.shutDown() }
 
 // breakOff implements served.
 func (c *h2Conn) breakOff() { _ = c.conn.Reset() } // what is cut off must not look complete

@@ -108,7 +108,7 @@ func (st *h2Stream) finish() {
 // idle is called, with mu held, when the last request is done.
 func (c *h2Conn) idle() {
 	if !c.partial && !c.ended {
-		c.conn.ReadBy(c.server.timeouts.Idle)
+		c.conn.ReadBy(c.server.timeouts().Idle)
 	}
 	c.leave()
 }

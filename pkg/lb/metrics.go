@@ -65,6 +65,21 @@ func (m *metrics) forget(gone Member) {
 	m.upstream.DeletePartialMatch(prometheus.Labels{"domain": gone.Domain, "member": gone.ID})
 }
 
+// forgetPool removes the series of a pool that is gone, and, if it was the last one of its domain, those of the domain. What running requests
+// still count in it goes into nothing, but for codes that are their series' first.
+func (m *metrics) forgetPool(gone poolKey, domain bool) {
+	labels := prometheus.Labels{"domain": gone.domain, "sub_domain": gone.subDomain}
+	m.requests.DeletePartialMatch(labels)
+	m.duration.DeletePartialMatch(labels)
+	if !domain {
+		return
+	}
+	labels = prometheus.Labels{"domain": gone.domain}
+	for _, series := range []*prometheus.CounterVec{m.retries, m.budgetEmpty, m.ejections, m.noMember} {
+		series.DeletePartialMatch(labels)
+	}
+}
+
 // methodIndex is a method as metrics count it: a place in methodLabels.
 type methodIndex uint8
 

@@ -18,11 +18,7 @@ import (
 // Proxy carries requests to members. Clients reach it through one or several Servers.
 type Proxy struct {
 	table    atomic.Pointer[Table]
-	timeouts Timeouts
-	roots    *x509.CertPool
-	trusted  trustedProxies
-	public   publicPorts
-	access   *accesslog.Log
+	settings atomic.Pointer[Settings]
 	log      *slog.Logger
 	metrics  *metrics
 
@@ -84,18 +80,18 @@ const pipesMost = 64
 // registered already. Close ends it.
 func New(c Config) (*Proxy, error) {
 	p := &Proxy{
-		timeouts: c.Timeouts.withDefaults(),
-		roots:    c.Roots,
-		trusted:  c.TrustedProxies,
-		public:   publicPorts{http: c.HTTPPort, https: c.HTTPSPort},
-		access:   c.AccessLog,
-		log:      c.Logger,
-		pipes:    wire.NewPipes(pipesMost),
-		buffers:  newBuffers(),
-		targets:  map[targetKey]*Target{},
-		pools:    map[poolKey]poolState{},
+		log:     c.Logger,
+		pipes:   wire.NewPipes(pipesMost),
+		buffers: newBuffers(),
+		targets: map[targetKey]*Target{},
+		pools:   map[poolKey]poolState{},
 	}
-	p.watch = wire.NewWatch(p.timeouts.tick())
+	settings := Settings{
+		Timeouts: c.Timeouts.withDefaults(), Roots: c.Roots, TrustedProxies: c.TrustedProxies,
+		HTTPPort: c.HTTPPort, HTTPSPort: c.HTTPSPort, AccessLog: c.AccessLog,
+	}
+	p.settings.Store(&settings)
+	p.watch = wire.NewWatch(settings.Timeouts.tick())
 	p.exchanges.New = func() any { return newExchange() }
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
@@ -153,6 +149,21 @@ func (p *Proxy) Use(t *Table) {
 		}
 	}
 	p.targets = current
+	p.forgetPools(t)
+}
+
+// forgetPools forgets the pools that are not in the table any more. It is called with mu held.
+func (p *Proxy) forgetPools(t *Table) {
+	pools, domains := map[poolKey]bool{}, map[string]bool{}
+	for _, pool := range t.pools {
+		pools[pool.key()], domains[pool.Domain] = true, true
+	}
+	for key := range p.pools {
+		if !pools[key] {
+			delete(p.pools, key)
+			p.metrics.forgetPool(key, !domains[key.domain])
+		}
+	}
 }
 
 func (p *Proxy) attachPool(pool *Pool) {

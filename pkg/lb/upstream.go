@@ -15,17 +15,17 @@ import (
 // upstream is one member as requests reach it: its addresses, and the connections to them that no request
 // uses. A member that moves is another upstream, so a restarted member never meets connections of its past.
 type upstream struct {
-	proxy    *Proxy
-	member   Member
-	sessions tls.ClientSessionCache
-	retired  atomic.Bool // no connection is kept any more: the member drains, is gone, or moved
+	proxy   *Proxy
+	member  Member
+	retired atomic.Bool // no connection is kept any more: the member drains, is gone, or moved
 
-	mu        sync.Mutex // guards additions to endpoints
+	mu        sync.Mutex // guards sessions, and additions to endpoints
+	sessions  tls.ClientSessionCache
 	endpoints atomic.Pointer[[]*endpoint]
 }
 
 func newUpstream(p *Proxy, m Member) *upstream {
-	u := &upstream{proxy: p, member: m, sessions: tls.NewLRUClientSessionCache(8)}
+	u := &upstream{proxy: p, member: m, sessions: newSessionCache()}
 	u.endpoints.Store(&[]*endpoint{})
 	return u
 }
@@ -92,7 +92,7 @@ func (u *upstream) keep(e *endpoint, c *wire.Conn) {
 		_ = c.Close() // nothing is lost with it
 		return
 	}
-	c.Park(u.proxy.timeouts.MemberIdle, nil)
+	c.Park(u.proxy.timeouts().MemberIdle, nil)
 	e.mu.Lock()
 	dead := 0
 	for dead < len(e.idle) && (e.idle[dead].Closed() || len(e.idle)-dead >= idleMost) {
@@ -131,6 +131,25 @@ func (u *upstream) retire() {
 // revive lets connections be kept again: a member that drained is back.
 func (u *upstream) revive() { u.retired.Store(false) }
 
+// distrust closes the unused connections and forgets the TLS sessions: those whom we trust are others now, so each member has to show its
+// certificate again.
+func (u *upstream) distrust() {
+	u.mu.Lock()
+	u.sessions = newSessionCache()
+	u.mu.Unlock()
+	for _, e := range *u.endpoints.Load() {
+		e.drop()
+	}
+}
+
+func (u *upstream) sessionCache() tls.ClientSessionCache {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.sessions
+}
+
+func newSessionCache() tls.ClientSessionCache { return tls.NewLRUClientSessionCache(8) }
+
 // dial makes a connection. Everything up to the end of the TLS handshake counts as connecting: nothing of a
 // request was sent until then.
 func (u *upstream) dial(e *endpoint) (conn *wire.Conn, err error) {
@@ -146,8 +165,8 @@ func (u *upstream) dial(e *endpoint) (conn *wire.Conn, err error) {
 }
 
 func (u *upstream) connect(e *endpoint) (*wire.Conn, error) {
-	t := u.proxy.timeouts
-	ctx, cancel := context.WithTimeout(context.Background(), t.Connect)
+	settings := u.proxy.settings.Load()
+	ctx, cancel := context.WithTimeout(context.Background(), settings.Timeouts.Connect)
 	defer cancel()
 	raw, err := (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext(ctx, "tcp", e.addr)
 	if err != nil {
@@ -162,11 +181,11 @@ func (u *upstream) connect(e *endpoint) (*wire.Conn, error) {
 		host = e.addr
 	}
 	conn.Client(&tls.Config{
-		RootCAs:                     u.proxy.roots,
+		RootCAs:                     settings.Roots,
 		ServerName:                  host,
 		MinVersion:                  tls.VersionTLS12,
 		NextProtos:                  []string{"http/1.1"},
-		ClientSessionCache:          u.sessions,
+		ClientSessionCache:          u.sessionCache(),
 		DynamicRecordSizingDisabled: true,
 	})
 	if err := conn.Handshake(ctx); err != nil {
