@@ -112,8 +112,8 @@ func (b *balancer) prepare(ctx context.Context, old Config) (*change, error) {
 	if err != nil {
 		return nil, err
 	}
-	if faults := refusals(old, c, doc); len(faults) > 0 {
-		return nil, errors.Join(faults...)
+	if err := doc.Verdict(refusals(old, c, doc)); err != nil {
+		return nil, err
 	}
 	ch := &change{}
 	if err := b.fill(ctx, ch, old, c, doc); err != nil {
