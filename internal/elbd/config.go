@@ -110,7 +110,7 @@ func Default() Config {
 			Stream: t.Stream, MemberIdle: t.MemberIdle, UpgradeIdle: t.UpgradeIdle,
 		},
 		AccessLog:    true,
-		DrainDelay:   time.Second,
+		DrainDelay:   3 * time.Second,
 		DrainTimeout: 30 * time.Second,
 		Log:          daemon.LogConfig{Format: "text", Level: "info"},
 	}

@@ -120,17 +120,29 @@ func TestEpochOf(t *testing.T) {
 	}
 }
 
-// TestLiveKeys_AreKeys: what may change is there, and what nobody decided on needs a restart.
-func TestLiveKeys_AreKeys(t *testing.T) {
+// TestLiveKeys: what may change is there; what nobody decided on needs a restart, and the documentation says so.
+func TestLiveKeys(t *testing.T) {
 	t.Parallel()
-	known := map[string]bool{}
+	text, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(text), "\n### Keys that need a restart\n")
+	if !found {
+		t.Fatal("the documentation has no such heading")
+	}
+	_, list, _ := strings.Cut(section, "cannot change then:\n\n")
+	list, _, _ = strings.Cut(list, "\n\n")
+	live := liveKeys()
 	for f := range reflect.TypeFor[Config]().Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		known[name] = true
-	}
-	for _, key := range liveKeys() {
-		if !known[key] {
-			t.Errorf("there is no key %s", key)
+		restart := !slices.Contains(live, name)
+		if told := strings.Contains(list, "`"+name+"`"); told != restart {
+			t.Errorf("%s needs a restart: %t; the documentation says %t", name, restart, told)
 		}
+		live = slices.DeleteFunc(live, func(key string) bool { return key == name })
+	}
+	if len(live) > 0 {
+		t.Errorf("there are no keys %v", live)
 	}
 }
