@@ -23,7 +23,7 @@ func openLog(name string) (*os.File, error) {
 	if name == "" {
 		return nil, nil //nolint:nilnil // no file is what was asked for
 	}
-	return os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640) //nolint:gosec // the group of the file may read it, as with other logs
+	return os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
 }
 
 // Write implements [io.Writer].

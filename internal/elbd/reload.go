@@ -49,7 +49,6 @@ type change struct {
 func (b *balancer) watch(ctx context.Context, failed <-chan error) error {
 	tick := time.NewTicker(daemon.WatchEvery)
 	defer tick.Stop()
-	file := daemon.NewFileWatch(b.doc.File())
 	for {
 		select {
 		case <-ctx.Done():
@@ -57,13 +56,13 @@ func (b *balancer) watch(ctx context.Context, failed <-chan error) error {
 		case err := <-failed:
 			return err
 		case <-b.process.Reload:
-			file.Accept()
+			b.file.Accept()
 			b.secrets.Look()
 			b.reload(ctx)
 		case <-tick.C:
 			b.secrets.Look()
 			b.useRoots()
-			if b.doc.File() != "" && file.Changed() {
+			if b.doc.File() != "" && b.file.Changed() {
 				b.reload(ctx)
 			}
 		}

@@ -42,6 +42,7 @@ type balancer struct {
 
 	current  atomic.Pointer[effective]
 	reloads  reloads
+	file     *daemon.FileWatch
 	settings lb.Settings // of the proxy
 
 	proxy     *lb.Proxy
@@ -72,7 +73,7 @@ type balancer struct {
 func Run(ctx context.Context, c Config, doc *daemon.Document, p Process) error {
 	b := &balancer{
 		config: c, doc: doc, process: p, log: p.Log, metrics: daemon.NewMetrics("elb"), started: time.Now(),
-		outlet: &outlet{standard: p.Out},
+		outlet: &outlet{standard: p.Out}, file: daemon.NewFileWatch(doc.File()),
 	}
 	b.ending, b.endRest = context.WithCancel(context.WithoutCancel(ctx))
 	defer b.endRest()

@@ -94,7 +94,7 @@ func (st *h2Stream) finish() {
 		c.useful++
 	}
 	c.giveBack(st.held)
-	if len(st.from.block) > 0 && (st.from.host != c.from.host || st.from.table != c.from.table) {
+	if len(st.from.block) > 0 && (st.from.host != c.from.host || st.from.table != c.from.table || st.from.settings != c.from.settings) {
 		c.from = st.from // most clients ask for one host all the time
 	}
 	if c.active--; c.active == 0 {
