@@ -24,6 +24,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -556,5 +557,66 @@ func TestReload_AccessLogFile(t *testing.T) {
 	ask(2)
 	if n := lines(file); n > 7 {
 		t.Errorf("%d records after the log was switched off", n)
+	}
+}
+
+// TestStop_KeepAliveClientsMove: while a stopping load balancer still accepts, it ends each connection with an answer that says so. When the port
+// closes no client is about to use one, so that not even a POST fails, but for those on connections that the kernel had and elb had not accepted yet.
+func TestStop_KeepAliveClientsMove(t *testing.T) {
+	slow(t)
+	t.Parallel()
+	r := startReloaded(t, "")
+	r.use(strings.Replace(r.first, "drain_delay: 50ms", "drain_delay: 1s", 1))
+	transport := &http.Transport{MaxIdleConnsPerHost: 8}
+	t.Cleanup(transport.CloseIdleConnections)
+	client := &http.Client{Transport: transport, Timeout: 20 * time.Second}
+	const clients = 4
+	var closing, lost atomic.Int64
+	load := e2e.StartLoad(t, clients, 2*time.Millisecond, time.Minute, func(ctx context.Context, tally *e2e.Tally, n int) {
+		tally.Timed(ctx, "POST", func(ctx context.Context) error {
+			fresh := true // also while there is none
+			trace := &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { fresh = !i.Reused }}
+			req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, "http://"+r.httpAddr+fmt.Sprintf("/p%d", n), strings.NewReader("x"))
+			if err != nil {
+				return err
+			}
+			req.Host = "good.test"
+			res, err := client.Do(req)
+			if errors.Is(err, syscall.ECONNREFUSED) {
+				<-time.After(5 * time.Millisecond)
+				return nil // the port is closed: a client goes elsewhere
+			}
+			if fresh && errors.Is(err, syscall.ECONNRESET) {
+				lost.Add(1)
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			defer res.Body.Close()
+			if res.Close {
+				closing.Add(1)
+			}
+			_, err = io.Copy(io.Discard, res.Body)
+			if err == nil && res.StatusCode != http.StatusOK {
+				err = errors.New(res.Status)
+			}
+			return err
+		})
+	})
+	e2e.Await(t, 20*time.Second, "requests", func() error {
+		if n := load.Count("POST"); n < 50 {
+			return fmt.Errorf("%d", n)
+		}
+		return nil
+	})
+	if n := closing.Load(); n > 0 {
+		t.Errorf("%d connections ended before the stop", n)
+	}
+	r.Stop()
+	tally := load.Stop()
+	t.Logf("%d answers ended their connections; %s", closing.Load(), tally)
+	if tally.Failed() > 0 || closing.Load() < 50 || lost.Load() > clients {
+		t.Errorf("requests failed, or clients were not told; %d connections were not accepted", lost.Load())
 	}
 }

@@ -309,7 +309,7 @@ func (c *h2Conn) finishWriting() {
 
 // shutDown implements served: it tells the client that the connection will end. What it has asked for by then is carried out (RFC 9113 section 6.8: first a
 // warning, and, when the client has surely seen it, the last stream that counts).
-func (c *h2Conn) shutDown() {
+func (c *h2Conn) shutDown(bool) {
 	c.mu.Lock()
 	if c.leaving || c.ended {
 		c.mu.Unlock()
@@ -351,7 +351,7 @@ func (c *h2Conn) leave() {
 }
 
 // retire implements served.
-func (c *h2Conn) retire() { c.shutDown() }
+func (c *h2Conn) retire() { c.shutDown(false) }
 
 // breakOff implements served.
 func (c *h2Conn) breakOff() { _ = c.conn.Reset() } // what is cut off must not look complete

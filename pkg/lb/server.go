@@ -35,13 +35,16 @@ type Server struct {
 	listener net.Listener
 	conns    map[served]struct{}
 	running  sync.WaitGroup // connections
+
+	accepting sync.WaitGroup // Serve
 }
 
 // served is a connection of a client.
 type served interface {
 	serve()
 	// shutDown ends the connection as soon as the requests on it are done. It does not wait.
-	shutDown()
+	// One on which no request has come yet is spared, unless late is set.
+	shutDown(late bool)
 	// retire lets the connection end by itself, as soon as that surprises nobody. It does not wait.
 	retire()
 	// breakOff ends it at once.
@@ -105,21 +108,21 @@ func (s *Server) Serve(l net.Listener) error {
 	if addr, ok := l.Addr().(*net.TCPAddr); ok {
 		s.port = addr.Port
 	}
-	if s.stopping.Load() || s.retired.Load() {
+	if s.retired.Load() {
 		s.mu.Unlock()
 		_ = l.Close() // it was stopped before it began
 		return http.ErrServerClosed
 	}
-	s.running.Add(1) // whoever waits for the last connection waits until none can come
+	s.accepting.Add(1)
 	s.mu.Unlock()
-	defer s.running.Done()
+	defer s.accepting.Done()
 	for pause := time.Duration(0); ; {
 		conn, err := l.Accept()
 		switch {
 		case err == nil:
 			pause = 0
 			s.begin(conn)
-		case s.stopping.Load() || s.retired.Load():
+		case s.retired.Load():
 			return http.ErrServerClosed
 		case errors.Is(err, net.ErrClosed):
 			return err
@@ -231,12 +234,9 @@ func (s *Server) StopKeepAlives() {
 // idle for its time; an HTTP/2 one when what its client had asked for before it heard of the end is answered; a WebSocket when one of its ends closes
 // it. It waits for that, and gives the context's error if ctx ends first; Shutdown ends what is left then.
 func (s *Server) Retire(ctx context.Context) error {
-	s.closing.Store(true)
+	s.closeListener()
+	s.accepting.Wait()
 	s.mu.Lock()
-	s.retired.Store(true)
-	if s.listener != nil {
-		_ = s.listener.Close() // an error would be that it is closed already
-	}
 	for c := range s.conns {
 		c.retire()
 	}
@@ -260,19 +260,26 @@ func (s *Server) ended() <-chan struct{} {
 	return ended
 }
 
-// Shutdown stops accepting, closes the connections that wait for a request, and waits for running requests; when ctx
-// ends first it breaks off what is left and gives the context's error.
+// Shutdown stops accepting, closes the connections that wait for another request, and waits for running requests; when ctx
+// ends first it breaks off what is left and gives the context's error. A connection on which no request has come yet has freshMost
+// to bring one: its client is likely about to.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.closing.Store(true)
+	s.closeListener()
+	s.accepting.Wait() // whoever was accepted is served
 	s.mu.Lock()
 	s.stopping.Store(true)
-	if s.listener != nil {
-		_ = s.listener.Close() // an error would be that it is closed already
-	}
 	for c := range s.conns {
-		c.shutDown()
+		c.shutDown(false)
 	}
 	s.mu.Unlock()
+	late := time.AfterFunc(freshMost, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for c := range s.conns {
+			c.shutDown(true)
+		}
+	})
+	defer late.Stop()
 	ended := s.ended()
 	select {
 	case <-ended:
@@ -281,6 +288,20 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.breakOff()
 		<-ended
 		return ctx.Err()
+	}
+}
+
+// freshMost is how long a server that stops waits for the first request of a connection.
+const freshMost = 500 * time.Millisecond
+
+// closeListener ends Serve. Answers end their connections from now on.
+func (s *Server) closeListener() {
+	s.closing.Store(true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.retired.Store(true)
+	if s.listener != nil {
+		_ = s.listener.Close() // an error would be that it is closed already
 	}
 }
 
