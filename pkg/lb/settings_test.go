@@ -3,6 +3,7 @@ package lb
 import (
 	"bufio"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -210,5 +211,33 @@ func TestProxy_UseOtherRoutes(t *testing.T) {
 	}
 	if found == 0 || len(f.proxy.pools) != 1 {
 		t.Errorf("%d series of the domain that stays; %d pools", found, len(f.proxy.pools))
+	}
+}
+
+// TestProxy_SetOtherRoots: a member whose certificate is trusted no more gets no request, not even on a connection that it has.
+func TestProxy_SetOtherRoots(t *testing.T) {
+	s := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(s.Close)
+	m, err := ParseStatic(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := startFront(t, nil, PoolSpec{Service: "s", Domain: "d", Hosts: []string{"h.test"}, Static: []Member{m}, Tenants: TenantRange{all: true}})
+	c := f.dial(t)
+	good := x509.NewCertPool()
+	good.AddCert(s.Certificate())
+	same := good.Clone()
+	for i, step := range []struct {
+		roots *x509.CertPool
+		want  int
+	}{{good, 200}, {same, 200}, {x509.NewCertPool(), 502}} {
+		before := f.proxy.table.Load().pools[0].active[0].upstream.sessionCache()
+		f.proxy.Set(Settings{Roots: step.roots})
+		if kept := before == f.proxy.table.Load().pools[0].active[0].upstream.sessionCache(); kept != (step.roots == same) {
+			t.Errorf("%d: sessions are kept: %t", i, kept)
+		}
+		if status, _, _, err := c.ask("/", "h.test", ""); err != nil || status != step.want {
+			t.Errorf("%d: %d, %v; want %d", i, status, err, step.want)
+		}
 	}
 }

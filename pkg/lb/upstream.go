@@ -39,6 +39,7 @@ type endpoint struct {
 
 	mu   sync.Mutex
 	idle []*wire.Conn // newest last
+	old  bool         // another one took its place
 }
 
 // idleMost bounds the unused connections of an endpoint; the oldest go first.
@@ -103,8 +104,9 @@ func (u *upstream) keep(e *endpoint, c *wire.Conn) {
 		e.idle = append(e.idle[:0], e.idle[dead:]...)
 	}
 	e.idle = append(e.idle, c)
+	old := e.old
 	e.mu.Unlock()
-	if u.retired.Load() {
+	if old || u.retired.Load() {
 		e.drop() // it was retired meanwhile
 	}
 }
@@ -131,13 +133,17 @@ func (u *upstream) retire() {
 // revive lets connections be kept again: a member that drained is back.
 func (u *upstream) revive() { u.retired.Store(false) }
 
-// distrust closes the unused connections and forgets the TLS sessions: those whom we trust are others now, so each member has to show its
+// distrust closes the unused connections, those in use when their requests end, and forgets the TLS sessions: those whom we trust are others now, so each member has to show its
 // certificate again.
 func (u *upstream) distrust() {
 	u.mu.Lock()
 	u.sessions = newSessionCache()
+	old := u.endpoints.Swap(&[]*endpoint{})
 	u.mu.Unlock()
-	for _, e := range *u.endpoints.Load() {
+	for _, e := range *old {
+		e.mu.Lock()
+		e.old = true
+		e.mu.Unlock()
 		e.drop()
 	}
 }
