@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,6 +51,24 @@ func TestReadGossipKeys_FaultsShowNoKey(t *testing.T) {
 	}
 }
 
+// logText is a log that is read while it is written.
+type logText struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 func TestFollowGossipKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "gossip.key")
@@ -58,8 +78,16 @@ func TestFollowGossipKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var applied []string
-		var log bytes.Buffer
+		var seen struct {
+			sync.Mutex
+			applied []string
+		}
+		applied := func() []string {
+			seen.Lock()
+			defer seen.Unlock()
+			return slices.Clone(seen.applied)
+		}
+		log := &logText{}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
@@ -72,9 +100,11 @@ func TestFollowGossipKeys(t *testing.T) {
 				if lines[0] == refused {
 					return errors.New("not this one")
 				}
-				applied = append(applied, strings.Join(lines, " "))
+				seen.Lock()
+				defer seen.Unlock()
+				seen.applied = append(seen.applied, strings.Join(lines, " "))
 				return nil
-			}, slog.New(slog.NewTextHandler(&log, nil)))
+			}, slog.New(slog.NewTextHandler(log, nil)))
 		}()
 		warnings := func() int { return strings.Count(log.String(), "the old keys stay") }
 		for _, step := range []struct {
@@ -95,11 +125,11 @@ func TestFollowGossipKeys(t *testing.T) {
 			writeKeys(t, file, step.text)
 			<-time.After(3*keyFileLook + time.Millisecond)
 			synctest.Wait()
-			if len(applied) != step.applied || warnings() != step.warnings {
-				t.Errorf("%s: applied %d, warned %d; want %d, %d", step.name, len(applied), warnings(), step.applied, step.warnings)
+			if len(applied()) != step.applied || warnings() != step.warnings {
+				t.Errorf("%s: applied %d, warned %d; want %d, %d", step.name, len(applied()), warnings(), step.applied, step.warnings)
 			}
 		}
-		if want := []string{one + " " + two, two + " " + one, two}; strings.Join(applied, "|") != strings.Join(want, "|") {
+		if want := []string{one + " " + two, two + " " + one, two}; strings.Join(applied(), "|") != strings.Join(want, "|") {
 			t.Errorf("applied other keys than written")
 		}
 		if err := os.Remove(file); err != nil {
@@ -111,13 +141,13 @@ func TestFollowGossipKeys(t *testing.T) {
 			t.Errorf("%d warnings after the file went, want one more", warnings())
 		}
 		// A file that is being written is not taken over before it is whole.
-		before := len(applied)
+		before := len(applied())
 		for _, text := range []string{one, one + "\n", one + "\n" + two} {
 			writeKeys(t, file, text)
 			<-time.After(keyFileLook)
 			synctest.Wait()
 		}
-		if len(applied) != before {
+		if len(applied()) != before {
 			t.Error("a file that changes at each look was taken over")
 		}
 		for _, k := range []string{one, two, refused} {
