@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -53,13 +52,9 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 	}.Main(args, environ, stdout, stderr)
 }
 
-// gcPercent is how much the heap may grow before garbage is collected. Requests on kept-alive connections make none, so a small heap
-// costs them nothing, and a process with a thousand connections is a tenth smaller than by Go's default.
-const gcPercent = 50
-
 func run(ctx context.Context, in daemon.Invocation) error {
 	if !slices.ContainsFunc(in.Environ, func(v string) bool { return strings.HasPrefix(v, "GOGC=") }) {
-		debug.SetGCPercent(gcPercent)
+		defer tuneHeap()()
 	}
 	c, doc, err := LoadConfig(in.File, in.Environ)
 	if err != nil {
