@@ -29,12 +29,24 @@ func (c LogConfig) Validate(d *Document, key string) []error {
 	return faults
 }
 
-// NewLogger makes the program's logger: "json", or "text" with colours when w is a terminal.
+// NewLogger makes the program's logger: "json", or "text" with colours when w is a terminal. Its level stays what it is.
 func NewLogger(w io.Writer, c LogConfig) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		return nil, fmt.Errorf("log level %q: %w", c.Level, err)
+	var level slog.LevelVar
+	if err := c.SetLevel(&level); err != nil {
+		return nil, err
 	}
+	return c.logger(w, &level)
+}
+
+// SetLevel sets a level to the configured one.
+func (c LogConfig) SetLevel(level *slog.LevelVar) error {
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		return fmt.Errorf("log level %q: %w", c.Level, err)
+	}
+	return nil
+}
+
+func (c LogConfig) logger(w io.Writer, level slog.Leveler) (*slog.Logger, error) {
 	switch c.Format {
 	case "json":
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})), nil
@@ -46,17 +58,31 @@ func NewLogger(w io.Writer, c LogConfig) (*slog.Logger, error) {
 
 // NewLogger makes the program's logger, and tells by it the warnings and which environment variables set no key.
 func (d *Document) NewLogger(w io.Writer, c LogConfig) (*slog.Logger, error) {
-	log, err := NewLogger(w, c)
+	var level slog.LevelVar
+	return d.NewLeveledLogger(w, c, &level)
+}
+
+// NewLeveledLogger is [Document.NewLogger] with a level that can be changed. It sets the level.
+func (d *Document) NewLeveledLogger(w io.Writer, c LogConfig, level *slog.LevelVar) (*slog.Logger, error) {
+	if err := c.SetLevel(level); err != nil {
+		return nil, err
+	}
+	log, err := c.logger(w, level)
 	if err != nil {
 		return nil, err
 	}
+	d.Tell(log)
+	return log, nil
+}
+
+// Tell logs the warnings, and which environment variables set no key.
+func (d *Document) Tell(log *slog.Logger) {
 	for _, w := range d.Warnings() {
 		log.Warn("configuration", "warning", w.Error())
 	}
 	for _, name := range d.unused {
 		log.Warn("environment variable sets no key of the configuration", "name", name)
 	}
-	return log, nil
 }
 
 func isTerminal(w io.Writer) bool {

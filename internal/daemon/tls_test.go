@@ -41,7 +41,7 @@ func TestLoadTLS_DevCAServesVerifiedConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: peer.Roots, MinVersion: tls.VersionTLS12}}}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: peer.Roots(), MinVersion: tls.VersionTLS12}}}
 	defer client.CloseIdleConnections()
 	resp, err := client.Get("https://" + s.Addr())
 	if err != nil {

@@ -115,6 +115,9 @@ func (p *Proc) Freeze() { p.signal(syscall.SIGSTOP) }
 // Thaw lets a frozen process go on.
 func (p *Proc) Thaw() { p.signal(syscall.SIGCONT) }
 
+// Hangup asks the process to read its configuration again (SIGHUP).
+func (p *Proc) Hangup() { p.signal(syscall.SIGHUP) }
+
 func (p *Proc) signal(s os.Signal) {
 	p.t.Helper()
 	if err := p.process.Signal(s); err != nil {

@@ -135,7 +135,8 @@ func (b *specBuilder) nameAffinityCookies(c *Config) {
 
 // affinityKeys are the secrets that sign and check affinity cookies: those of the configuration, else those of the gossip, which all load
 // balancers have, else one that this load balancer makes and keeps. None if no pool has affinity.
-func (b *balancer) affinityKeys(specs []lb.PoolSpec) ([][]byte, error) {
+// Faults are of doc.
+func (b *balancer) affinityKeys(doc *daemon.Document, specs []lb.PoolSpec) ([][]byte, error) {
 	c := b.config
 	used := slices.ContainsFunc(specs, func(s lb.PoolSpec) bool { return s.Affinity.On() })
 	switch {
@@ -144,13 +145,13 @@ func (b *balancer) affinityKeys(specs []lb.PoolSpec) ([][]byte, error) {
 	case c.AffinityKeyFile != "":
 		keys, err := daemon.ReadGossipKeys(c.AffinityKeyFile)
 		if err != nil {
-			return nil, b.doc.Fault("affinity_key_file", "%s", err)
+			return nil, doc.Fault("affinity_key_file", "%s", err)
 		}
 		return keys, nil
 	case c.GossipKeyFile != "":
 		keys, err := daemon.ReadGossipKeys(c.GossipKeyFile)
 		if err != nil {
-			return nil, b.doc.Fault("gossip_key_file", "%s", err)
+			return nil, doc.Fault("gossip_key_file", "%s", err)
 		}
 		return keys, nil
 	}

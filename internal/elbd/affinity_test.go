@@ -142,7 +142,7 @@ func TestAffinityKeys(t *testing.T) {
 		t.Helper()
 		c.StateDir = dir
 		b := &balancer{config: c, doc: &daemon.Document{}, log: slog.New(slog.NewTextHandler(&log, nil))}
-		got, err := b.affinityKeys(specs)
+		got, err := b.affinityKeys(b.doc, specs)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +176,7 @@ func TestAffinityKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := &balancer{config: Config{StateDir: dir}, doc: &daemon.Document{}, log: slog.New(slog.DiscardHandler)}
-	if _, err := b.affinityKeys(specs); err == nil {
+	if _, err := b.affinityKeys(b.doc, specs); err == nil {
 		t.Error("an empty key file was taken")
 	}
 }

@@ -42,6 +42,7 @@ type Config struct {
 	Health          Health           `yaml:"health"`          // how members are checked, unless their domain says otherwise
 	TrustedProxies  []string         `yaml:"trusted_proxies"` // peers whose forwarding headers are believed, as addresses or CIDR ranges
 	AccessLog       bool             `yaml:"access_log"`      // a log record for each request
+	AccessLogFile   string           `yaml:"access_log_file"` // where they are appended to; standard output, with the log, when empty
 	DrainDelay      time.Duration    `yaml:"drain_delay"`     // how long a stopping ELB goes on accepting while those in front of it learn of it
 	DrainTimeout    time.Duration    `yaml:"drain_timeout"`   // how long running requests may take after that
 	Log             daemon.LogConfig `yaml:"log"`
@@ -120,7 +121,7 @@ func Default() Config {
 		},
 		Health:       defaultHealth(),
 		AccessLog:    true,
-		DrainDelay:   time.Second,
+		DrainDelay:   3 * time.Second,
 		DrainTimeout: 30 * time.Second,
 		Log:          daemon.LogConfig{Format: "text", Level: "info"},
 		Tenants:      defaultTenants(),
@@ -182,7 +183,7 @@ func readFile(name string) ([]byte, error) {
 
 // complete derives what was left out.
 func (c *Config) complete() {
-	if c.TLS.CertFile == "" && c.TLS.DevCADir == "" {
+	if !c.TLS.Own() && c.TLS.DevCADir == "" {
 		c.TLS.DevCADir = filepath.Join(c.StateDir, "ca")
 	}
 	if c.NodeName == "" {

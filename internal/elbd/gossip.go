@@ -52,10 +52,8 @@ func (c *Config) policy(d Domain) membership.Policy {
 // followKeys takes over what changes in the gossip key file, in all groups and, where they sign affinity cookies, for these, until ctx ends.
 func (b *balancer) followKeys(ctx context.Context, keys [][]byte) {
 	daemon.FollowGossipKeys(ctx, b.config.GossipKeyFile, keys, func(keys [][]byte) error {
-		for _, g := range b.groups {
-			if err := g.group.SetKeys(keys); err != nil {
-				return err
-			}
+		if err := b.setKeys(keys); err != nil {
+			return err
 		}
 		if b.config.AffinityKeyFile == "" {
 			if err := b.discovery.SetAffinityKeys(keys); err != nil {
@@ -67,18 +65,39 @@ func (b *balancer) followKeys(ctx context.Context, keys [][]byte) {
 	}, b.log)
 }
 
+// setKeys gives other keys to all groups, and to those that are still to come.
+func (b *balancer) setKeys(keys [][]byte) error {
+	b.groupsMu.Lock()
+	defer b.groupsMu.Unlock()
+	for _, g := range b.groups {
+		if err := g.group.SetKeys(keys); err != nil {
+			return err
+		}
+	}
+	b.keys = keys
+	return nil
+}
+
+// gossipKeys are the keys of now; none when gossip is not encrypted.
+func (b *balancer) gossipKeys() [][]byte {
+	b.groupsMu.Lock()
+	defer b.groupsMu.Unlock()
+	return b.keys
+}
+
 // keyIDs name the gossip keys in use, the one that encrypts first.
 func (b *balancer) keyIDs() []string {
-	if len(b.groups) == 0 {
+	groups := b.getGroups()
+	if len(groups) == 0 {
 		return []string{}
 	}
-	return b.groups[0].group.KeyIDs()
+	return groups[0].group.KeyIDs()
 }
 
 // refused are the processes that announce themselves in any of the groups and are not taken in.
 func (b *balancer) refused() []membership.Refused {
 	list := []membership.Refused{}
-	for _, g := range b.groups {
+	for _, g := range b.getGroups() {
 		list = append(list, g.group.Refused()...)
 	}
 	return list

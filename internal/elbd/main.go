@@ -4,8 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/regent-registry/regent/internal/daemon"
 )
@@ -56,11 +60,19 @@ func run(ctx context.Context, in daemon.Invocation) error {
 	if err != nil {
 		return err
 	}
-	log, err := doc.NewLogger(in.Stdout, c.Log)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	var level slog.LevelVar
+	log, err := doc.NewLeveledLogger(in.Stdout, c.Log, &level)
 	if err != nil {
 		return err
 	}
-	return Run(ctx, c, doc, log, in.Stdout)
+	return Run(ctx, c, doc, Process{
+		Log: log, Level: &level, Out: in.Stdout,
+		Load:   func() (Config, *daemon.Document, error) { return LoadConfig(in.File, in.Environ) },
+		Reload: hangup,
+	})
 }
 
 // check tells the warnings on stderr, and then "ok" or, as its error, the faults. It writes no file.

@@ -34,6 +34,7 @@ func member(name string, condition lb.Condition, ago time.Duration, why string) 
 func states() map[string]status {
 	base := status{
 		Node: "elb-1", Version: "1.0.0", Now: noon, StartedAt: noon.Add(-3*time.Hour - 12*time.Minute), UptimeSeconds: 11520, ConfigFile: "elb.yaml", State: "ready",
+		Config: configStatus{File: "elb.yaml", Epoch: "0a1b2c3d", LoadedAt: noon.Add(-time.Hour)},
 		Balancers: []peer{
 			{ID: "01-elb-1", Name: "elb-1", Host: "127.0.0.1", State: "active", Version: "1.0.0", Since: noon.Add(-3 * time.Hour), Self: true},
 			{ID: "01-elb-2", Name: "elb-2", Host: "127.0.0.2", State: "active", Version: "1.0.0", Since: noon.Add(-time.Hour)},
@@ -81,6 +82,10 @@ func states() map[string]status {
 		"empty": with(func(s *status, p *lb.PoolStatus) {
 			s.State, s.Events, s.Balancers, p.Members, p.Usable = "starting", []event{}, []peer{}, nil, 0
 		}),
+		"unloaded": with(func(s *status, _ *lb.PoolStatus) {
+			s.Config.TriedAt = &noon
+			s.Config.Faults = []string{"elb.yaml:7: state_dir: cannot change while the ELB runs; it needs a restart", "elb.yaml:9: http_prt: unknown key; did you mean http_port?"}
+		}),
 		"hostile": with(func(s *status, p *lb.PoolStatus) {
 			evil := member(hostile, lb.ConditionDown, time.Minute, hostile)
 			evil.ID, evil.Host, evil.Version, evil.Zone, evil.SubDomain = hostile+"id", hostile, hostile, hostile, hostile
@@ -90,6 +95,7 @@ func states() map[string]status {
 			stray.Condition = lb.ConditionStray
 			s.Strays = []lb.MemberStatus{stray}
 			s.Balancers[1].Name, s.Balancers[1].State = hostile, hostile
+			s.Config.Faults = []string{hostile}
 			s.Events = append(s.Events, event{At: noon, Times: 1, Level: "warn", Message: "member ejected", Member: hostile, Detail: hostile, Domain: hostile})
 		}),
 	}

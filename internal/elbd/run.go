@@ -2,13 +2,10 @@ package elbd
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -24,51 +21,81 @@ import (
 	"github.com/regent-registry/regent/pkg/membership"
 )
 
+// Process is what [Run] gets from the program around it.
+type Process struct {
+	Log   *slog.Logger
+	Level *slog.LevelVar // of Log; nil: it cannot change
+	Out   io.Writer      // where the access log goes, unless it has a file; Log should go there too
+	// Load reads the configuration again; nil: it never changes. Run calls it after a signal on Reload, and when the file has changed.
+	Load   func() (Config, *daemon.Document, error)
+	Reload <-chan os.Signal
+}
+
 // balancer is a running ELB, built piece by piece by [Run].
 type balancer struct {
-	config  Config
+	config  Config // as of the start: what of it can change is in current
 	doc     *daemon.Document
+	process Process
 	log     *slog.Logger
 	metrics *prometheus.Registry
 	started time.Time
 
+	current  atomic.Pointer[effective]
+	reloads  reloads
+	file     *daemon.FileWatch
+	settings lb.Settings // of the proxy
+
 	proxy     *lb.Proxy
 	discovery *lb.Discovery
+	secrets   *daemon.TLS
 
+	routes  *lb.Routes // in use, without tenants
+	sticky  bool       // the keys of affinity are known
 	events  *eventLog
-	quiet   bool // the level of the log leaves out records of requests
-	access  *accesslog.Log
-	tenants *tenantSource // nil when tenants are not told apart
+	outlet  *outlet
+	access  *accesslog.Log // nil: none was wanted yet
+	tenants *tenantSource  // nil when tenants are not told apart
 
 	admin   *daemon.Server
 	clients []*clientPort // http and https, as far as they are on
-	groups  []*group
-	follow  sync.WaitGroup
+	fail    func(error)   // takes what ends the ELB
+
+	retired  []*clientPort   // listeners that were closed by a reload, with their last connections
+	retiring sync.WaitGroup  // those, and sources of tenants that were replaced
+	ending   context.Context // ends when those are to be looked after by the stop
+	endRest  context.CancelFunc
+
+	groupsMu  sync.Mutex
+	groups    []*group // read by getGroups
+	keys      [][]byte // of gossip, as the groups have them; nil without encryption
+	following sync.WaitGroup
+	leaving   sync.WaitGroup // groups of domains that were removed
 
 	stopKeys context.CancelFunc // ends the following of the gossip key file; nil without one
 
 	state atomic.Pointer[string] // why it should get no requests; nil when it should
 }
 
-// Run runs an ELB until ctx ends (then it stops gracefully, and returns nil) or something fails for good. The access log goes to out, where
-// log should go too.
-func Run(ctx context.Context, c Config, doc *daemon.Document, log *slog.Logger, out io.Writer) error {
+// Run runs an ELB until ctx ends (then it stops gracefully, and returns nil) or something fails for good.
+func Run(ctx context.Context, c Config, doc *daemon.Document, p Process) error {
 	events := &eventLog{}
-	quiet := !log.Enabled(ctx, slog.LevelInfo)
-	log = slog.New(events.handler(log.Handler()))
-	b := &balancer{config: c, doc: doc, log: log, events: events, quiet: quiet, metrics: daemon.NewMetrics("elb"), started: time.Now()}
+	b := &balancer{
+		config: c, doc: doc, process: p, events: events, log: slog.New(events.handler(p.Log.Handler())), metrics: daemon.NewMetrics("elb"), started: time.Now(),
+		outlet: &outlet{standard: p.Out}, file: daemon.NewFileWatch(doc.File()),
+	}
+	b.ending, b.endRest = context.WithCancel(context.WithoutCancel(ctx))
+	defer b.endRest()
 	b.notReady("starting")
 	if err := os.MkdirAll(c.StateDir, 0o700); err != nil {
 		return doc.Fault("state_dir", "%s", err)
 	}
-	secrets, err := daemon.LoadTLS(c.TLS, c.certificateHosts(), log)
-	if err != nil {
+	if err := b.take(); err != nil {
 		return err
 	}
-	if err := b.bind(secrets); err != nil {
+	if err := b.bind(); err != nil {
 		return errors.Join(err, b.release())
 	}
-	if err := b.buildProxy(secrets, out); err != nil {
+	if err := b.buildProxy(); err != nil {
 		return errors.Join(err, b.release())
 	}
 	if err := b.join(ctx); err != nil {
@@ -76,25 +103,43 @@ func Run(ctx context.Context, c Config, doc *daemon.Document, log *slog.Logger, 
 	}
 	b.metrics.MustRegister(b.isolatedGauge())
 	defer b.sampleTraffic(ctx)()
-	failed := make(chan error, 1+len(b.clients))
-	fail := func(err error) { failed <- err }
-	b.admin.Start(fail)
+	failed := make(chan error, 1)
+	b.fail = func(err error) {
+		select {
+		case failed <- err:
+		default: // one is enough
+		}
+	}
+	b.admin.Start(b.fail)
 	for _, p := range b.clients {
-		p.start(b.proxy, c.Timeouts, log, fail)
+		p.start(b.proxy, c.Timeouts, b.log, b.fail)
 	}
 	b.settle(ctx)
 	b.state.Store(nil)
-	log.Info("ELB is ready", "node", c.NodeName, "version", daemon.Version())
+	b.log.Info("ELB is ready", "node", c.NodeName, "version", daemon.Version(), "epoch", b.current.Load().epoch)
+	err := b.watch(ctx, failed)
+	if err == nil {
+		b.log.Info("stopping")
+	}
+	b.stop()
+	return err
+}
 
-	select {
-	case <-ctx.Done():
-		log.Info("stopping")
-		b.stop()
-		return nil
-	case err := <-failed:
-		b.stop()
+// take reads the certificates, and opens what tells of configurations.
+func (b *balancer) take() error {
+	e, err := newEffective(b.config, b.doc)
+	if err != nil {
 		return err
 	}
+	b.current.Store(e)
+	if b.reloads.metrics, err = newReloadMetrics(b.metrics); err != nil {
+		return err
+	}
+	b.reloads.metrics.inUse(e)
+	if b.secrets, err = daemon.LoadTLS(b.config.TLS, b.config.certificateHosts(), b.log); err != nil {
+		return err
+	}
+	return b.metrics.Register(newCertificateCollector(b.secrets))
 }
 
 func (b *balancer) notReady(why string) { b.state.Store(&why) }
@@ -119,83 +164,78 @@ func (c *Config) certificateHosts() []string {
 }
 
 // bind takes all ports for HTTP, so that one in use is known before anything else starts.
-func (b *balancer) bind(secrets *daemon.TLS) error {
+func (b *balancer) bind() error {
 	c := b.config
 	var err error
 	if b.admin, err = daemon.Listen("admin", "admin", c.Admin, b.adminHandler(), nil, daemon.Timeouts{}, b.log); err != nil {
-		return fmt.Errorf("%s: admin: %w", b.doc.Where("admin"), err)
+		return b.doc.Fault("admin", "%s", err)
 	}
-	if b.config.HTTPPort, err = b.bindClients("http", "http_port", c.HTTPPort, nil); err != nil {
-		return err
-	}
-	b.config.HTTPSPort, err = b.bindClients("https", "https_port", c.HTTPSPort, secrets.Server)
-	return err
-}
-
-// bindClients takes a port for clients, unless it is switched off, and gives the one that it got.
-func (b *balancer) bindClients(name, key string, port int, secure *tls.Config) (int, error) {
-	if port < 0 {
-		return port, nil
-	}
-	listener, err := daemon.Bind(key, net.JoinHostPort(b.config.ListenHost, strconv.Itoa(port)))
-	if err != nil {
-		return 0, fmt.Errorf("%s: %s: %w", b.doc.Where(key), key, err)
-	}
-	p := &clientPort{name: name, listener: listener, tls: secure}
-	b.clients = append(b.clients, p)
-	return p.port(), nil
-}
-
-func (b *balancer) buildProxy(secrets *daemon.TLS, out io.Writer) error {
-	c := b.config
-	specs, faults := c.pools(b.doc)
-	if len(faults) > 0 {
-		return errors.Join(faults...)
-	}
-	routes, err := lb.NewRoutes(specs)
-	if err != nil {
-		return err
-	}
-	if b.tenants, err = c.Tenants.open(secrets.Roots, b.log); err != nil {
-		return b.doc.Fault("tenants", "%s", err)
-	}
-	if b.tenants != nil {
-		b.tenants.start()
-		routes = routes.WithTenants(b.tenants)
-	}
-	var trusted []netip.Prefix
-	for _, s := range c.TrustedProxies {
-		p, err := daemon.ParsePrefix(s)
+	for _, p := range []struct {
+		name, key string
+		port      int
+	}{{"http", "http_port", c.HTTPPort}, {"https", "https_port", c.HTTPSPort}} {
+		if p.port < 0 {
+			continue
+		}
+		bound, err := b.bindPort(p.name, p.key, p.port, b.doc)
 		if err != nil {
 			return err
 		}
-		trusted = append(trusted, p)
+		b.clients = append(b.clients, bound)
 	}
-	if c.AccessLog && !b.quiet {
-		format := accesslog.Text
-		if c.Log.Format == "json" {
-			format = accesslog.JSON
-		}
-		if b.access, err = accesslog.New(out, format, accesslog.Options{Logger: b.log, Registerer: b.metrics}); err != nil {
-			return err
-		}
+	return nil
+}
+
+// bindPort takes a port for clients.
+func (b *balancer) bindPort(name, key string, port int, doc *daemon.Document) (*clientPort, error) {
+	listener, err := daemon.Bind(key, net.JoinHostPort(b.config.ListenHost, strconv.Itoa(port)))
+	if err != nil {
+		return nil, doc.Fault(key, "%s", err)
 	}
-	affinityKeys, err := b.affinityKeys(specs)
+	p := &clientPort{name: name, listener: listener, done: make(chan struct{})}
+	if name == "https" {
+		p.tls = b.secrets.Server
+	}
+	return p, nil
+}
+
+func (b *balancer) buildProxy() error {
+	c := b.config
+	specs, err := c.specs(b.doc)
 	if err != nil {
 		return err
 	}
-	t := c.Timeouts
+	if b.routes, err = lb.NewRoutes(specs); err != nil {
+		return err
+	}
+	file, err := openLog(c.AccessLogFile)
+	if err != nil {
+		return b.doc.Fault("access_log_file", "%s", err)
+	}
+	b.outlet.use(file)
+	if b.settings, err = b.makeSettings(c, b.clients); err != nil {
+		return err
+	}
+	b.settings.Roots = b.secrets.Roots()
+	s := b.settings
+	affinityKeys, err := b.affinityKeys(b.doc, specs)
+	if err != nil {
+		return err
+	}
+	b.sticky = affinityKeys != nil
+	if b.tenants, err = c.Tenants.open(s.Roots, b.log); err != nil {
+		return b.doc.Fault("tenants", "%s", err)
+	}
+	b.tenants.start()
+	routes := b.tenants.apply(b.routes)
 	b.proxy, err = lb.New(lb.Config{
-		Routes: routes,
-		Timeouts: lb.Timeouts{
-			Connect: t.Connect, ResponseHeader: t.ResponseHeader, MemberIdle: t.MemberIdle, Body: t.Body,
-			Stream: t.Stream, Write: t.Write, UpgradeIdle: t.UpgradeIdle,
-		},
-		Roots:          secrets.Roots,
-		TrustedProxies: trusted,
-		HTTPPort:       max(c.HTTPPort, 0),
-		HTTPSPort:      max(c.HTTPSPort, 0),
-		AccessLog:      b.access,
+		Routes:         routes,
+		Timeouts:       s.Timeouts,
+		Roots:          s.Roots,
+		TrustedProxies: s.TrustedProxies,
+		HTTPPort:       s.HTTPPort,
+		HTTPSPort:      s.HTTPSPort,
+		AccessLog:      s.AccessLog,
 		Logger:         b.log,
 		Registerer:     b.metrics,
 		AffinityKeys:   affinityKeys,
@@ -209,9 +249,10 @@ func (b *balancer) buildProxy(secrets *daemon.TLS, out io.Writer) error {
 
 // stop goes back the way that Run came: those in front are told first, and running requests finish.
 func (b *balancer) stop() {
+	c := b.current.Load().config
 	b.notReady("draining")
 	var telling sync.WaitGroup
-	for _, g := range b.groups {
+	for _, g := range b.getGroups() {
 		telling.Go(func() {
 			if err := g.group.SetState(membership.StateDraining); err != nil {
 				b.log.Warn("the group could not be told of the drain", "domain", g.domain, "error", err)
@@ -219,12 +260,17 @@ func (b *balancer) stop() {
 		})
 	}
 	telling.Wait()
-	<-time.After(b.config.DrainDelay)
-	ctx, cancel := context.WithTimeout(context.Background(), b.config.DrainTimeout)
-	defer cancel()
-	var running sync.WaitGroup
+	// From here on answers end their connections, so that few are left to be closed under a client that is about to send a request.
 	for _, s := range b.clients {
 		s.server.StopKeepAlives()
+	}
+	<-time.After(c.DrainDelay)
+	ctx, cancel := context.WithTimeout(context.Background(), c.DrainTimeout)
+	defer cancel()
+	b.endRest()
+	b.retiring.Wait()
+	var running sync.WaitGroup
+	for _, s := range slices.Concat(b.clients, b.retired) {
 		running.Go(func() {
 			if err := s.server.Shutdown(ctx); err != nil {
 				b.log.Warn("requests were cut off at the end of drain_timeout", "error", err)
@@ -265,6 +311,7 @@ func (b *balancer) closeProxy() error {
 		b.proxy.Close()
 	}
 	b.tenants.stop()
+	defer b.outlet.use(nil)
 	if b.access == nil {
 		return nil
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
+	"github.com/regent-registry/regent/internal/daemon"
 	"github.com/regent-registry/regent/internal/freeport"
 	"github.com/regent-registry/regent/pkg/lb"
 	"github.com/regent-registry/regent/pkg/membership"
@@ -35,6 +36,7 @@ type running struct {
 	groupPort  int
 	log        *lines
 	cancel     context.CancelFunc
+	hangup     chan os.Signal
 	done       chan error
 	http, tls  string // addresses
 	admin      string
@@ -113,11 +115,20 @@ func (e *running) start() {
 	ctx, e.cancel = context.WithCancel(e.t.Context())
 	e.done = make(chan error, 1)
 	logger := slog.New(slog.NewJSONHandler(e.log, nil))
-	go func() { e.done <- Run(ctx, c, doc, logger, io.Discard) }()
+	go func() { e.done <- Run(ctx, c, doc, e.process(logger)) }()
 	e.await("listening", func() bool {
 		e.http, e.tls, e.admin = e.log.addr("http"), e.log.addr("https"), e.log.addr("admin")
 		return e.http != "" && e.tls != "" && e.admin != ""
 	})
+}
+
+// process reads the file again on e.hangup.
+func (e *running) process(log *slog.Logger) Process {
+	e.hangup = make(chan os.Signal, 1)
+	return Process{
+		Log: log, Out: io.Discard, Reload: e.hangup,
+		Load: func() (Config, *daemon.Document, error) { return LoadConfig(e.file, e.env) },
+	}
 }
 
 func (e *running) stop() {
@@ -414,7 +425,7 @@ func TestRun_PortInUse(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Second, errors.New("it does not notice"))
 			defer cancel()
-			err = Run(ctx, c, doc, slog.New(slog.DiscardHandler), io.Discard)
+			err = Run(ctx, c, doc, Process{Log: slog.New(slog.DiscardHandler), Out: io.Discard})
 			if err == nil || !strings.Contains(err.Error(), e.file+":"+line+": "+key+": ") || !strings.Contains(err.Error(), port) || !strings.Contains(err.Error(), "in use") {
 				t.Errorf("got %v", err)
 			}

@@ -67,7 +67,7 @@ func (s *sight) status() groupStatus {
 // this ELB that is cut off. It goes on with the members that answer its checks.
 func (b *balancer) groupsInSight() (list []groupStatus, isolated bool) {
 	company := false
-	for _, g := range b.groups {
+	for _, g := range b.getGroups() {
 		s := g.sight.status()
 		s.Domain, s.Address = g.domain, g.group.Addr()
 		list = append(list, s)

@@ -20,6 +20,8 @@ type status struct {
 	State         string    `json:"state"`    // ready, or why not
 	Isolated      bool      `json:"isolated"` // nobody of any group is in sight, though somebody ought to be
 
+	Config configStatus `json:"config"` // the one in use
+
 	GossipKeys []string `json:"gossip_keys"` // ids, the one that encrypts first; none without encryption
 
 	Balancers []peer               `json:"balancers"`
@@ -46,13 +48,13 @@ func (b *balancer) status() status {
 	now := time.Now()
 	s := status{
 		Node: b.config.NodeName, Version: daemon.Version(), Now: now.UTC(), StartedAt: b.started.UTC(),
-		UptimeSeconds: int64(now.Sub(b.started).Seconds()), ConfigFile: b.doc.File(), State: "ready",
+		UptimeSeconds: int64(now.Sub(b.started).Seconds()), ConfigFile: b.doc.File(), State: "ready", Config: b.configStatus(),
 		Balancers: []peer{}, Groups: []groupStatus{}, Pools: []lb.PoolStatus{}, Strays: []lb.MemberStatus{}, GossipKeys: b.keyIDs(), Refused: b.refused(), Events: b.events.newest(),
 	}
 	if err := b.ready(); err != nil {
 		s.State = err.Error()
 	}
-	for _, g := range b.groups {
+	for _, g := range b.getGroups() {
 		if g.domain != ownDomain {
 			continue
 		}

@@ -104,8 +104,19 @@ func (t *Tenants) open(roots *x509.CertPool, log *slog.Logger) (*tenantSource, e
 	return nil, nil
 }
 
-// start begins what the source does beside answering.
+// apply gives routes that tell tenants apart by the source. s may be nil: they do not.
+func (s *tenantSource) apply(routes *lb.Routes) *lb.Routes {
+	if s == nil {
+		return routes
+	}
+	return routes.WithTenants(s)
+}
+
+// start begins what the source does beside answering. s may be nil.
 func (s *tenantSource) start() {
+	if s == nil {
+		return
+	}
 	var ctx context.Context
 	ctx, s.cancel = context.WithCancel(context.Background())
 	s.running.Go(func() { s.beside(ctx) })

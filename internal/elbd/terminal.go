@@ -162,6 +162,9 @@ func (t table) row(cells ...string) {
 func (s *status) print(out io.Writer) error {
 	head := fmt.Sprintf("%s  elb %s  %s  up %s  configuration %s", s.Node, s.Version, s.State, formatSpan(s.Now.Sub(s.StartedAt)), orDash(s.ConfigFile))
 	fmt.Fprintln(out, printable(head))
+	for _, fault := range s.Config.Faults {
+		fmt.Fprintln(out, printable("NOT RELOADED: "+fault))
+	}
 	for _, p := range s.Balancers {
 		if !p.Self {
 			fmt.Fprintln(out, printable(fmt.Sprintf("other ELB: %s %s (%s)", p.Name, p.State, p.Host)))

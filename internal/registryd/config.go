@@ -144,7 +144,7 @@ func (c *Config) complete(d *daemon.Document) error {
 	if c.ListenHost == "" {
 		c.ListenHost = c.Membership.LocalMemberHost
 	}
-	if c.TLS.CertFile == "" && c.TLS.DevCADir == "" {
+	if !c.TLS.Own() && c.TLS.DevCADir == "" {
 		c.TLS.DevCADir = filepath.Join(c.StateDir, "ca")
 	}
 	if c.NodeName == "" {

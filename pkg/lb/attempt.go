@@ -198,14 +198,14 @@ func (a *attempt) send() error {
 		return err
 	}
 	err := a.write(content.bytes())
-	a.link.ReadBy(a.p.timeouts.ResponseHeader)
+	a.link.ReadBy(a.p.timeouts().ResponseHeader)
 	return err
 }
 
 // ask writes a request that is all there, and waits for the beginning of the answer. The error is that of writing.
 func (a *attempt) ask(p []byte) error {
-	a.link.WriteBy(a.p.timeouts.Body)
-	a.link.ReadBy(a.p.timeouts.ResponseHeader)
+	a.link.WriteBy(a.p.timeouts().Body)
+	a.link.ReadBy(a.p.timeouts().ResponseHeader)
 	n, wrote, err := a.link.Ask(p, a)
 	a.link.WriteBy(0)
 	if wrote < len(p) {
@@ -232,7 +232,7 @@ const (
 )
 
 func (a *attempt) write(p []byte) error {
-	a.link.WriteBy(a.p.timeouts.Body)
+	a.link.WriteBy(a.p.timeouts().Body)
 	_, err := a.link.Write(p)
 	a.link.WriteBy(0)
 	return err

@@ -18,8 +18,8 @@ import (
 // also tells whether new ones are taken.
 type probe struct {
 	addr    string
-	tls     *tls.Config // nil: plain
-	request string      // "": a connection (and a TLS session) is enough
+	tls     func() *tls.Config // of now; nil: plain
+	request string             // "": a connection (and a TLS session) is enough
 	status  StatusRange
 }
 
@@ -29,7 +29,7 @@ func newProbe(u *upstream, announced string, spec *HealthSpec, host string) prob
 	scheme, addr := u.member.endpoint(schemeHTTP, 0) // a member without ports is in no table
 	p := probe{addr: addr, status: spec.Status}
 	if scheme == schemeHTTPS {
-		p.tls = u.tlsConfig(addr)
+		p.tls = func() *tls.Config { return u.tlsConfig(addr) }
 	}
 	path := announced
 	if ValidCheckPath(path) != nil {
@@ -67,7 +67,7 @@ func (p *probe) run(ctx context.Context) error {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })() // it fails only on a closed connection
 	if p.tls != nil {
-		secure := tls.Client(conn, p.tls)
+		secure := tls.Client(conn, p.tls())
 		if err := secure.HandshakeContext(ctx); err != nil {
 			return tlsFault(err)
 		}

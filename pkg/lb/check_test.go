@@ -23,7 +23,9 @@ func checkOnce(t *testing.T, rawURL string, spec HealthSpec, roots *x509.CertPoo
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newProbe(newUpstream(&Proxy{roots: roots}, m), "", &spec, "app.example")
+	proxy := &Proxy{}
+	proxy.settings.Store(&Settings{Roots: roots})
+	p := newProbe(newUpstream(proxy, m), "", &spec, "app.example")
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), spec.Timeout)
 	defer cancel()
@@ -523,9 +525,10 @@ func TestChecks_ConnectingToAMemberThatIsDownEnds(t *testing.T) {
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	b := checkedBench(t)
-	b.proxy.roots = x509.NewCertPool() // before there are members
-	b.proxy.roots.AddCert(s.Certificate())
-	b.proxy.timeouts.Connect = time.Hour
+	settings := *b.proxy.settings.Load()
+	settings.Roots, settings.Timeouts.Connect = x509.NewCertPool(), time.Hour
+	settings.Roots.AddCert(s.Certificate())
+	b.proxy.Set(settings)
 	halting := gossiped(t, "a", l.Addr().String())
 	halting.HTTPSPort, halting.HTTPPort = halting.HTTPPort, 0
 	b.discovery.Update(testDomain, []membership.Member{halting, gossiped(t, "b", goodMember(t, "well"))})

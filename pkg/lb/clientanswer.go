@@ -9,7 +9,7 @@ import (
 
 // send writes to the client, within the time it has to take a piece.
 func (c *clientConn) send(p []byte) error {
-	c.conn.WriteBy(c.proxy.timeouts.Write)
+	c.conn.WriteBy(c.proxy.timeouts().Write)
 	_, err := c.conn.Write(p)
 	c.conn.WriteBy(0)
 	if err != nil {

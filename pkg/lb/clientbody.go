@@ -113,7 +113,7 @@ func (c *clientConn) read(p []byte) (int, error) {
 
 // receive reads from the connection, within the time for a piece of a body.
 func (c *clientConn) receive(p []byte) (int, error) {
-	c.conn.ReadBy(c.proxy.timeouts.Body)
+	c.conn.ReadBy(c.proxy.timeouts().Body)
 	n, err := c.conn.Read(p)
 	c.conn.ReadBy(0)
 	if n > 0 {

@@ -38,7 +38,8 @@ type clientConn struct {
 
 // The states of a connection, as far as a server that stops must know them.
 const (
-	connIdle   = iota // between requests
+	connFresh  = iota // before the first request
+	connIdle          // between requests
 	connBusy          // from the first byte of a request to the end of its answer
 	connClosed        // by the server that stops; the connection must not begin a request
 )
@@ -47,15 +48,15 @@ const (
 func (c *clientConn) serve() {
 	defer func() { _ = c.conn.Close() }() // mostly it is closed already
 	defer c.dropInput()
-	idle := c.server.timeouts.ReadHeader
+	waits, idle := int32(connFresh), c.server.timeouts().ReadHeader
 	for !c.last && !c.cut {
-		if c.r == c.w && !c.await(idle) {
+		if c.r == c.w && !c.await(waits, idle) {
 			return
 		}
 		if !c.request() {
 			return
 		}
-		idle = c.server.timeouts.Idle
+		waits, idle = connIdle, c.server.timeouts().Idle
 	}
 	if !c.silent {
 		// What the client sent beyond our last answer would otherwise make the kernel reset the connection, and the answer
@@ -65,11 +66,14 @@ func (c *clientConn) serve() {
 }
 
 // shutDown implements served. A connection on which a request runs ends with its answer.
-func (c *clientConn) shutDown() {
-	if c.state.CompareAndSwap(connIdle, connClosed) {
+func (c *clientConn) shutDown(late bool) {
+	if c.state.CompareAndSwap(connIdle, connClosed) || late && c.state.CompareAndSwap(connFresh, connClosed) {
 		_ = c.conn.Close() // no request is on it
 	}
 }
+
+// retire implements served. An idle client may be about to send a request, which is answered; the answer ends the connection.
+func (c *clientConn) retire() {}
 
 // breakOff implements served.
 func (c *clientConn) breakOff() { _ = c.conn.Reset() } // what is cut off must not look complete
@@ -135,14 +139,14 @@ func (c *clientConn) dropSpare() {
 	}
 }
 
-// await waits for the first byte of a request. false ends the connection.
-func (c *clientConn) await(idle time.Duration) bool {
-	if !c.state.CompareAndSwap(connBusy, connIdle) || c.server.stopping.Load() {
+// await waits for the first byte of a request, in a state that tells whether it is the first one. false ends the connection.
+func (c *clientConn) await(state int32, idle time.Duration) bool {
+	if !c.state.CompareAndSwap(connBusy, state) || state == connIdle && c.server.stopping.Load() {
 		return false
 	}
 	c.conn.ReadBy(idle)
 	n, err := c.conn.ReadLazy(c)
-	if !c.state.CompareAndSwap(connIdle, connBusy) || err != nil {
+	if !c.state.CompareAndSwap(state, connBusy) || err != nil {
 		return false
 	}
 	c.conn.ReadBy(0)
@@ -177,7 +181,7 @@ func (c *clientConn) readHead() error {
 			return err
 		}
 		if !timed {
-			c.conn.ReadBy(c.server.timeouts.ReadHeader)
+			c.conn.ReadBy(c.server.timeouts().ReadHeader)
 			timed = true
 		}
 		if err := c.room(); err != nil {

@@ -79,6 +79,35 @@ func (d *Discovery) Update(domain string, snapshot []membership.Member) {
 	d.tell(domain, members)
 }
 
+// UseRoutes puts routes in use. Members and what is known of them stay; the log names those who have no pool any more.
+func (d *Discovery) UseRoutes(routes *Routes) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	before := d.routes
+	d.routes = routes
+	d.proxy.Use(d.newTable())
+	d.letGo()
+	for _, known := range d.known {
+		for _, a := range known {
+			if before.has(a.member) && !routes.has(a.member) && routes.hasDomain(a.member.Domain) {
+				d.warnStray(a.member)
+			}
+		}
+	}
+}
+
+// Forget drops the members of a domain, when its group has been left.
+func (d *Discovery) Forget(domain string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.groups, domain)
+	delete(d.lost, domain)
+	delete(d.known, domain)
+	d.gone = slices.DeleteFunc(d.gone, func(m MemberStatus) bool { return m.Domain == domain })
+	d.proxy.Use(d.newTable())
+	d.letGo()
+}
+
 // eligible are the members that may be sent requests, at least as a last resort.
 func (d *Discovery) eligible() []Member {
 	var all []Member
@@ -154,16 +183,22 @@ func (d *Discovery) tell(domain string, members []membership.Member) {
 
 // warnStray names the commonest silent misconfiguration: a member that nobody will ever send requests to.
 func (d *Discovery) warnStray(m membership.Member) {
-	for i := range d.routes.pools {
-		if d.routes.pools[i].Domain == m.Domain && d.routes.pools[i].SubDomain == m.SubDomain {
-			if m.HTTPPort == 0 && m.HTTPSPort == 0 {
-				d.log.Warn("Member announces neither an HTTP nor an HTTPS port and gets no requests", "id", m.ID, "name", m.Name)
-			}
-			return
-		}
+	switch {
+	case !d.routes.has(m):
+		d.log.Warn("Member announces a sub-domain that has no pool and gets no requests; add the sub-domain block to the domain, or change the member's sub_domain",
+			"id", m.ID, "name", m.Name, "domain", m.Domain, "sub_domain", m.SubDomain)
+	case m.HTTPPort == 0 && m.HTTPSPort == 0:
+		d.log.Warn("Member announces neither an HTTP nor an HTTPS port and gets no requests", "id", m.ID, "name", m.Name)
 	}
-	d.log.Warn("Member announces a sub-domain that has no pool and gets no requests; add the sub-domain block to the domain, or change the member's sub_domain",
-		"id", m.ID, "name", m.Name, "domain", m.Domain, "sub_domain", m.SubDomain)
+}
+
+// has reports whether there is a pool for the member.
+func (r *Routes) has(m membership.Member) bool {
+	return slices.ContainsFunc(r.pools, func(s PoolSpec) bool { return s.Domain == m.Domain && s.SubDomain == m.SubDomain })
+}
+
+func (r *Routes) hasDomain(domain string) bool {
+	return slices.ContainsFunc(r.pools, func(s PoolSpec) bool { return s.Domain == domain })
 }
 
 // attrs are the facts of the seed's log line, each by itself and, for those who grep, the whole line.

@@ -166,13 +166,16 @@ func (x *exchange) path() []byte {
 
 // client is what is the same for all requests of one connection.
 type client struct {
-	scheme  string // "http" or "https", of the listener
-	port    int    // of the listener
-	major   int    // of the HTTP version
-	peer    netip.Addr
-	trusted bool   // the peer's own forwarding headers count
-	tls     string // the version, as the log says it
-	public  publicPorts
+	scheme string // "http" or "https", of the listener
+	port   int    // of the listener
+	major  int    // of the HTTP version
+	peer   netip.Addr
+	tls    string // the version, as the log says it
+
+	// What the settings say of it.
+	settings *Settings
+	trusted  bool // the peer's own forwarding headers count
+	public   publicPorts
 
 	// The last request's host and what follows from it. Most clients ask for one host all the time.
 	host  string
@@ -181,6 +184,13 @@ type client struct {
 	pool  *Pool        // that of everybody whose tenant is not known
 	known bool         // the host is one at all
 	block []byte       // the forwarding fields, as long as nothing but connection and host decides about them
+}
+
+// use takes up settings, when the connection is new and when they have changed.
+func (c *client) use(s *Settings) {
+	c.settings = s
+	c.trusted, c.public = s.trusted().has(c.peer), publicPorts{http: s.HTTPPort, https: s.HTTPSPort}
+	c.block = nil // it may be shared with other streams of an HTTP/2 connection
 }
 
 // lookup finds the pool for a Host header, through the last answer. If the host splits, it is that of those whose tenant is not known.

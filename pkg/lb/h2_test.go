@@ -306,7 +306,7 @@ func TestH2_HeadInPiecesOutlivesAStop(t *testing.T) {
 	p.ok(p.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block[:5], EndStream: true}))
 	c := h2ConnOf(t, front)
 	waitFor(t, func() bool { c.mu.Lock(); defer c.mu.Unlock(); return c.last == 1 })
-	c.shutDown()
+	c.shutDown(false)
 	c.mu.Lock()
 	c.lastCall()
 	c.post()
@@ -368,7 +368,7 @@ func TestH2_SettingsComeFirst(t *testing.T) {
 	}
 	tcp, _ := raw.(*net.TCPConn)
 	c := newH2Conn(front.Server, wire.New(b.proxy.watch, tcp), client{})
-	c.shutDown()
+	c.shutDown(false)
 	done := make(chan struct{})
 	go func() { c.serve(); close(done) }()
 	f, err := http2.NewFramer(nil, peer).ReadFrame()
@@ -534,7 +534,7 @@ func TestH2_LateRequestSpoilsNoStop(t *testing.T) {
 	early := p.open(true, "GET", "/")
 	<-begun
 	c := h2ConnOf(t, front)
-	c.shutDown()
+	c.shutDown(false)
 	c.mu.Lock()
 	c.lastCall()
 	c.post()

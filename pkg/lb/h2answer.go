@@ -134,7 +134,7 @@ func (st *h2Stream) stall(begin *time.Time, content bool) error {
 	st.stalled, st.content = true, content
 	c.stalled++
 	opened := c.out.opened
-	ok := st.going.wait(begin, c.proxy.timeouts.Write)
+	ok := st.going.wait(begin, c.proxy.timeouts().Write)
 	st.stalled = false
 	c.stalled--
 	switch {

@@ -98,7 +98,7 @@ func (st *h2Stream) takeBody() error {
 // held.
 func (st *h2Stream) await(begin *time.Time) error {
 	switch {
-	case st.coming.wait(begin, st.c.proxy.timeouts.Body):
+	case st.coming.wait(begin, st.c.proxy.timeouts().Body):
 		return nil
 	case st.moved:
 		st.moved, *begin = false, time.Time{}

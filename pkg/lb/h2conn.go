@@ -101,7 +101,7 @@ var (
 func (c *h2Conn) read() error {
 	defer c.dropInput()
 	defer c.dropBlock()
-	c.conn.ReadBy(c.server.timeouts.ReadHeader)
+	c.conn.ReadBy(c.server.timeouts().ReadHeader)
 	if err := c.preface(); err != nil {
 		return err
 	}
@@ -193,7 +193,7 @@ var errUnfinished = &h2.Error{Code: h2.ProtocolError, Text: "a frame or a field 
 func (c *h2Conn) revive() {
 	c.conn.Revive()
 	if c.out.sending {
-		c.conn.WriteBy(c.proxy.timeouts.Write)
+		c.conn.WriteBy(c.proxy.timeouts().Write)
 	}
 }
 
@@ -207,17 +207,17 @@ func (c *h2Conn) bound() {
 	switch {
 	case !c.settled: // it runs already
 	case partial && c.block.stream == 0 && c.awaitsData():
-		c.conn.ReadBy(c.proxy.timeouts.Body)
+		c.conn.ReadBy(c.proxy.timeouts().Body)
 		if st := c.streams[h2.ParseFrame(c.waiting()).Stream]; st != nil {
 			st.moved = true
 		}
 	case same: // likewise
 	case partial:
-		c.conn.ReadBy(c.server.timeouts.ReadHeader)
+		c.conn.ReadBy(c.server.timeouts().ReadHeader)
 	case c.active > 0:
 		c.conn.ReadBy(0)
 	default:
-		c.conn.ReadBy(c.server.timeouts.Idle)
+		c.conn.ReadBy(c.server.timeouts().Idle)
 	}
 	c.partial = partial
 }
@@ -312,7 +312,7 @@ func (c *h2Conn) finishWriting() {
 
 // shutDown implements served: it tells the client that the connection will end. What it has asked for by then is carried out (RFC 9113 section 6.8: first a
 // warning, and, when the client has surely seen it, the last stream that counts).
-func (c *h2Conn) shutDown() {
+func (c *h2Conn) shutDown(bool) {
 	c.mu.Lock()
 	if c.leaving || c.ended {
 		c.mu.Unlock()
@@ -352,6 +352,9 @@ func (c *h2Conn) leave() {
 		c.conn.Interrupt()
 	}
 }
+
+// retire implements served.
+func (c *h2Conn) retire() { c.shutDown(false) }
 
 // breakOff implements served.
 func (c *h2Conn) breakOff() { _ = c.conn.Reset() } // what is cut off must not look complete

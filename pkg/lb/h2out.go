@@ -88,7 +88,7 @@ func (c *h2Conn) send(worker bool) {
 			return
 		}
 		p, memory := o.take()
-		most := c.proxy.timeouts.Write
+		most := c.proxy.timeouts().Write
 		if o.hasty {
 			most = lingerTime
 		}

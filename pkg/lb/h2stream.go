@@ -95,7 +95,7 @@ func (st *h2Stream) finish() {
 		c.useful++
 	}
 	c.giveBack(st.held)
-	if len(st.from.block) > 0 && (st.from.host != c.from.host || st.from.table != c.from.table) {
+	if len(st.from.block) > 0 && (st.from.host != c.from.host || st.from.table != c.from.table || st.from.settings != c.from.settings) {
 		c.from = st.from // most clients ask for one host all the time
 	}
 	if c.active--; c.active == 0 {
@@ -109,7 +109,7 @@ func (st *h2Stream) finish() {
 // idle is called, with mu held, when the last request is done.
 func (c *h2Conn) idle() {
 	if !c.partial && !c.ended {
-		c.conn.ReadBy(c.server.timeouts.Idle)
+		c.conn.ReadBy(c.server.timeouts().Idle)
 	}
 	c.leave()
 }

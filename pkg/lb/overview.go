@@ -31,7 +31,8 @@ func (d *Discovery) Overview() Overview {
 	lost := d.departed()
 	var o Overview
 	now := time.Now()
-	for _, pool := range d.proxy.table.Load().pools {
+	table := d.proxy.table.Load()
+	for _, pool := range table.pools {
 		s := PoolStatus{
 			Service: pool.Service, Domain: pool.Domain, SubDomain: pool.SubDomain, Balancer: string(cmp.Or(pool.spec.Policy, PolicyRoundRobin)),
 			Hosts: []string{}, Members: []MemberStatus{}, Lost: []MemberStatus{},
@@ -57,7 +58,7 @@ func (d *Discovery) Overview() Overview {
 		}
 		o.Pools = append(o.Pools, s)
 	}
-	for i, spec := range d.routes.pools {
+	for i, spec := range table.routes.pools {
 		o.Pools[i].Hosts = append(o.Pools[i].Hosts, spec.Hosts...)
 	}
 	o.Strays = slices.DeleteFunc(members, func(m MemberStatus) bool { return m.Condition != ConditionStray })

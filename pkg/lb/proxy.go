@@ -17,11 +17,7 @@ import (
 // Proxy carries requests to members. Clients reach it through one or several Servers.
 type Proxy struct {
 	table    atomic.Pointer[Table]
-	timeouts Timeouts
-	roots    *x509.CertPool
-	trusted  trustedProxies
-	public   publicPorts
-	access   *accesslog.Log
+	settings atomic.Pointer[Settings]
 	log      *slog.Logger
 	metrics  *metrics
 	masters  []masterKey // of affinity, the first signs
@@ -93,18 +89,18 @@ const pipesMost = 64
 // registered already, or a key is too short. Close ends it.
 func New(c Config) (*Proxy, error) {
 	p := &Proxy{
-		timeouts: c.Timeouts.withDefaults(),
-		roots:    c.Roots,
-		trusted:  c.TrustedProxies,
-		public:   publicPorts{http: c.HTTPPort, https: c.HTTPSPort},
-		access:   c.AccessLog,
-		log:      c.Logger,
-		pipes:    wire.NewPipes(pipesMost),
-		buffers:  newBuffers(),
-		targets:  map[targetKey]*Target{},
-		pools:    map[poolKey]poolState{},
+		log:     c.Logger,
+		pipes:   wire.NewPipes(pipesMost),
+		buffers: newBuffers(),
+		targets: map[targetKey]*Target{},
+		pools:   map[poolKey]poolState{},
 	}
-	p.watch = wire.NewWatch(p.timeouts.tick())
+	settings := Settings{
+		Timeouts: c.Timeouts.withDefaults(), Roots: c.Roots, TrustedProxies: c.TrustedProxies,
+		HTTPPort: c.HTTPPort, HTTPSPort: c.HTTPSPort, AccessLog: c.AccessLog,
+	}
+	p.settings.Store(&settings)
+	p.watch = wire.NewWatch(settings.Timeouts.tick())
 	p.exchanges.New = func() any { return newExchange() }
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
@@ -172,6 +168,7 @@ func (p *Proxy) Use(t *Table) {
 	}
 	p.targets = current
 	p.superviseChecks(t)
+	p.forgetPools(t)
 }
 
 func (p *Proxy) attachPool(pool *Pool) {

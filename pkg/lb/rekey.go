@@ -12,6 +12,6 @@ func (d *Discovery) SetAffinityKeys(secrets [][]byte) error {
 	d.proxy.mu.Lock()
 	d.proxy.masters = masters
 	d.proxy.mu.Unlock()
-	d.proxy.Use(NewTable(d.routes, d.eligible())) // tokens of members are made with the table
+	d.proxy.Use(d.newTable()) // tokens of members are made with the table
 	return nil
 }

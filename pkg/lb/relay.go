@@ -97,7 +97,7 @@ func (a *attempt) relayWhole(reply *answer) Result {
 
 // read reads from the member within the time for a piece of an answer. The time that the client takes is not the member's.
 func (a *attempt) read(p []byte) (int, error) {
-	a.link.ReadBy(a.p.timeouts.Stream)
+	a.link.ReadBy(a.p.timeouts().Stream)
 	n, err := a.link.Read(p)
 	a.link.ReadBy(0)
 	return n, err
@@ -146,8 +146,8 @@ func (a *attempt) pass(n int) error {
 
 // splice moves the rest of an answer without copying it into the process. It reports false if it moved nothing for want of a pipe.
 func (a *attempt) splice(to *wire.Conn, left int64) (result Result, ok bool) {
-	a.link.ReadBy(a.p.timeouts.Stream)
-	to.WriteBy(a.p.timeouts.Write)
+	a.link.ReadBy(a.p.timeouts().Stream)
+	to.WriteBy(a.p.timeouts().Write)
 	moved, err := a.p.pipes.Splice(to, a.link, left)
 	a.link.ReadBy(0)
 	to.WriteBy(0)
@@ -169,7 +169,7 @@ func (a *attempt) more() (int, error) {
 	if a.in != nil {
 		a.Return()
 	}
-	a.link.ReadBy(a.p.timeouts.Stream)
+	a.link.ReadBy(a.p.timeouts().Stream)
 	n, err := a.link.ReadLazy(a)
 	a.link.ReadBy(0)
 	return n, err

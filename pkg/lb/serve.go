@@ -62,9 +62,13 @@ func (p *Proxy) serveBroken(x *exchange, err error) {
 
 // identify finds out whom the request is from, and gives it a name.
 func (p *Proxy) identify(x *exchange) {
+	settings := p.settings.Load()
+	if x.from.settings != settings {
+		x.from.use(settings)
+	}
 	x.asked = x.from.peer
 	if x.from.trusted {
-		x.asked = p.trusted.origin(x.values(h1.XForwardedFor), x.from.peer)
+		x.asked = settings.trusted().origin(x.values(h1.XForwardedFor), x.from.peer)
 	}
 	x.nameRequest()
 }
@@ -211,18 +215,19 @@ func (p *Proxy) observe(x *exchange) {
 		x.sticky.by.counts[result].Inc()
 	}
 	failed := x.result.Failure != FailureNone && x.result.Failure != FailureClient
-	if p.access == nil && !failed {
+	log := p.settings.Load().AccessLog
+	if log == nil && !failed {
 		return
 	}
-	if p.access == nil {
+	if log == nil {
 		p.logFailure(x, status, took)
 		return
 	}
-	p.logRequest(x, status, took)
+	logRequest(log, x, status, took)
 }
 
 // logRequest writes the record of a request to the access log.
-func (p *Proxy) logRequest(x *exchange, status int, took time.Duration) {
+func logRequest(log *accesslog.Log, x *exchange, status int, took time.Duration) {
 	r := accesslog.Record{
 		Time: x.started, RequestID: x.id, Client: x.asked, Method: x.req.Method(), Host: x.req.Host(), Path: x.path(),
 		Proto: x.from.proto(x.req.Minor()), TLS: x.from.tls, Status: status, Bytes: x.out, BytesIn: x.body.size() + x.in,
@@ -241,7 +246,7 @@ func (p *Proxy) logRequest(x *exchange, status int, took time.Duration) {
 	if x.result.Failure != FailureNone {
 		r.Failure = x.result.Failure.String()
 	}
-	p.access.Add(&r)
+	log.Add(&r)
 }
 
 // logFailure is the record of a failed request when there is no access log.

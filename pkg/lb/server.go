@@ -18,29 +18,35 @@ import (
 
 // Server serves clients on one listener: HTTP/1, and over TLS HTTP/2, in front of the same request path.
 type Server struct {
-	proxy    *Proxy
-	timeouts ClientTimeouts
-	tls      *tls.Config // nil: plain
-	scheme   string
-	port     int
-	log      *slog.Logger
+	proxy  *Proxy
+	limits atomic.Pointer[ClientTimeouts]
+	tls    *tls.Config // nil: plain
+	scheme string
+	port   int
+	log    *slog.Logger
 
 	crew     crew
 	streams  sync.Pool   // of *h2Stream
 	closing  atomic.Bool // answers end their connections
+	retired  atomic.Bool // nothing is accepted any more; connections end by themselves
 	stopping atomic.Bool // no request begins any more
 
 	mu       sync.Mutex // guards what follows
 	listener net.Listener
 	conns    map[served]struct{}
 	running  sync.WaitGroup // connections
+
+	accepting sync.WaitGroup // Serve
 }
 
 // served is a connection of a client.
 type served interface {
 	serve()
 	// shutDown ends the connection as soon as the requests on it are done. It does not wait.
-	shutDown()
+	// One on which no request has come yet is spared, unless late is set.
+	shutDown(late bool)
+	// retire lets the connection end by itself, as soon as that surprises nobody. It does not wait.
+	retire()
 	// breakOff ends it at once.
 	breakOff()
 }
@@ -66,13 +72,8 @@ const (
 
 // NewServer makes a server for a proxy. Serve starts it.
 func NewServer(p *Proxy, c ServerConfig) *Server {
-	s := &Server{proxy: p, timeouts: c.Timeouts, scheme: schemeHTTP, log: c.Logger, conns: map[served]struct{}{}}
-	if s.timeouts.ReadHeader <= 0 {
-		s.timeouts.ReadHeader = 10 * time.Second
-	}
-	if s.timeouts.Idle <= 0 {
-		s.timeouts.Idle = 2 * time.Minute
-	}
+	s := &Server{proxy: p, scheme: schemeHTTP, log: c.Logger, conns: map[served]struct{}{}}
+	s.SetTimeouts(c.Timeouts)
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -86,25 +87,42 @@ func NewServer(p *Proxy, c ServerConfig) *Server {
 	return s
 }
 
-// Serve accepts connections until Shutdown, or until accepting fails for good. It returns http.ErrServerClosed after
-// a Shutdown. The listener must give TCP connections.
+// SetTimeouts sets the timeouts for the waits that begin from now on.
+func (s *Server) SetTimeouts(t ClientTimeouts) {
+	if t.ReadHeader <= 0 {
+		t.ReadHeader = 10 * time.Second
+	}
+	if t.Idle <= 0 {
+		t.Idle = 2 * time.Minute
+	}
+	s.limits.Store(&t)
+}
+
+func (s *Server) timeouts() *ClientTimeouts { return s.limits.Load() }
+
+// Serve accepts connections until Shutdown or Retire, or until accepting fails for good. It returns http.ErrServerClosed after
+// these two. The listener must give TCP connections.
 func (s *Server) Serve(l net.Listener) error {
 	s.mu.Lock()
 	s.listener = l
 	if addr, ok := l.Addr().(*net.TCPAddr); ok {
 		s.port = addr.Port
 	}
-	if s.stopping.Load() {
+	if s.retired.Load() {
+		s.mu.Unlock()
 		_ = l.Close() // it was stopped before it began
+		return http.ErrServerClosed
 	}
+	s.accepting.Add(1)
 	s.mu.Unlock()
+	defer s.accepting.Done()
 	for pause := time.Duration(0); ; {
 		conn, err := l.Accept()
 		switch {
 		case err == nil:
 			pause = 0
 			s.begin(conn)
-		case s.stopping.Load():
+		case s.retired.Load():
 			return http.ErrServerClosed
 		case errors.Is(err, net.ErrClosed):
 			return err
@@ -128,8 +146,8 @@ func (s *Server) begin(raw net.Conn) {
 		return
 	}
 	conn := wire.New(s.proxy.watch, tcp)
-	from := client{scheme: s.scheme, port: s.port, major: 1, public: s.proxy.public, peer: conn.RemoteAddr().Addr().WithZone("")}
-	from.trusted = s.proxy.trusted.has(from.peer)
+	from := client{scheme: s.scheme, port: s.port, major: 1, peer: conn.RemoteAddr().Addr().WithZone("")}
+	from.use(s.proxy.settings.Load())
 	c := &clientConn{server: s, proxy: s.proxy, conn: conn, from: from}
 	c.state.Store(connBusy)
 	if !s.admit(c) {
@@ -147,6 +165,9 @@ func (s *Server) begin(raw net.Conn) {
 		if next == nil || !s.admit(next) {
 			_ = conn.Close() // the handshake failed, or the server stopped meanwhile
 			return
+		}
+		if s.retired.Load() {
+			next.retire()
 		}
 		s.running.Go(func() { s.serve(next) })
 	})
@@ -177,7 +198,7 @@ func (s *Server) forget(c served) {
 // handshake puts TLS on a connection, and gives the connection of the protocol that was agreed on; nil if it failed.
 func (s *Server) handshake(c *clientConn) served {
 	c.conn.Server(s.tls)
-	ctx, cancel := context.WithTimeout(context.Background(), s.timeouts.ReadHeader)
+	ctx, cancel := context.WithTimeout(context.Background(), s.timeouts().ReadHeader)
 	defer cancel()
 	if err := c.conn.Handshake(ctx); err != nil {
 		var plain tls.RecordHeaderError
@@ -209,25 +230,57 @@ func (s *Server) StopKeepAlives() {
 	s.closing.Store(true)
 }
 
-// Shutdown stops accepting, closes the connections that wait for a request, and waits for running requests; when ctx
-// ends first it breaks off what is left and gives the context's error.
-func (s *Server) Shutdown(ctx context.Context) error {
-	s.closing.Store(true)
+// Retire stops accepting and lets the connections that are there come to their end: an HTTP/1 connection with its next answer, or when it was
+// idle for its time; an HTTP/2 one when what its client had asked for before it heard of the end is answered; a WebSocket when one of its ends closes
+// it. It waits for that, and gives the context's error if ctx ends first; Shutdown ends what is left then.
+func (s *Server) Retire(ctx context.Context) error {
+	s.closeListener()
+	s.accepting.Wait()
 	s.mu.Lock()
-	s.stopping.Store(true)
-	if s.listener != nil {
-		_ = s.listener.Close() // an error would be that it is closed already
-	}
 	for c := range s.conns {
-		c.shutDown()
+		c.retire()
 	}
 	s.mu.Unlock()
+	select {
+	case <-s.ended():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// ended gives a channel that is closed when all connections have ended. Nothing may be accepted any more.
+func (s *Server) ended() <-chan struct{} {
 	ended := make(chan struct{})
 	go func() {
 		s.running.Wait()
 		s.crew.close()
 		close(ended)
 	}()
+	return ended
+}
+
+// Shutdown stops accepting, closes the connections that wait for another request, and waits for running requests; when ctx
+// ends first it breaks off what is left and gives the context's error. A connection on which no request has come yet has freshMost
+// to bring one: its client is likely about to.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.closeListener()
+	s.accepting.Wait() // whoever was accepted is served
+	s.mu.Lock()
+	s.stopping.Store(true)
+	for c := range s.conns {
+		c.shutDown(false)
+	}
+	s.mu.Unlock()
+	late := time.AfterFunc(freshMost, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for c := range s.conns {
+			c.shutDown(true)
+		}
+	})
+	defer late.Stop()
+	ended := s.ended()
 	select {
 	case <-ended:
 		return nil
@@ -235,6 +288,20 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.breakOff()
 		<-ended
 		return ctx.Err()
+	}
+}
+
+// freshMost is how long a server that stops waits for the first request of a connection.
+const freshMost = 500 * time.Millisecond
+
+// closeListener ends Serve. Answers end their connections from now on.
+func (s *Server) closeListener() {
+	s.closing.Store(true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.retired.Store(true)
+	if s.listener != nil {
+		_ = s.listener.Close() // an error would be that it is closed already
 	}
 }
 

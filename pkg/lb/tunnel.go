@@ -22,7 +22,7 @@ func (a *attempt) switchProtocols() Result {
 	if err != nil {
 		return a.result(err, nil)
 	}
-	t := &tunnel{idle: a.p.timeouts.UpgradeIdle, buffers: a.p.buffers}
+	t := &tunnel{idle: a.p.timeouts().UpgradeIdle, buffers: a.p.buffers}
 	t.touch()
 	behind := append([]byte(nil), a.in.mem[a.r:a.w]...)
 	a.in.free() // a silent tunnel holds no buffer

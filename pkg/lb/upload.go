@@ -66,7 +66,7 @@ func (u *upload) run() {
 	switch {
 	case u.answered:
 	case err == nil:
-		u.a.link.ReadBy(u.a.p.timeouts.ResponseHeader) // from the end of the request
+		u.a.link.ReadBy(u.a.p.timeouts().ResponseHeader) // from the end of the request
 	default:
 		u.a.link.ReadBy(lastWords) // the member refused the rest: it may have said why
 	}
@@ -175,8 +175,8 @@ func (u *upload) trySplice(left int64) (spliced bool, err error) {
 func (u *upload) splice(from *wire.Conn, left int64) error {
 	x := u.a.x
 	x.body.touched.Store(true)
-	from.ReadBy(u.a.p.timeouts.Body)
-	u.a.link.WriteBy(u.a.p.timeouts.Body)
+	from.ReadBy(u.a.p.timeouts().Body)
+	u.a.link.WriteBy(u.a.p.timeouts().Body)
 	moved, err := u.a.p.pipes.Splice(u.a.link, from, left)
 	from.ReadBy(0)
 	u.a.link.WriteBy(0)

@@ -16,19 +16,19 @@ import (
 // upstream is one member as requests reach it: its addresses, and the connections to them that no request
 // uses. A member that moves is another upstream, so a restarted member never meets connections of its past.
 type upstream struct {
-	proxy    *Proxy
-	member   Member
-	sessions tls.ClientSessionCache
-	retired  atomic.Bool // no connection is kept any more: the member drains, is gone, or moved
+	proxy   *Proxy
+	member  Member
+	retired atomic.Bool // no connection is kept any more: the member drains, is gone, or moved
 
 	mu        sync.Mutex // guards additions to endpoints, and what follows
 	endpoints atomic.Pointer[[]*endpoint]
+	sessions  tls.ClientSessionCache
 	hope      context.Context // of those who connect; it ends when the member is found dead
 	end       context.CancelFunc
 }
 
 func newUpstream(p *Proxy, m Member) *upstream {
-	u := &upstream{proxy: p, member: m, sessions: tls.NewLRUClientSessionCache(8)}
+	u := &upstream{proxy: p, member: m, sessions: newSessionCache()}
 	u.endpoints.Store(&[]*endpoint{})
 	u.hope, u.end = context.WithCancel(context.Background())
 	return u
@@ -46,7 +46,7 @@ func (u *upstream) stopDialing() {
 func (u *upstream) dialing() (context.Context, context.CancelFunc) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return context.WithTimeout(u.hope, u.proxy.timeouts.Connect)
+	return context.WithTimeout(u.hope, u.proxy.timeouts().Connect)
 }
 
 // endpoint is the address for requests that come to one of our ports by one scheme.
@@ -58,6 +58,7 @@ type endpoint struct {
 
 	mu   sync.Mutex
 	idle []*wire.Conn // newest last
+	old  bool         // another one took its place
 }
 
 // idleMost bounds the unused connections of an endpoint; the oldest go first.
@@ -111,7 +112,7 @@ func (u *upstream) keep(e *endpoint, c *wire.Conn) {
 		_ = c.Close() // nothing is lost with it
 		return
 	}
-	c.Park(u.proxy.timeouts.MemberIdle, nil)
+	c.Park(u.proxy.timeouts().MemberIdle, nil)
 	e.mu.Lock()
 	dead := 0
 	for dead < len(e.idle) && (e.idle[dead].Closed() || len(e.idle)-dead >= idleMost) {
@@ -122,8 +123,9 @@ func (u *upstream) keep(e *endpoint, c *wire.Conn) {
 		e.idle = append(e.idle[:0], e.idle[dead:]...)
 	}
 	e.idle = append(e.idle, c)
+	old := e.old
 	e.mu.Unlock()
-	if u.retired.Load() {
+	if old || u.retired.Load() {
 		e.drop() // it was retired meanwhile
 	}
 }
@@ -147,6 +149,29 @@ func (u *upstream) retire() {
 
 // revive lets connections be kept again: a member that drained is back.
 func (u *upstream) revive() { u.retired.Store(false) }
+
+// distrust closes the unused connections, those in use when their requests end, and forgets the TLS sessions: those whom we trust are others now, so each member has to show its
+// certificate again.
+func (u *upstream) distrust() {
+	u.mu.Lock()
+	u.sessions = newSessionCache()
+	old := u.endpoints.Swap(&[]*endpoint{})
+	u.mu.Unlock()
+	for _, e := range *old {
+		e.mu.Lock()
+		e.old = true
+		e.mu.Unlock()
+		e.drop()
+	}
+}
+
+func (u *upstream) sessionCache() tls.ClientSessionCache {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.sessions
+}
+
+func newSessionCache() tls.ClientSessionCache { return tls.NewLRUClientSessionCache(8) }
 
 // dial makes a connection. Everything up to the end of the TLS handshake counts as connecting: nothing of a
 // request was sent until then.
@@ -195,12 +220,13 @@ func (u *upstream) tlsConfig(addr string) *tls.Config {
 	if err != nil {
 		host = addr
 	}
+	sessions := u.sessionCache() // before the roots: those of other roots must not come into the new cache
 	return &tls.Config{
-		RootCAs:                     u.proxy.roots,
+		RootCAs:                     u.proxy.settings.Load().Roots,
 		ServerName:                  host,
 		MinVersion:                  tls.VersionTLS12,
 		NextProtos:                  []string{"http/1.1"},
-		ClientSessionCache:          u.sessions,
+		ClientSessionCache:          sessions,
 		DynamicRecordSizingDisabled: true,
 	}
 }

@@ -9,8 +9,8 @@ import (
 // Watch ends the waits of its connections when their due times have passed. One goroutine looks at all of them every tick; it runs only
 // while there are connections. All methods are safe for concurrent use.
 type Watch struct {
-	tick time.Duration
-	base time.Time // of the clock
+	tick atomic.Int64 // nanoseconds
+	base time.Time    // of the clock
 
 	now     atomic.Int64 // the clock as of the last tick
 	lag     atomic.Int64 // what the clock left out because the process stood still
@@ -24,7 +24,16 @@ type Watch struct {
 
 // NewWatch makes a watch that looks at its connections every tick. It starts nothing.
 func NewWatch(tick time.Duration) *Watch {
-	return &Watch{tick: tick, base: time.Now(), wake: make(chan struct{}, 1)}
+	w := &Watch{base: time.Now(), wake: make(chan struct{}, 1)}
+	w.tick.Store(int64(tick))
+	return w
+}
+
+// SetTick makes the watch look every tick from now on.
+func (w *Watch) SetTick(tick time.Duration) {
+	if w.tick.Swap(int64(tick)) != int64(tick) {
+		w.Look()
+	}
 }
 
 // Now is a coarse clock for due times: nanoseconds that never go back, as of the last tick while there are connections, exact
@@ -67,7 +76,7 @@ func (w *Watch) Look() {
 }
 
 // due is the moment d from now, on the safe side of the clock's coarseness.
-func (w *Watch) due(d time.Duration) int64 { return w.Now() + int64(d) + int64(w.tick) }
+func (w *Watch) due(d time.Duration) int64 { return w.Now() + int64(d) + w.tick.Load() }
 
 func (w *Watch) add(c *Conn) {
 	w.mu.Lock()
@@ -101,13 +110,18 @@ func (w *Watch) remove(c *Conn) {
 // sweep is the sweeper. It looks at a copy of the list, so that opening and closing connections never waits for it.
 func (w *Watch) sweep(done chan struct{}) {
 	defer close(done)
-	ticker := time.NewTicker(w.tick)
+	tick := w.tick.Load()
+	ticker := time.NewTicker(time.Duration(tick))
 	defer ticker.Stop()
 	var look []*Conn
 	for {
 		select {
 		case <-ticker.C:
 		case <-w.wake:
+		}
+		if now := w.tick.Load(); now != tick {
+			tick = now
+			ticker.Reset(time.Duration(tick))
 		}
 		now := w.advance()
 		w.mu.Lock()
@@ -128,7 +142,7 @@ func (w *Watch) sweep(done chan struct{}) {
 
 // advance moves the clock on, by two ticks at most.
 func (w *Watch) advance() int64 {
-	now, most := w.clock(), w.now.Load()+2*int64(w.tick)
+	now, most := w.clock(), w.now.Load()+2*w.tick.Load()
 	if now > most {
 		w.lag.Add(now - most)
 		now = most

@@ -1,0 +1,111 @@
+package elbd
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/regent-registry/regent/internal/daemon"
+)
+
+// liveKeys are the top-level keys that can change while the ELB runs. All others need a restart.
+func liveKeys() []string {
+	return []string{
+		"http_port", "https_port", "tls", "timeouts", "trusted_proxies", "access_log", "access_log_file",
+		"drain_delay", "drain_timeout", "log", "services", "zone", "health", "tenants",
+	}
+}
+
+// epochOf names a configuration: 8 hex digits that are the same for the same effective configuration, wherever its keys were set.
+func epochOf(c Config) (string, error) {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return "", err
+	}
+	digest := sha256.Sum256(text)
+	return hex.EncodeToString(digest[:4]), nil
+}
+
+// changedKeys are the top-level keys whose values differ, in the order of the configuration.
+func changedKeys(old, next Config) []string {
+	var keys []string
+	a, b := reflect.ValueOf(old), reflect.ValueOf(next)
+	for i := range a.NumField() {
+		name, _, _ := strings.Cut(a.Type().Field(i).Tag.Get("yaml"), ",")
+		if !reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()) {
+			keys = append(keys, name)
+		}
+	}
+	return keys
+}
+
+// refusals are the changes from old to next, whose document is given, that only a restart can make.
+func refusals(old, next Config, d *daemon.Document) []error {
+	var faults []error
+	live := liveKeys()
+	for _, key := range changedKeys(old, next) {
+		if !slices.Contains(live, key) {
+			faults = append(faults, d.Fault(key, "cannot change while the ELB runs; it needs a restart"))
+		}
+	}
+	if old.Log.Format != next.Log.Format {
+		faults = append(faults, d.Fault("log.format", "cannot change from %s to %s while the ELB runs; it needs a restart", old.Log.Format, next.Log.Format))
+	}
+	return append(faults, groupRefusals(old, next, d)...)
+}
+
+// groupRefusals are the changes of domains whose groups stay that those cannot follow.
+func groupRefusals(old, next Config, d *daemon.Document) []error {
+	var faults []error
+	before := map[string]Domain{}
+	for _, p := range old.domainPorts() {
+		before[p.domain] = old.Services[p.service].Domains[p.domain]
+	}
+	for _, p := range next.domainPorts() {
+		was, kept := before[p.domain]
+		if !kept {
+			continue
+		}
+		key, is := domainKey(p.service, p.domain), next.Services[p.service].Domains[p.domain]
+		if was.GroupMgtPort != is.GroupMgtPort {
+			faults = append(faults, d.Fault(key+".group_mgt_port",
+				"cannot change from %d to %d while the ELB runs, since members are told to come to that port; it needs a restart", was.GroupMgtPort, is.GroupMgtPort))
+		}
+		if !slices.Equal(was.AcceptFrom, is.AcceptFrom) {
+			faults = append(faults, d.Fault(key+".accept_from", "cannot change while the ELB runs; it needs a restart"))
+		}
+		if !slices.Equal(was.AcceptHosts, is.AcceptHosts) {
+			faults = append(faults, d.Fault(key+".accept_hosts", "cannot change while the ELB runs; it needs a restart"))
+		}
+	}
+	return faults
+}
+
+// groupPorts are the group management ports of the domains that have one.
+func (c *Config) groupPorts() map[string]int {
+	ports := map[string]int{}
+	for _, d := range c.domainPorts() {
+		ports[d.domain] = d.port
+	}
+	return ports
+}
+
+// groupChanges are the domains whose groups are to be joined and left, in order.
+func groupChanges(old, next Config) (join []domainPort, leave []string) {
+	before, after := old.groupPorts(), next.groupPorts()
+	for _, d := range next.domainPorts() {
+		if before[d.domain] == 0 {
+			join = append(join, d)
+		}
+	}
+	for _, domain := range slices.Sorted(maps.Keys(before)) {
+		if after[domain] == 0 {
+			leave = append(leave, domain)
+		}
+	}
+	return join, leave
+}
