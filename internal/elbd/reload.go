@@ -305,6 +305,7 @@ func (b *balancer) retire(p *clientPort) {
 	b.log.Info("no longer listening", "listener", p.name, "addr", p.listener.Addr().String())
 	b.retired = slices.DeleteFunc(b.retired, func(old *clientPort) bool { return old.isDone() })
 	b.retired = append(b.retired, p)
+	p.server.StopAccepting() // before the next reload, which may want the port back
 	b.retiring.Go(func() {
 		if p.server.Retire(b.ending) == nil {
 			close(p.done)

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -146,6 +148,41 @@ func TestRun_ReloadThatFailsLeavesNothing(t *testing.T) {
 	e.reload(strings.Replace(text, "b.domain: {group_mgt_port", `b.domain: {members: ["http://127.0.0.1:1"]}}}`+"\n#", 1), reloadDone)
 	if status, _, _ := e.get(fmt.Sprintf("127.0.0.1:%d", ports[0]), "/", "unknown.test", ""); status != 404 {
 		t.Errorf("status %d", status)
+	}
+	e.stop()
+}
+
+// TestRun_ReloadGivesPortsUpAtOnce: when the log says that a configuration is in use, ports that it has no more are free, for others or for the next reload.
+func TestRun_ReloadGivesPortsUpAtOnce(t *testing.T) {
+	t.Parallel()
+	e := newELB(t, "http://127.0.0.1:1")
+	full, err := os.ReadFile(e.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ports, err := freeport.PickN(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var given atomic.Int64 // up by the next reload
+	e.heard = func(record string) {
+		port := given.Load()
+		if port == 0 || !strings.Contains(record, reloadDone) {
+			return
+		}
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	e.start()
+	for i := range 10 {
+		e.reload(strings.Replace(string(full), "http_port: 0", fmt.Sprintf("http_port: %d", ports[i%2]), 1), reloadDone)
+		given.Store(int64(ports[i%2]))
 	}
 	e.stop()
 }

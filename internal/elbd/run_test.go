@@ -35,6 +35,7 @@ type running struct {
 	env        []string
 	groupPort  int
 	log        *lines
+	heard      func(record string) // of log
 	cancel     context.CancelFunc
 	hangup     chan os.Signal
 	done       chan error
@@ -45,11 +46,16 @@ type running struct {
 
 // lines collects JSON log records.
 type lines struct {
+	heard func(record string) // called by whoever logs, before it goes on; may be nil
+
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
 func (l *lines) Write(p []byte) (int, error) {
+	if l.heard != nil {
+		l.heard(string(p))
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buf.Write(p)
@@ -110,7 +116,7 @@ func (e *running) start() {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	e.log = &lines{}
+	e.log = &lines{heard: e.heard}
 	var ctx context.Context
 	ctx, e.cancel = context.WithCancel(e.t.Context())
 	e.done = make(chan error, 1)
