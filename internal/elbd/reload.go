@@ -121,11 +121,22 @@ func (b *balancer) reload(ctx context.Context) {
 	if err != nil {
 		b.reloads.failed(err)
 		b.log.Error("configuration could not be reloaded; the old one stays", "epoch", old.epoch, "faults", texts(err))
+		b.reopenLog()
 		return
 	}
 	b.commit(ch)
 	b.reloads.succeeded(ch.next)
 	b.log.Info("configuration reloaded", "epoch", ch.next.epoch, "changed", changedKeys(old.config, ch.next.config))
+}
+
+// reopenLog opens the file of the access log again, when nothing else is to change: it may have been moved away to be deleted.
+func (b *balancer) reopenLog() {
+	file, err := openLog(b.current.Load().config.AccessLogFile)
+	if err != nil {
+		b.log.Warn("the access log's file could not be opened again; the old one stays", "error", err)
+		return
+	}
+	b.outlet.use(file)
 }
 
 // texts are the faults of a configuration, each by itself.

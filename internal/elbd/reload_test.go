@@ -135,7 +135,7 @@ func TestRun_ReloadThatFailsLeavesNothing(t *testing.T) {
 	text := strings.Replace(string(full), "http_port: 0", fmt.Sprintf("http_port: %d", ports[0]), 1) +
 		fmt.Sprintf("  a: {hosts: [a.test], domains: {a.domain: {group_mgt_port: %d}}}\n  b: {hosts: [b.test], domains: {b.domain: {group_mgt_port: %s}}}\n",
 			ports[1], e.admin[strings.LastIndexByte(e.admin, ':')+1:])
-	e.reload(text, `"msg":"configuration could not be reloaded; the old one stays"`)
+	e.reload(text, reloadRefused)
 	var s struct{ Config configStatus }
 	_, _, body := e.get(e.admin, "/status", e.admin, "")
 	if err := json.Unmarshal([]byte(body), &s); err != nil || len(s.Config.Faults) != 1 || !strings.Contains(s.Config.Faults[0], "services.b.domains.b.domain.group_mgt_port") || s.Config.TriedAt == nil {
@@ -149,6 +149,39 @@ func TestRun_ReloadThatFailsLeavesNothing(t *testing.T) {
 	if status, _, _ := e.get(fmt.Sprintf("127.0.0.1:%d", ports[0]), "/", "unknown.test", ""); status != 404 {
 		t.Errorf("status %d", status)
 	}
+	e.stop()
+}
+
+const reloadRefused = `"msg":"configuration could not be reloaded; the old one stays"`
+
+// TestRun_ReloadThatFailsReopensTheLog: logrotate has moved the file away, whatever is wrong with the configuration; it will be compressed and deleted.
+func TestRun_ReloadThatFailsReopensTheLog(t *testing.T) {
+	t.Parallel()
+	e := newELB(t, "http://127.0.0.1:1")
+	log := filepath.Join(t.TempDir(), "access.log")
+	text, err := os.ReadFile(e.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := "access_log_file: " + log + "\n" + string(text)
+	if err := os.WriteFile(e.file, []byte(full), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e.start()
+	logged := func(what string) {
+		t.Helper()
+		e.get(e.http, "/"+what, "unknown.test", "")
+		e.await("a record in the file", func() bool {
+			text, err := os.ReadFile(log)
+			return err == nil && strings.Contains(string(text), "/"+what)
+		})
+	}
+	logged("before")
+	if err := os.Rename(log, log+".1"); err != nil {
+		t.Fatal(err)
+	}
+	e.reload(full+"wrong: key\n", reloadRefused)
+	logged("after")
 	e.stop()
 }
 
@@ -252,7 +285,7 @@ func TestRun_ReloadAffinityAndTenants(t *testing.T) {
 			t.Errorf("the tenant is served by %q, want %q, with\n%s", body, step.want, step.text)
 		}
 	}
-	e.reload(two+one+"x\n", `"msg":"configuration could not be reloaded; the old one stays"`)
+	e.reload(two+one+"x\n", reloadRefused)
 	if body, _ := ask("/t/a.test/", ""); body != "some" {
 		t.Errorf("after a reload that failed the tenant is served by %q", body)
 	}
