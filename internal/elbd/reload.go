@@ -244,9 +244,6 @@ func (b *balancer) rebind(ch *change, old, c Config, doc *daemon.Document) error
 		if p.port < 0 {
 			continue
 		}
-		if j := slices.IndexFunc(b.clients, func(q *clientPort) bool { return q.port() == p.port }); j >= 0 {
-			return doc.Fault(p.key, "%d is %s_port of the running ELB; move that one first, or restart", p.port, b.clients[j].name)
-		}
 		opened, err := b.bindPort(p.name, p.key, p.port, doc)
 		if err != nil {
 			return err
