@@ -155,6 +155,9 @@ func (b *balancer) prepare(ctx context.Context, old Config) (*change, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !doc.IsSet("node_name") && !b.current.Load().doc.IsSet("node_name") {
+		c.NodeName = old.NodeName // it comes from the host, which may have another name now
+	}
 	if err := doc.Verdict(refusals(old, c, doc)); err != nil {
 		return nil, err
 	}

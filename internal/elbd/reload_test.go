@@ -185,6 +185,21 @@ func TestRun_ReloadThatFailsReopensTheLog(t *testing.T) {
 	e.stop()
 }
 
+// TestRun_ReloadOnARenamedHost: the name that the ELB took from its host stays until a restart; it is no change of the configuration.
+func TestRun_ReloadOnARenamedHost(t *testing.T) {
+	t.Parallel()
+	e := newELB(t, "http://127.0.0.1:1")
+	e.hostName = "renamed.test"
+	full, err := os.ReadFile(e.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.start()
+	e.reload(string(full), reloadDone)
+	e.reload("node_name: renamed.test\n"+string(full), reloadRefused)
+	e.stop()
+}
+
 // TestRun_ReloadGivesPortsUpAtOnce: when the log says that a configuration is in use, ports that it has no more are free, for others or for the next reload.
 func TestRun_ReloadGivesPortsUpAtOnce(t *testing.T) {
 	t.Parallel()
