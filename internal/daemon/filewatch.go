@@ -55,6 +55,9 @@ func (w *FileWatch) Changed() bool {
 	return true
 }
 
+// AtRest tells that the last look found what was told last: the file is not just being written.
+func (w *FileWatch) AtRest() bool { return w.seen == w.told }
+
 // look gives the content, and when it was written, as far as the file tells. A file that is away may be about to be replaced, as a new one is.
 func (w *FileWatch) look() (content sum, written time.Time) {
 	f, err := os.Open(w.file)

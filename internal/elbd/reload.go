@@ -63,11 +63,20 @@ func (b *balancer) watch(ctx context.Context, failed <-chan error) error {
 		case <-tick.C:
 			b.secrets.Look()
 			b.useRoots()
-			if b.doc.File() != "" && b.file.Changed() {
+			if b.doc.File() != "" && b.file.Changed() || b.awaited() {
 				b.reload(ctx)
 			}
 		}
 	}
+}
+
+// awaited tells that a configuration that was refused is good now, since a file that it names has changed: a key that came after its certificate.
+func (b *balancer) awaited() bool {
+	if !b.invalid || !b.file.AtRest() {
+		return false
+	}
+	_, _, err := b.read()
+	return err == nil
 }
 
 // useRoots tells the proxy whom members may be certified by, if that has changed with the file.
@@ -117,7 +126,12 @@ func (b *balancer) reload(ctx context.Context) {
 	}
 	b.leaving.Wait() // a group that is being left holds its port
 	old := b.current.Load()
-	ch, err := b.prepare(ctx, old.config)
+	c, doc, err := b.read()
+	b.invalid = err != nil
+	var ch *change
+	if err == nil {
+		ch, err = b.prepare(ctx, old.config, c, doc)
+	}
 	if err != nil {
 		b.reloads.failed(err)
 		b.log.Error("configuration could not be reloaded; the old one stays", "epoch", old.epoch, "faults", texts(err))
@@ -148,19 +162,22 @@ func texts(err error) []string {
 	return list
 }
 
-// prepare reads a configuration and does all of it that can fail. Nothing of that is seen from outside, but for bound ports, and groups that
-// know us.
-func (b *balancer) prepare(ctx context.Context, old Config) (*change, error) {
+// read reads the configuration again, and refuses what only a restart can change.
+func (b *balancer) read() (Config, *daemon.Document, error) {
+	old := b.current.Load()
 	c, doc, err := b.process.Load()
 	if err != nil {
-		return nil, err
+		return Config{}, nil, err
 	}
-	if !doc.IsSet("node_name") && !b.current.Load().doc.IsSet("node_name") {
-		c.NodeName = old.NodeName // it comes from the host, which may have another name now
+	if !doc.IsSet("node_name") && !old.doc.IsSet("node_name") {
+		c.NodeName = old.config.NodeName // it comes from the host, which may have another name now
 	}
-	if err := doc.Verdict(refusals(old, c, doc)); err != nil {
-		return nil, err
-	}
+	return c, doc, doc.Verdict(refusals(old.config, c, doc))
+}
+
+// prepare does all that putting a configuration in use needs and that can fail. Nothing of that is seen from outside, but for bound ports, and groups
+// that know us.
+func (b *balancer) prepare(ctx context.Context, old, c Config, doc *daemon.Document) (*change, error) {
 	ch := &change{}
 	if err := b.fill(ctx, ch, old, c, doc); err != nil {
 		return nil, errors.Join(err, ch.drop())

@@ -200,6 +200,31 @@ func TestRun_ReloadOnARenamedHost(t *testing.T) {
 	e.stop()
 }
 
+// TestRun_ReloadWhenItsFilesAreThere: a configuration that was refused for a file that it names comes into use when that file is good, without another
+// signal; one that is at fault itself is not tried again.
+func TestRun_ReloadWhenItsFilesAreThere(t *testing.T) {
+	t.Parallel()
+	e := newELB(t, "http://127.0.0.1:1")
+	full, err := os.ReadFile(e.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := filepath.Join(t.TempDir(), "tenants")
+	e.start()
+	e.reload(string(full)+"tenants: {file: "+list+"}\n", reloadRefused)
+	writeLines(t, list, "a.test 7")
+	e.await("the configuration in use", func() bool { return strings.Contains(e.log.String(), reloadDone) })
+	if n := strings.Count(e.log.String(), reloadRefused); n != 1 {
+		t.Errorf("the log tells of %d refusals", n)
+	}
+	var s struct{ Config configStatus }
+	_, _, body := e.get(e.admin, "/status", e.admin, "")
+	if err := json.Unmarshal([]byte(body), &s); err != nil || len(s.Config.Faults) > 0 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	e.stop()
+}
+
 // TestRun_ReloadGivesPortsUpAtOnce: when the log says that a configuration is in use, ports that it has no more are free, for others or for the next reload.
 func TestRun_ReloadGivesPortsUpAtOnce(t *testing.T) {
 	t.Parallel()

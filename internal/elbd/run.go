@@ -43,6 +43,7 @@ type balancer struct {
 	current  atomic.Pointer[effective]
 	reloads  reloads
 	file     *daemon.FileWatch
+	invalid  bool        // the last configuration that was read was refused as it is
 	settings lb.Settings // of the proxy
 
 	proxy     *lb.Proxy
