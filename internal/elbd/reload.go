@@ -133,6 +133,9 @@ func (b *balancer) reload(ctx context.Context) {
 		ch, err = b.prepare(ctx, old.config, c, doc)
 	}
 	if err != nil {
+		if ctx.Err() != nil {
+			return // it is stopping, which may be all that was wrong
+		}
 		b.reloads.failed(err)
 		b.log.Error("configuration could not be reloaded; the old one stays", "epoch", old.epoch, "faults", texts(err))
 		b.reopenLog()

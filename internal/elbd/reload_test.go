@@ -18,6 +18,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/regent-registry/regent/internal/daemon"
 	"github.com/regent-registry/regent/internal/freeport"
 	"github.com/regent-registry/regent/pkg/lb"
 	"github.com/regent-registry/regent/pkg/membership"
@@ -222,6 +223,21 @@ func TestRun_ReloadWhenItsFilesAreThere(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &s); err != nil || len(s.Config.Faults) > 0 {
 		t.Errorf("%+v, %v", s, err)
 	}
+	e.stop()
+}
+
+// TestRun_ReloadOfAFileThatChangedDuringTheStart: what was written after the file was read, and before the ELB was ready, comes into use.
+func TestRun_ReloadOfAFileThatChangedDuringTheStart(t *testing.T) {
+	t.Parallel()
+	e := newELB(t, "http://127.0.0.1:1")
+	full, err := os.ReadFile(e.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.watch = daemon.NewFileWatch(e.file)
+	writeLines(t, e.file, string(full)+"zone: later")
+	e.start()
+	e.await("the configuration in use", func() bool { return strings.Contains(e.log.String(), reloadDone) })
 	e.stop()
 }
 

@@ -34,6 +34,7 @@ type running struct {
 	file       string
 	env        []string
 	groupPort  int
+	watch      *daemon.FileWatch
 	hostName   string // that reloads find; the true one when empty
 	log        *lines
 	heard      func(record string) // of log
@@ -133,7 +134,7 @@ func (e *running) start() {
 func (e *running) process(log *slog.Logger) Process {
 	e.hangup = make(chan os.Signal, 1)
 	return Process{
-		Log: log, Out: io.Discard, Reload: e.hangup,
+		Log: log, Out: io.Discard, Reload: e.hangup, File: e.watch,
 		Load: func() (Config, *daemon.Document, error) {
 			c, doc, err := LoadConfig(e.file, e.env)
 			if e.hostName != "" && err == nil && !doc.IsSet("node_name") {
