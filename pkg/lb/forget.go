@@ -10,24 +10,27 @@ func (p *Proxy) forgetPools(t *Table) {
 	for _, pool := range t.pools {
 		pools[pool.key()], domains[pool.Domain] = true, true
 	}
-	for key := range p.pools {
+	for key, pool := range p.pools {
 		if !pools[key] {
 			delete(p.pools, key)
-			p.metrics.forgetPool(key, !domains[key.domain])
+			pool.metrics.forget(!domains[key.domain])
 		}
 	}
 }
 
-// forgetPool removes the series of a pool that is gone, and, if it was the last one of its domain, those of the domain. What running requests
-// still count in it goes into nothing, but for codes that are their series' first.
-func (m *metrics) forgetPool(gone poolKey, domain bool) {
-	labels := prometheus.Labels{"domain": gone.domain, "sub_domain": gone.subDomain}
+// forget removes the series of a pool that is gone, and, if it was the last one of its domain, those of the domain. What running requests
+// still count in it goes into nothing.
+func (p *poolMetrics) forget(domain bool) {
+	p.mu.Lock()
+	p.gone = true
+	p.mu.Unlock()
+	m, labels := p.all, prometheus.Labels{"domain": p.domain, "sub_domain": p.subDomain}
 	m.requests.DeletePartialMatch(labels)
 	m.duration.DeletePartialMatch(labels)
 	if !domain {
 		return
 	}
-	labels = prometheus.Labels{"domain": gone.domain}
+	labels = prometheus.Labels{"domain": p.domain}
 	for _, series := range []*prometheus.CounterVec{m.retries, m.budgetEmpty, m.ejections, m.noMember, m.sticky, m.checks} {
 		series.DeletePartialMatch(labels)
 	}
