@@ -58,7 +58,6 @@ func (b *balancer) watch(ctx context.Context, failed <-chan error) error {
 			return err
 		case <-b.process.Reload:
 			b.file.Accept()
-			b.secrets.Look()
 			b.reload(ctx)
 		case <-tick.C:
 			b.secrets.Look()
