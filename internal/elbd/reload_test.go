@@ -35,6 +35,16 @@ func (e *running) reload(text, message string) {
 	e.await(message, func() bool { return strings.Count(e.log.String(), message) > before })
 }
 
+// text is the configuration as the file has it.
+func (e *running) text() string {
+	e.t.Helper()
+	text, err := os.ReadFile(e.file)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return string(text)
+}
+
 const reloadDone = `"msg":"configuration reloaded"`
 
 func (e *running) metric(series string) bool {
@@ -48,15 +58,12 @@ func TestRun_ReloadDomains(t *testing.T) {
 	static := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "static") }))
 	defer static.Close()
 	e := newELB(t, static.URL)
-	full, err := os.ReadFile(e.file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	full := e.text()
 	ports, err := freeport.PickN(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	without := strings.Replace(string(full), fmt.Sprintf("group_mgt_port: %d", e.groupPort), fmt.Sprintf(`members: ["%s"]`, static.URL), 1)
+	without := strings.Replace(full, fmt.Sprintf("group_mgt_port: %d", e.groupPort), fmt.Sprintf(`members: ["%s"]`, static.URL), 1)
 	e.start()
 	startNode(t, "one", e.groupPort)
 	e.await("the member", func() bool { return len(e.members()) == 2 })
@@ -67,7 +74,7 @@ func TestRun_ReloadDomains(t *testing.T) {
 	}
 
 	// What does not change stays.
-	e.reload(strings.Replace(string(full), "hosts: [governance.localhost]", "hosts: [governance.localhost, more.localhost]", 1), reloadDone)
+	e.reload(strings.Replace(full, "hosts: [governance.localhost]", "hosts: [governance.localhost, more.localhost]", 1), reloadDone)
 	if _, _, body := e.get(e.http, "/", "more.localhost", ""); body != "one" {
 		t.Errorf("the new host: %q", body)
 	}
@@ -92,7 +99,7 @@ func TestRun_ReloadDomains(t *testing.T) {
 	}
 
 	// It comes back at another port, and with it the member that it knew.
-	changed := strings.Replace(string(full), fmt.Sprintf("group_mgt_port: %d", e.groupPort), fmt.Sprintf("group_mgt_port: %d", ports[0]), 1)
+	changed := strings.Replace(full, fmt.Sprintf("group_mgt_port: %d", e.groupPort), fmt.Sprintf("group_mgt_port: %d", ports[0]), 1)
 	e.reload(changed, reloadDone)
 	startNode(t, "two", ports[0])
 	e.await("both members", func() bool {
@@ -124,16 +131,13 @@ func TestRun_ReloadDomains(t *testing.T) {
 // TestRun_ReloadThatFailsLeavesNothing: what was taken before the fault showed is given back.
 func TestRun_ReloadThatFailsLeavesNothing(t *testing.T) {
 	e := newELB(t, "http://127.0.0.1:1")
-	full, err := os.ReadFile(e.file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	full := e.text()
 	ports, err := freeport.PickN(2)
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.start()
-	text := strings.Replace(string(full), "http_port: 0", fmt.Sprintf("http_port: %d", ports[0]), 1) +
+	text := strings.Replace(full, "http_port: 0", fmt.Sprintf("http_port: %d", ports[0]), 1) +
 		fmt.Sprintf("  a: {hosts: [a.test], domains: {a.domain: {group_mgt_port: %d}}}\n  b: {hosts: [b.test], domains: {b.domain: {group_mgt_port: %s}}}\n",
 			ports[1], e.admin[strings.LastIndexByte(e.admin, ':')+1:])
 	e.reload(text, reloadRefused)
@@ -160,11 +164,8 @@ func TestRun_ReloadThatFailsReopensTheLog(t *testing.T) {
 	t.Parallel()
 	e := newELB(t, "http://127.0.0.1:1")
 	log := filepath.Join(t.TempDir(), "access.log")
-	text, err := os.ReadFile(e.file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	full := "access_log_file: " + log + "\n" + string(text)
+	text := e.text()
+	full := "access_log_file: " + log + "\n" + text
 	if err := os.WriteFile(e.file, []byte(full), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -191,13 +192,10 @@ func TestRun_ReloadOnARenamedHost(t *testing.T) {
 	t.Parallel()
 	e := newELB(t, "http://127.0.0.1:1")
 	e.hostName = "renamed.test"
-	full, err := os.ReadFile(e.file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	full := e.text()
 	e.start()
-	e.reload(string(full), reloadDone)
-	e.reload("node_name: renamed.test\n"+string(full), reloadRefused)
+	e.reload(full, reloadDone)
+	e.reload("node_name: renamed.test\n"+full, reloadRefused)
 	e.stop()
 }
 
@@ -206,13 +204,10 @@ func TestRun_ReloadOnARenamedHost(t *testing.T) {
 func TestRun_ReloadWhenItsFilesAreThere(t *testing.T) {
 	t.Parallel()
 	e := newELB(t, "http://127.0.0.1:1")
-	full, err := os.ReadFile(e.file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	full := e.text()
 	list := filepath.Join(t.TempDir(), "tenants")
 	e.start()
-	e.reload(string(full)+"tenants: {file: "+list+"}\n", reloadRefused)
+	e.reload(full+"tenants: {file: "+list+"}\n", reloadRefused)
 	writeLines(t, list, "a.test 7")
 	e.await("the configuration in use", func() bool { return strings.Contains(e.log.String(), reloadDone) })
 	if n := strings.Count(e.log.String(), reloadRefused); n != 1 {
@@ -230,12 +225,9 @@ func TestRun_ReloadWhenItsFilesAreThere(t *testing.T) {
 func TestRun_ReloadOfAFileThatChangedDuringTheStart(t *testing.T) {
 	t.Parallel()
 	e := newELB(t, "http://127.0.0.1:1")
-	full, err := os.ReadFile(e.file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	full := e.text()
 	e.watch = daemon.NewFileWatch(e.file)
-	writeLines(t, e.file, string(full)+"zone: later")
+	writeLines(t, e.file, full+"zone: later")
 	e.start()
 	e.await("the configuration in use", func() bool { return strings.Contains(e.log.String(), reloadDone) })
 	e.stop()
@@ -245,10 +237,7 @@ func TestRun_ReloadOfAFileThatChangedDuringTheStart(t *testing.T) {
 func TestRun_ReloadGivesPortsUpAtOnce(t *testing.T) {
 	t.Parallel()
 	e := newELB(t, "http://127.0.0.1:1")
-	full, err := os.ReadFile(e.file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	full := e.text()
 	ports, err := freeport.PickN(2)
 	if err != nil {
 		t.Fatal(err)
@@ -270,7 +259,7 @@ func TestRun_ReloadGivesPortsUpAtOnce(t *testing.T) {
 	}
 	e.start()
 	for i := range 10 {
-		e.reload(strings.Replace(string(full), "http_port: 0", fmt.Sprintf("http_port: %d", ports[i%2]), 1), reloadDone)
+		e.reload(strings.Replace(full, "http_port: 0", fmt.Sprintf("http_port: %d", ports[i%2]), 1), reloadDone)
 		given.Store(int64(ports[i%2]))
 	}
 	e.stop()
@@ -286,10 +275,7 @@ func TestRun_ReloadAffinityAndTenants(t *testing.T) {
 	}
 	everybody, some := named("everybody"), named("some")
 	e := newELB(t, everybody)
-	full, err := os.ReadFile(e.file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	full := e.text()
 	e.start()
 	ask := func(path, cookie string) (body, set string) {
 		t.Helper()
@@ -314,7 +300,7 @@ func TestRun_ReloadAffinityAndTenants(t *testing.T) {
 	if _, set := ask("/", ""); set != "" {
 		t.Errorf("a cookie without affinity: %s", set)
 	}
-	sticky := strings.Replace(string(full), `"]}`, `"], affinity: cookie}`, 1)
+	sticky := strings.Replace(full, `"]}`, `"], affinity: cookie}`, 1)
 	e.reload(sticky, reloadDone)
 	_, cookie := ask("/", "")
 	if cookie == "" {
@@ -356,10 +342,7 @@ func TestRun_ReloadAfterAChangeOfKeys(t *testing.T) {
 	newLine, newOne := newKey(t)
 	lastLine, lastKey := newKey(t)
 	file := e.secure("", oldLine)
-	full, err := os.ReadFile(e.file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	full := e.text()
 	ports, err := freeport.PickN(1)
 	if err != nil {
 		t.Fatal(err)
@@ -376,7 +359,7 @@ func TestRun_ReloadAfterAChangeOfKeys(t *testing.T) {
 	keys(oldKey)
 	writeLines(t, file, newLine)
 	keys(newOne)
-	e.reload(string(full)+fmt.Sprintf("  new: {hosts: [new.test], domains: {new.domain: {group_mgt_port: %d}}}\n", ports[0]), reloadDone)
+	e.reload(full+fmt.Sprintf("  new: {hosts: [new.test], domains: {new.domain: {group_mgt_port: %d}}}\n", ports[0]), reloadDone)
 	join := func(name string, key []byte) *node {
 		return startNodeWith(t, name, ports[0], func(c *membership.Config) {
 			c.Local.Domain, c.Local.SubDomain, c.Keys = "new.domain", "", [][]byte{key}
