@@ -72,16 +72,6 @@ func newMetrics(r prometheus.Registerer, table *atomic.Pointer[Table]) (*metrics
 	return m, nil
 }
 
-// memberSeries is what tells the series of members apart: one in several pools of its domain has one for all.
-type memberSeries struct{ domain, id string }
-
-func seriesOf(m Member) memberSeries { return memberSeries{m.Domain, m.ID} }
-
-// forget removes the series of a member that is in no pool any more. Requests that still run on it count into nothing.
-func (m *metrics) forget(gone Member) {
-	m.upstream.DeletePartialMatch(prometheus.Labels{"domain": gone.Domain, "member": gone.ID})
-}
-
 // stickyCounts are the series of a domain's affinity.
 type stickyCounts [stickyResults]prometheus.Counter
 
@@ -177,16 +167,6 @@ type poolMetrics struct {
 	gone bool       // the pool is in the routes no more: it gets no new series
 }
 
-// find looks a series up, or makes it. One of a pool that is gone is nobody's: it would stay for ever.
-func (p *poolMetrics) find(all *prometheus.CounterVec, labels ...string) prometheus.Counter {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.gone {
-		return prometheus.NewCounter(prometheus.CounterOpts{})
-	}
-	return all.WithLabelValues(labels...)
-}
-
 // methodMetrics are the series of one method in a pool.
 type methodMetrics struct {
 	took  prometheus.Observer
@@ -246,15 +226,6 @@ func (p *poolMetrics) resolveMethod(method methodIndex) *methodMetrics {
 		return of
 	}
 	return p.methods[method].Load()
-}
-
-func (p *poolMetrics) findDuration(method methodIndex) prometheus.Observer {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.gone {
-		return prometheus.NewHistogram(prometheus.HistogramOpts{})
-	}
-	return p.all.duration.WithLabelValues(p.domain, p.subDomain, methodLabels()[method])
 }
 
 func (p *poolMetrics) code(method methodIndex, status int) prometheus.Counter {
