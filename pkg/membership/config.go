@@ -36,6 +36,9 @@ type Config struct {
 
 	Policy Policy // who is taken in
 
+	// Receive takes what other members send to this one alone, one message after the other; it must not block. When it is nil, nothing is taken.
+	Receive func(Message)
+
 	// InsecureGossip permits an address other than loopback without a key.
 	InsecureGossip bool
 
