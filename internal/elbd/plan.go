@@ -2,6 +2,7 @@ package elbd
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"maps"
@@ -28,6 +29,27 @@ func epochOf(c Config) (string, error) {
 	}
 	digest := sha256.Sum256(text)
 	return hex.EncodeToString(digest[:4]), nil
+}
+
+// sharedEpoch names the part of a configuration that decides how requests are answered, and that all ELBs in front of the same members should have alike:
+// services without their ports of gossip and policies, health, timeouts, trusted proxies and tenants. It is not 0.
+func sharedEpoch(c Config) (uint32, error) {
+	shared := Config{Timeouts: c.Timeouts, Health: c.Health, TrustedProxies: c.TrustedProxies, Tenants: c.Tenants, Services: map[string]Service{}}
+	for name, service := range c.Services {
+		domains := map[string]Domain{}
+		for domain, d := range service.Domains {
+			d.GroupMgtPort, d.AcceptFrom, d.AcceptHosts = 0, nil, nil
+			domains[domain] = d
+		}
+		service.Domains = domains
+		shared.Services[name] = service
+	}
+	text, err := json.Marshal(shared)
+	if err != nil {
+		return 0, err
+	}
+	digest := sha256.Sum256(text)
+	return max(1, binary.BigEndian.Uint32(digest[:4])), nil
 }
 
 // changedKeys are the top-level keys whose values differ, in the order of the configuration.

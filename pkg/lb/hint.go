@@ -38,8 +38,8 @@ func (r HintResult) String() string {
 	return [hintResults]string{"checked", "known", "unchecked", "unknown"}[r]
 }
 
-// Hint says that somebody else holds a member to be in trouble. At most, the member is checked at once: hints that come in a row are met a twentieth of the
-// interval of its checks apart.
+// Hint says that somebody else holds a member to be in trouble. At most, the member is checked at once: hints that come in a row are met 50 ms apart,
+// or a twentieth of the interval of its checks if that is less.
 func (d *Discovery) Hint(m MemberKey) HintResult { return d.proxy.hint(m) }
 
 func (p *Proxy) hint(m MemberKey) HintResult {

@@ -102,9 +102,9 @@ func (m *metrics) unregister() {
 	}
 }
 
-func (m *metrics) reject(reason string) { m.rejected.WithLabelValues(reason).Inc() }
+func (m *metrics) reject(reason string)  { m.rejected.WithLabelValues(reason).Inc() }
 func (m *metrics) message(result string) { m.messages.WithLabelValues(result).Inc() }
-func (m *metrics) rejoin(result string) { m.attempts.WithLabelValues(result).Inc() }
+func (m *metrics) rejoin(result string)  { m.attempts.WithLabelValues(result).Inc() }
 
 func (m *metrics) count(c change) {
 	m.events.WithLabelValues(c.kind).Inc()
