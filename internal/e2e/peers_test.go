@@ -240,6 +240,14 @@ func TestELBs_DrainIsKnownToBoth(t *testing.T) {
 	second := c.AnotherELB("elb2", "")
 	second.Start()
 	c.AwaitActiveAt(second, 3)
+	for _, b := range []*e2e.Balancer{c.ELB, second} { // neither names the other: they meet in the group of the domain
+		e2e.Await(t, 20*time.Second, b.Name+" sees the other", func() error {
+			if n := e2e.MetricBy(t, e2e.Scrape(t, b.AdminPort), "elb_peers", "config"); n["same"] != 1 {
+				return fmt.Errorf("%v", n)
+			}
+			return nil
+		})
+	}
 	balancers := []*e2e.Balancer{c.ELB, second}
 	load := e2e.StartLoad(t, 6, 5*time.Millisecond, time.Minute, func(ctx context.Context, tally *e2e.Tally, i int) {
 		tally.Timed(ctx, "GET", func(ctx context.Context) error {

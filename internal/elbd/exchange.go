@@ -3,9 +3,7 @@ package elbd
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -42,35 +40,12 @@ type exchange struct {
 	hints  int
 }
 
-// voice is what another ELB has told.
-type voice struct {
-	at          time.Time // when it was heard last
-	whole, part uint64    // numbers of its last reports
-	opinions    map[lb.MemberKey]opinion
-}
-
-// opinion is a verdict, by the clock of this process.
-type opinion struct {
-	condition lb.Condition
-	since     time.Time
-}
-
-// differing is an ELB whose configuration is another one.
-type differing struct {
-	since time.Time
-	told  bool
-}
-
 const (
 	exchangeTick   = time.Second
 	gatherFor      = 5 * time.Millisecond // alarms that come together are told together
 	alarmsMost     = 256                  // that wait to be told; whole reports tell of the rest
 	hintPacketMost = 1000                 // bytes of a report that is sent as one packet
 	repeatAfter    = 5 * time.Second      // a whole report comes at least so often: packets are lost
-	fadesAfter     = 4 * repeatAfter      // what an ELB has told, when it tells nothing more
-	voicesMost     = 64                   // ELBs that are listened to
-	hintsMost      = 256                  // checks that others may ask for in a second
-	differsFor     = time.Minute          // until another configuration is worth a warning: a change is rolled out ELB by ELB
 )
 
 func newExchange(self string, b *balancer) (*exchange, error) {
@@ -255,189 +230,5 @@ func (x *exchange) send(to colleague, body []byte) {
 func (x *exchange) sendNow(to colleague, body []byte) {
 	if err := to.via.Send(to.ID, body); err != nil {
 		x.log.Debug("another ELB was not told", "name", to.Name, "error", err)
-	}
-}
-
-// receive takes a message of gossip.
-func (x *exchange) receive(m membership.Message) {
-	if !m.From.Balancer || m.From.ID == x.self {
-		x.metrics.report(reportStranger)
-		return
-	}
-	r, err := decodeReport(m.Body)
-	if err != nil {
-		x.metrics.report(reportMalformed)
-		x.log.Debug("report of another ELB not read", "name", m.From.Name, "error", err)
-		return
-	}
-	result, hints := x.hear(m.From.ID, &r, time.Now())
-	x.metrics.report(result)
-	for _, member := range hints {
-		x.metrics.hint(x.act(member, time.Now()))
-	}
-}
-
-// hear notes what an ELB tells, and gives the members that are to be looked at: those that it has found to be in trouble since it was heard last.
-func (x *exchange) hear(from string, r *report, now time.Time) (result string, hints []lb.MemberKey) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	v := x.heard[from]
-	if v == nil {
-		if len(x.heard) >= voicesMost {
-			return reportSurplus, nil
-		}
-		v = &voice{opinions: map[lb.MemberKey]opinion{}}
-		x.heard[from] = v
-	}
-	if r.number <= v.whole || !r.whole && r.number <= v.part {
-		return reportOld, nil
-	}
-	v.at = now
-	before := v.opinions
-	if r.whole {
-		v.whole, v.opinions = r.number, make(map[lb.MemberKey]opinion, len(r.verdicts))
-	} else {
-		v.part = r.number
-	}
-	for _, verdict := range r.verdicts {
-		if !r.whole && len(v.opinions) >= verdictsMost {
-			break
-		}
-		v.opinions[verdict.member] = opinion{verdict.condition, now.Add(-verdict.age)}
-		if inTrouble(verdict.condition) && (!r.whole || before[verdict.member].condition != verdict.condition) {
-			hints = append(hints, verdict.member)
-		}
-	}
-	return reportTaken, hints
-}
-
-// inTrouble tells which conditions are worth a look of others.
-func inTrouble(c lb.Condition) bool { return c == lb.ConditionDown || c == lb.ConditionEjected }
-
-// act has a member checked that another ELB holds to be in trouble, and gives the word for it. A peer that is broken or lies cannot ask for more than
-// hintsMost checks in a second.
-func (x *exchange) act(member lb.MemberKey, now time.Time) string {
-	x.mu.Lock()
-	if now.Sub(x.window) >= time.Second {
-		x.window, x.hints = now, 0
-	}
-	x.hints++
-	over := x.hints > hintsMost
-	x.mu.Unlock()
-	if over {
-		return hintLimited
-	}
-	return x.hint(member).String()
-}
-
-// forget drops what ELBs have told that are gone, or tell nothing any more.
-func (x *exchange) forget(others []colleague, now time.Time) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	there := map[string]bool{}
-	for _, other := range others {
-		there[other.ID] = true
-	}
-	maps.DeleteFunc(x.heard, func(id string, v *voice) bool { return !there[id] || now.Sub(v.at) > fadesAfter })
-}
-
-// compare warns once of each ELB whose configuration stays another one.
-func (x *exchange) compare(ctx context.Context, others []colleague, now time.Time) {
-	own := x.epoch()
-	maps.DeleteFunc(x.differs, func(id string, _ *differing) bool {
-		return !slices.ContainsFunc(others, func(c colleague) bool { return c.ID == id })
-	})
-	for _, other := range others {
-		d := x.differs[other.ID]
-		switch {
-		case sameEpoch(own, other.Epoch) != epochOther:
-			delete(x.differs, other.ID)
-			if d != nil && d.told {
-				x.log.InfoContext(ctx, "another ELB has the same configuration again", "id", other.ID, "name", other.Name, "epoch", formatEpoch(own))
-			}
-		case d == nil:
-			x.differs[other.ID] = &differing{since: now}
-		case !d.told && now.Sub(d.since) >= differsFor:
-			d.told = true
-			x.log.WarnContext(ctx, "another ELB has another configuration", "id", other.ID, "name", other.Name, "host", other.Host,
-				"epoch", formatEpoch(other.Epoch), "own_epoch", formatEpoch(own), "for", now.Sub(d.since).Round(time.Second))
-		}
-	}
-}
-
-// How the configuration of another ELB compares; also the values of a metric's label.
-const (
-	epochSame    = "same"
-	epochOther   = "other"
-	epochUnknown = "unknown" // it announces none
-)
-
-func sameEpoch(own, other uint32) string {
-	switch other {
-	case 0:
-		return epochUnknown
-	case own:
-		return epochSame
-	}
-	return epochOther
-}
-
-// formatEpoch writes an epoch for people; "" for none.
-func formatEpoch(epoch uint32) string {
-	if epoch == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%08x", epoch)
-}
-
-// announce has all groups announce the epoch of now. It may take a while until they have been told, so it is done in the background.
-func (x *exchange) announce() {
-	epoch := x.epoch()
-	var late []*group
-	for _, g := range x.groups() {
-		if g.group.Local().Epoch != epoch {
-			late = append(late, g)
-		}
-	}
-	if len(late) == 0 || !x.announces.TryLock() {
-		return
-	}
-	x.sending.Go(func() {
-		defer x.announces.Unlock()
-		for _, g := range late {
-			if err := g.group.SetEpoch(epoch); err != nil {
-				x.log.Debug("epoch not announced", "domain", g.domain, "error", err)
-			}
-		}
-	})
-}
-
-// countPeers counts the other ELBs in sight by how their configuration compares.
-func (x *exchange) countPeers() map[string]int {
-	counts := map[string]int{epochSame: 0, epochOther: 0, epochUnknown: 0}
-	own := x.epoch()
-	for _, other := range x.colleagues() {
-		counts[sameEpoch(own, other.Epoch)]++
-	}
-	return counts
-}
-
-// annotate adds the verdicts of the others to members.
-func (x *exchange) annotate(members []lb.MemberStatus) {
-	others := x.colleagues()
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for i := range members {
-		m := &members[i]
-		key := keyOf(m)
-		for _, other := range others {
-			v := x.heard[other.ID]
-			if v == nil {
-				continue
-			}
-			if o, known := v.opinions[key]; known {
-				m.Verdicts = append(m.Verdicts, lb.Verdict{ELB: other.Name, ELBID: other.ID, Condition: o.condition, Since: o.since.UTC()})
-			}
-		}
 	}
 }
