@@ -142,7 +142,7 @@ func TestSharedEpoch(t *testing.T) {
 	base := epoch(planBase)
 	for what, text := range map[string]string{
 		"addresses":       "node_name: elb2\nlocal_member_port: 4711\nmembers: [\"127.0.0.1:4000\"]\nadmin: 127.0.0.1:9281\nzone: west\n" + planBase,
-		"logs":            "log: {level: debug}\naccess_log: false\n" + planBase,
+		"logs":            "access_log: false\n" + strings.Replace(planBase, "level: info", "level: debug", 1),
 		"a gossip port":   strings.Replace(planBase, "group_mgt_port: 4322", "group_mgt_port: 4333", 1),
 		"a gossip policy": strings.Replace(planBase, "group_mgt_port: 4322", "group_mgt_port: 4322, accept_from: [127.0.0.1]", 1),
 	} {
