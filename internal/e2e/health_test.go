@@ -59,6 +59,7 @@ func TestHealthMember(t *testing.T) {
 type sickbed struct {
 	elb     *loneELB
 	members []*e2e.Proc
+	addrs   []string // of the members
 	load    *e2e.OpenLoop
 }
 
@@ -69,19 +70,24 @@ const (
 
 func newSickbed(t *testing.T) *sickbed {
 	t.Helper()
+	return newSickbedOf(t, "access_log: false\nhealth: {path: /healthz}\n")
+}
+
+// newSickbedOf is newSickbed with other lines of the load balancer's file.
+func newSickbedOf(t *testing.T, keys string) *sickbed {
+	t.Helper()
 	ports, err := freeport.PickN(3)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &sickbed{}
-	var addrs []string
 	for i, port := range ports {
 		addr := loopback(port)
-		addrs = append(addrs, addr)
+		s.addrs = append(s.addrs, addr)
 		s.members = append(s.members, e2e.NewProc(t, fmt.Sprintf("member%d", i+1), []string{healthMemberVariable + "=" + addr}, "", "-test.run=^TestHealthMember$", "-test.timeout=0"))
 		s.members[i].Start()
 	}
-	s.elb = startLoneELB(t, "access_log: false\nhealth: {path: /healthz}\n", []loneService{{"app.test", addrs}})
+	s.elb = startLoneELB(t, keys, []loneService{{"app.test", s.addrs}})
 	s.awaitUp(t, 3)
 	return s
 }
@@ -89,8 +95,13 @@ func newSickbed(t *testing.T) *sickbed {
 // awaitUp waits until the load balancer holds so many members to be well.
 func (s *sickbed) awaitUp(t *testing.T, want int) {
 	t.Helper()
-	e2e.Await(t, 30*time.Second, fmt.Sprintf("%d members up", want), func() error {
-		text, err := s.elb.look("/metrics")
+	s.awaitUpAt(t, s.elb, want)
+}
+
+func (s *sickbed) awaitUpAt(t *testing.T, b *loneELB, want int) {
+	t.Helper()
+	e2e.Await(t, 30*time.Second, fmt.Sprintf("%d members up at %s", want, b.Name), func() error {
+		text, err := b.look("/metrics")
 		if err != nil {
 			return err
 		}

@@ -167,7 +167,11 @@ func (s *status) print(out io.Writer) error {
 	}
 	for _, p := range s.Balancers {
 		if !p.Self {
-			fmt.Fprintln(out, printable(fmt.Sprintf("other ELB: %s %s (%s)", p.Name, p.State, p.Host)))
+			line := fmt.Sprintf("other ELB: %s %s (%s)  elb %s  up %s", p.Name, p.State, p.Host, orDash(p.Version), formatSpan(s.Now.Sub(p.StartedAt)))
+			if p.Config == epochOther {
+				line += fmt.Sprintf("  OTHER CONFIGURATION: shared epoch %s, here %s", p.Epoch, s.Config.SharedEpoch)
+			}
+			fmt.Fprintln(out, printable(line))
 		}
 	}
 	if s.Isolated {
@@ -203,7 +207,7 @@ func (s *status) print(out io.Writer) error {
 
 func (s *status) printMembers(out io.Writer) error {
 	t := newTable(out)
-	t.row("DOMAIN", "SUB-DOMAIN", "MEMBER", "STATE", "FOR", "HOST", "WEIGHT", "IN-FLIGHT", "REQ/S", "P50", "P99", "ERRORS", "EJECTIONS", "LAST CHECK", "ID", "WHY")
+	t.row("DOMAIN", "SUB-DOMAIN", "MEMBER", "STATE", "FOR", "HOST", "WEIGHT", "IN-FLIGHT", "REQ/S", "P50", "P99", "ERRORS", "EJECTIONS", "LAST CHECK", "OTHER ELBS", "ID", "WHY")
 	line := func(m lb.MemberStatus) {
 		check := "–"
 		if m.LastCheck != nil {
@@ -211,7 +215,7 @@ func (s *status) printMembers(out io.Writer) error {
 		}
 		t.row(m.Domain, orDash(m.SubDomain), m.Name, string(m.Condition), formatAgo(s.Now, m.ConditionSince), m.Host, fmt.Sprintf("%.3g", m.Weight),
 			strconv.FormatInt(m.InFlight, 10), formatRate(m.Traffic.PerSecond), formatMillis(m.Traffic.P50), formatMillis(m.Traffic.P99),
-			formatShare(m.Traffic.ErrorShare), strconv.Itoa(m.Ejections), check, m.ID, m.Why)
+			formatShare(m.Traffic.ErrorShare), strconv.Itoa(m.Ejections), check, s.elsewhere(&m), m.ID, m.Why)
 	}
 	for _, p := range s.Pools {
 		for _, m := range slices.Concat(p.Members, p.Lost) {
@@ -222,6 +226,18 @@ func (s *status) printMembers(out io.Writer) error {
 		line(m)
 	}
 	return t.w.Flush()
+}
+
+// elsewhere tells what other ELBs make of a member.
+func (s *status) elsewhere(m *lb.MemberStatus) string {
+	words := make([]string, len(m.Verdicts))
+	for i, v := range m.Verdicts {
+		words[i] = fmt.Sprintf("%s %s", v.ELB, v.Condition)
+		if v.Condition != lb.ConditionUp {
+			words[i] += " " + formatAgo(s.Now, v.Since)
+		}
+	}
+	return orDash(strings.Join(words, ", "))
 }
 
 func orDash(s string) string {
