@@ -192,11 +192,15 @@ func TestCheckHost(t *testing.T) {
 }
 
 // checkedBench is a bench whose members are checked often.
-func checkedBench(t *testing.T) *bench {
+func checkedBench(t *testing.T, more ...PoolSpec) *bench {
 	t.Helper()
 	spec := DefaultHealth()
 	spec.Interval, spec.Timeout, spec.Path = 300*time.Millisecond, 200*time.Millisecond, "/check"
-	routes, err := NewRoutes([]PoolSpec{{Service: "s", Domain: testDomain, Hosts: []string{"app.example"}, Tenants: everybody(t), Health: spec}})
+	specs := append([]PoolSpec{{Service: "s", Domain: testDomain, Hosts: []string{"app.example"}}}, more...)
+	for i := range specs {
+		specs[i].Tenants, specs[i].Health = everybody(t), spec
+	}
+	routes, err := NewRoutes(specs)
 	if err != nil {
 		t.Fatal(err)
 	}

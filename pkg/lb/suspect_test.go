@@ -155,3 +155,20 @@ func TestSuspect_IsNotKeptForEver(t *testing.T) {
 	b.discovery.Update(testDomain, []membership.Member{other})
 	waitFor(t, func() bool { return b.listed() == "b" })
 }
+
+// Members of another pool of its domain are no reason to let go of it: they cannot stand in for it.
+func TestSuspect_OtherSubDomainsDoNotReplaceIt(t *testing.T) {
+	b := checkedBench(t, PoolSpec{Service: "s", Domain: testDomain, SubDomain: "mgt", Hosts: []string{"mgt.example"}})
+	a, other := gossiped(t, "a", goodMember(t, "a")), gossiped(t, "b", goodMember(t, "b"))
+	other.SubDomain = "mgt"
+	b.discovery.Update(testDomain, []membership.Member{a, other})
+	b.awaitStanding(0, StandingUp)
+	b.discovery.Update(testDomain, []membership.Member{other})
+	b.discovery.mu.Lock()
+	b.discovery.lost[testDomain][0].since = time.Now().Add(-suspectMost - time.Second)
+	b.discovery.mu.Unlock()
+	b.discovery.review(testDomain, "a")
+	if got := b.listed(); got != "a? b" {
+		t.Errorf("listed: %q", got)
+	}
+}
