@@ -3,6 +3,7 @@ package lb
 import (
 	"errors"
 	"net/http"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -76,6 +77,57 @@ func TestExchange_LongWaitRaisesADoubt(t *testing.T) {
 		x.await()
 		if x.pointless() || len(x.target.health.doubts) != c.doubts {
 			t.Errorf("%s: %d doubts, want %d", name, len(x.target.health.doubts), c.doubts)
+		}
+	}
+}
+
+// A request that may have been carried out is repeated only where that does no harm: once it was, a condition may hold no more (RFC 9110 section 13.1).
+func TestStopReason_WhatMayHaveBeenCarriedOut(t *testing.T) {
+	t.Parallel()
+	for head, want := range map[string]string{
+		"GET / HTTP/1.1\r\nIf-None-Match: \"1\"\r\n":                                  stopNone,
+		"PUT / HTTP/1.1\r\n":                                                          stopNone,
+		"DELETE / HTTP/1.1\r\n":                                                       stopNone,
+		"PUT / HTTP/1.1\r\nIf-Match: \"1\"\r\n":                                       stopCondition,
+		"PUT / HTTP/1.1\r\nIf-None-Match: *\r\n":                                      stopCondition,
+		"DELETE / HTTP/1.1\r\nIf-Unmodified-Since: Thu, 01 Jan 2026 00:00:00 GMT\r\n": stopCondition,
+		"POST / HTTP/1.1\r\n":                                                         stopMethod,
+	} {
+		x := newExchange()
+		if n, err := x.req.Parse([]byte(head + "Host: a\r\n\r\n")); err != nil || n == 0 {
+			t.Fatalf("%q: %d, %v", head, n, err)
+		}
+		x.front, x.method, x.pool = stayingFront{}, string(x.req.Method()), &Pool{budget: newRetryBudget(time.Now())}
+		if got := x.stopReason(Result{Failure: FailureReset}); got != want {
+			t.Errorf("%q: %q, want %q", head, got, want)
+		}
+	}
+}
+
+// What counts against a member is what it did itself.
+func TestResult_Offence(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		result Result
+		want   offence
+		guilty bool
+	}{
+		"refused":                 {Result{Failure: FailureConnect, Err: syscall.ECONNREFUSED}, offenceConnect, true},
+		"we have no files left":   {Result{Failure: FailureConnect, Err: syscall.EMFILE}, offenceConnect, false},
+		"checks had found it out": {Result{Failure: FailureConnect, Err: errMemberDown}, offenceConnect, false},
+		"reset":                   {Result{Failure: FailureReset}, offenceBreak, true},
+		"broken off":              {Result{Failure: FailureBroken}, offenceBreak, true},
+		"late":                    {Result{Failure: FailureTimeout}, offenceTimeout, true},
+		"left":                    {Result{Failure: FailureDown}, 0, false},
+		"the client's own":        {Result{Failure: FailureClient}, 0, false},
+		"500":                     {Result{Status: 500}, offenceError, false},
+		"501":                     {Result{Status: 501}, offenceError, false},
+		"502":                     {Result{Status: 502}, offenceError, true},
+		"503":                     {Result{Status: 503}, offenceError, true},
+		"504":                     {Result{Status: 504}, offenceError, true},
+	} {
+		if o, guilty := c.result.offence(); guilty != c.guilty || guilty && o != c.want {
+			t.Errorf("%s: %s, %t", name, o, guilty)
 		}
 	}
 }
