@@ -461,10 +461,7 @@ func TestChecks_AnAnswerThatHasBegunIsNotGivenUp(t *testing.T) {
 
 // Answers 503 from all members, as clients can bring them about, eject half of the members at most.
 func TestChecks_ErrorsInARowEjectHalf(t *testing.T) {
-	routes, err := NewRoutes([]PoolSpec{{Service: "s", Domain: testDomain, Hosts: []string{"app.example"}, Tenants: everybody(t), Health: HealthSpec{MaxErrors: 2}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	routes := newRoutes(t, []PoolSpec{{Service: "s", Domain: testDomain, Hosts: []string{"app.example"}, Tenants: everybody(t), Health: HealthSpec{MaxErrors: 2}}})
 	b := newBench(t, func(c *Config) { c.Routes = routes })
 	b.discovery = NewDiscovery(b.proxy, routes, b.proxy.log)
 	busy := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }

@@ -14,10 +14,7 @@ var secretA, secretB = bytes.Repeat([]byte("a"), 16), bytes.Repeat([]byte("b"), 
 // stickyPool is a pool with affinity of members with these ids, in use in a Proxy of its own.
 func stickyPool(t testing.TB, spec AffinitySpec, secrets [][]byte, domain string, ids ...string) *Pool {
 	t.Helper()
-	routes, err := NewRoutes([]PoolSpec{{Service: "s", Domain: domain, Tenants: everybody(t), Hosts: []string{"app.example"}, Affinity: spec}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	routes := newRoutes(t, []PoolSpec{{Service: "s", Domain: domain, Tenants: everybody(t), Hosts: []string{"app.example"}, Affinity: spec}})
 	p, err := New(Config{Routes: routes, AffinityKeys: secrets})
 	if err != nil {
 		t.Fatal(err)
