@@ -346,3 +346,24 @@ func TestHealth_UncheckedForgets(t *testing.T) {
 		t.Errorf("unchecked: %+v", s)
 	}
 }
+
+// Checks come sooner while the next ones may decide something.
+func TestHealth_InDoubt(t *testing.T) {
+	t.Parallel()
+	h := newHealth(true, time.Now())
+	if !h.inDoubt() {
+		t.Error("an unproven member is in no doubt")
+	}
+	for i, step := range []struct {
+		kind checkKind
+		want bool
+	}{
+		{checkPassed, false}, {checkLost, true}, {checkPassed, false}, {checkLost, true}, {checkLost, false}, {checkLost, false}, // down for good
+		{checkPassed, true}, {checkLost, false}, {checkPassed, true}, {checkPassed, false},
+	} {
+		h.checked(t.Context(), checkResult{kind: step.kind, at: time.Now()}, 2, 2)
+		if got := h.inDoubt(); got != step.want {
+			t.Errorf("after check %d, %s: in doubt %t", i+1, step.kind, got)
+		}
+	}
+}

@@ -70,6 +70,7 @@ func TestReadTenantPath(t *testing.T) {
 		{"/%2574/a.com/", refused, ""},
 		{"/%2574/b.com/t/a.com/", refused, ""},
 		{"/%2574/t/a.com/", refused, ""},
+		{"/%2574/a.com/t/@x/", refused, ""}, // no tenant where t is plain
 		{"/t/%2561.com/", refused, ""},
 		{"/%25252574/a.com/", refused, ""},
 
