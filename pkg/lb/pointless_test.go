@@ -84,22 +84,22 @@ func TestExchange_LongWaitRaisesADoubt(t *testing.T) {
 // A request that may have been carried out is repeated only where that does no harm: once it was, a condition may hold no more (RFC 9110 section 13.1).
 func TestStopReason_WhatMayHaveBeenCarriedOut(t *testing.T) {
 	t.Parallel()
-	for head, want := range map[string]string{
-		"GET / HTTP/1.1\r\nIf-None-Match: \"1\"\r\n":                                  stopNone,
-		"PUT / HTTP/1.1\r\n":                                                          stopNone,
-		"DELETE / HTTP/1.1\r\n":                                                       stopNone,
-		"PUT / HTTP/1.1\r\nIf-Match: \"1\"\r\n":                                       stopCondition,
-		"PUT / HTTP/1.1\r\nIf-None-Match: *\r\n":                                      stopCondition,
-		"DELETE / HTTP/1.1\r\nIf-Unmodified-Since: Thu, 01 Jan 2026 00:00:00 GMT\r\n": stopCondition,
-		"POST / HTTP/1.1\r\n":                                                         stopMethod,
+	for _, c := range []struct{ head, want string }{
+		{"GET / HTTP/1.1\r\nIf-None-Match: \"1\"\r\n", stopNone},
+		{"PUT / HTTP/1.1\r\n", stopNone},
+		{"DELETE / HTTP/1.1\r\n", stopNone},
+		{"PUT / HTTP/1.1\r\nIf-Match: \"1\"\r\n", stopCondition},
+		{"PUT / HTTP/1.1\r\nIf-None-Match: *\r\n", stopCondition},
+		{"DELETE / HTTP/1.1\r\nIf-Unmodified-Since: Thu, 01 Jan 2026 00:00:00 GMT\r\n", stopCondition},
+		{"POST / HTTP/1.1\r\n", stopMethod},
 	} {
 		x := newExchange()
-		if n, err := x.req.Parse([]byte(head + "Host: a\r\n\r\n")); err != nil || n == 0 {
-			t.Fatalf("%q: %d, %v", head, n, err)
+		if n, err := x.req.Parse([]byte(c.head + "Host: a\r\n\r\n")); err != nil || n == 0 {
+			t.Fatalf("%q: %d, %v", c.head, n, err)
 		}
 		x.front, x.method, x.pool = stayingFront{}, string(x.req.Method()), &Pool{budget: newRetryBudget(time.Now())}
-		if got := x.stopReason(Result{Failure: FailureReset}); got != want {
-			t.Errorf("%q: %q, want %q", head, got, want)
+		if got := x.stopReason(Result{Failure: FailureReset}); got != c.want {
+			t.Errorf("%q: %q, want %q", c.head, got, c.want)
 		}
 	}
 }
