@@ -23,16 +23,6 @@ const healthMemberVariable = "REGENT_E2E_HEALTH_MEMBER"
 
 // TestHealthMember is a member as a process of its own, which can be killed and frozen. It ends in order with SIGTERM.
 func TestHealthMember(t *testing.T) {
-	address := os.Getenv(healthMemberVariable)
-	if address == "" {
-		t.Skip("only a child of the tests of health")
-	}
-	ctx, stop := signal.NotifyContext(t.Context(), syscall.SIGTERM)
-	defer stop()
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -43,7 +33,25 @@ func TestHealthMember(t *testing.T) {
 		<-time.After(5 * time.Millisecond) // so that some requests are under way at any moment
 		_, _ = fmt.Fprintf(w, "%s %s %d", r.Method, r.URL.Path, len(body))
 	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
+	beMember(t, os.Getenv(healthMemberVariable), mux, func(server *http.Server) {
+		_ = server.Close() // the load is over
+	})
+}
+
+// beMember makes this process a member at an address, until SIGTERM, and then ends it as stop does. Without an address the test is skipped: it is for
+// children of other tests alone.
+func beMember(t *testing.T, address string, handler http.Handler, stop func(*http.Server)) {
+	t.Helper()
+	if address == "" {
+		t.Skip("only a child of other tests")
+	}
+	ctx, release := signal.NotifyContext(t.Context(), syscall.SIGTERM)
+	defer release()
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
 	select {
@@ -51,7 +59,7 @@ func TestHealthMember(t *testing.T) {
 		t.Fatal(err)
 	case <-ctx.Done():
 	}
-	_ = server.Close() // the load is over
+	stop(server)
 	<-done
 }
 

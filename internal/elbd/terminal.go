@@ -80,33 +80,45 @@ func (t *terminal) ask(ctx context.Context, in daemon.Invocation) ([]byte, *stat
 	if err != nil {
 		return nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, (&url.URL{Scheme: "http", Host: addr, Path: "/status"}).String(), nil)
+	var s status
+	raw, err := fetch(ctx, addr, url.URL{Path: "/status"}, askLimit, &s)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%q is no address of an admin listener; write host:port", addr)
+		return nil, nil, err
+	}
+	if s.Pools == nil {
+		return nil, nil, fmt.Errorf("%s is not the admin listener of an elb: its /status names no pools", addr)
+	}
+	return raw, &s, nil
+}
+
+// fetch asks an admin listener, whose answer is read into v and returned as it came. Only path and query of where count.
+func fetch(ctx context.Context, addr string, where url.URL, limit time.Duration, v any) (raw []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	where.Scheme, where.Host = "http", addr
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, where.String(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("%q is no address of an admin listener; write host:port", addr)
 	}
 	transport := &http.Transport{DisableKeepAlives: true} // and no proxy of the environment: this is a local affair
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := client.Do(r)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return nil, nil, fmt.Errorf("nothing listens at %s: is elb running, and is that its admin address? Another one is given with -admin", addr)
+		return nil, fmt.Errorf("nothing listens at %s: is elb running, and is that its admin address? Another one is given with -admin", addr)
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, nil, fmt.Errorf("%s does not answer within %s", addr, askLimit)
+		return nil, fmt.Errorf("%s does not answer within %s", addr, limit)
 	case err != nil:
-		return nil, nil, fmt.Errorf("%s cannot be asked: %w", addr, errors.Unwrap(err))
+		return nil, fmt.Errorf("%s cannot be asked: %w", addr, errors.Unwrap(err))
 	}
 	defer res.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(res.Body, mostBytes))
-	if err != nil {
-		return nil, nil, fmt.Errorf("the answer of %s broke off: %w", addr, err)
+	if raw, err = io.ReadAll(io.LimitReader(res.Body, mostBytes)); err != nil {
+		return nil, fmt.Errorf("the answer of %s broke off: %w", addr, err)
 	}
-	var s status
-	if err := json.Unmarshal(raw, &s); res.StatusCode != http.StatusOK || err != nil || s.Pools == nil {
-		return nil, nil, fmt.Errorf("%s is not the admin listener of an elb: GET /status gave %s", addr, res.Status)
+	if res.StatusCode != http.StatusOK || json.Unmarshal(raw, v) != nil {
+		return nil, fmt.Errorf("%s is not the admin listener of an elb: GET %s gave %s", addr, where.Path, res.Status)
 	}
-	return raw, &s, nil
+	return raw, nil
 }
 
 // address is where to ask: -admin, or the admin address of the configuration as one that can be connected to.

@@ -75,7 +75,7 @@ func (s *HealthSpec) check() error {
 	case s.Status.From < 200 || s.Status.To > 599 || s.Status.From > s.Status.To:
 		return fmt.Errorf("health: status %s", s.Status)
 	case s.Path != "":
-		return ValidCheckPath(s.Path)
+		return CheckProbePath(s.Path)
 	}
 	return nil
 }

@@ -186,10 +186,7 @@ func TestProxy_UseOtherRoutes(t *testing.T) {
 	}
 	before := f.proxy.table.Load().pools[0].active[0]
 	before.health.until.Store(1)
-	routes, err := NewRoutes([]PoolSpec{spec("one", "more.test", one)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	routes := newRoutes(t, []PoolSpec{spec("one", "more.test", one)})
 	f.proxy.Use(NewTable(routes, nil))
 	after := f.proxy.table.Load().pools[0].active[0]
 	if after.health != before.health || after.upstream != before.upstream || after.metrics != before.metrics {
