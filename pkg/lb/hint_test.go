@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -164,4 +165,27 @@ func TestDiscovery_Hint(t *testing.T) {
 	if s := b.standing(2); s.Standing != StandingUp || s.Ejections != 0 {
 		t.Errorf("the member that is well: %+v", s)
 	}
+}
+
+// A check that runs when a hint comes may have been answered before the trouble began: it is followed by another one at once.
+func TestChecker_AHintDuringACheckIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		spec := DefaultHealth()
+		took := spec.Timeout / 4
+		m := watchMember(t, spec, func(context.Context) error {
+			time.Sleep(took)
+			return nil
+		})
+		m.after(1500 * time.Millisecond)
+		for asked := m.asked.Load(); m.asked.Load() == asked; {
+			time.Sleep(time.Millisecond)
+		}
+		m.answers(refusing)
+		m.health.hint()
+		got := m.after(time.Second / 2)
+		m.expect(t, "gone", got, verdictDead)
+		if most := took + 50*time.Millisecond; got[0].at > most {
+			t.Errorf("down %v after the hint, want at most %v", got[0].at, most)
+		}
+	})
 }
