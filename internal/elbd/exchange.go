@@ -36,8 +36,6 @@ type exchange struct {
 	toldTo []string          // ids
 	busy   map[string]bool   // by id: a stream to it is under way
 	heard  map[string]*voice // by id
-	window time.Time         // a second, in which hints are counted
-	hints  int
 }
 
 const (
@@ -193,7 +191,7 @@ func (x *exchange) report(others []colleague, now time.Time) {
 	same := slices.Equal(to, x.toldTo) && slices.EqualFunc(verdicts, x.told, func(is, was verdict) bool {
 		return is.member == was.member && is.condition == was.condition && is.age == was.age+elapsed
 	})
-	if same && elapsed < repeatAfter {
+	if same && elapsed >= 0 && elapsed < repeatAfter { // it is below 0 when the clock was set back
 		x.mu.Unlock()
 		return
 	}
