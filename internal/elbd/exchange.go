@@ -70,7 +70,7 @@ type colleague struct {
 	via *membership.Group
 }
 
-// colleagues are the other ELBs in sight, in the order of their names. Of several groups the ELBs' own comes first.
+// colleagues are the other ELBs in sight, in the order of their names, at most voicesMost. Of several groups the ELBs' own comes first.
 func (x *exchange) colleagues() []colleague {
 	seen := map[string]bool{x.self: true}
 	var list []colleague
@@ -90,8 +90,18 @@ func (x *exchange) colleagues() []colleague {
 			}
 		}
 	}
+	list = eldest(list, voicesMost)
 	slices.SortFunc(list, func(a, b colleague) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	return list
+}
+
+// eldest keeps those that have been in sight for the longest time: whoever has the key can make up any number of ELBs, each of which would be sent all reports.
+func eldest(list []colleague, most int) []colleague {
+	if len(list) <= most {
+		return list
+	}
+	slices.SortFunc(list, func(a, b colleague) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
+	return list[:most]
 }
 
 // run tells the others until ctx ends.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/regent-registry/regent/internal/daemon"
 	"github.com/regent-registry/regent/pkg/lb"
 	"github.com/regent-registry/regent/pkg/membership"
 	"github.com/regent-registry/regent/pkg/membership/membershiptest"
@@ -89,7 +90,7 @@ func startTalkers(t *testing.T, n int) (*membershiptest.Network, []*talker) {
 		}
 		k.metrics = newExchangeMetrics(k.countPeers)
 		k.group, err = membership.Open(t.Context(), membership.Config{
-			Local: membership.Member{ID: id, Name: fmt.Sprintf("elb%d", i+1), Domain: ownDomain, State: membership.StateActive, Balancer: true, Epoch: 7, StartedAt: time.Now()},
+			Local: membership.Member{ID: id, Name: fmt.Sprintf("elb%d", i+1), Domain: ownDomain, State: membership.StateActive, Balancer: true, Epoch: 7, Version: daemon.Version(), StartedAt: time.Now()},
 			Seeds: []string{"10.0.0.1:4000"}, InsecureGossip: true, Transport: network.Node(fmt.Sprintf("10.0.0.%d:4000", i+1)), Receive: k.receive,
 		})
 		if err != nil {
@@ -300,6 +301,42 @@ func TestExchange_AnotherConfigurationIsToldOnce(t *testing.T) {
 			t.Errorf("peers: %v, log:\n%s", peers(), a.log)
 		}
 	})
+}
+
+// Another version of the program has other keys and defaults, so that its epoch tells nothing unless it is the same.
+func TestCompareEpoch(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		other membership.Member
+		want  string
+	}{
+		{membership.Member{Epoch: 7, Version: daemon.Version()}, epochSame},
+		{membership.Member{Epoch: 7, Version: "0.9.0"}, epochSame},
+		{membership.Member{Epoch: 8, Version: daemon.Version()}, epochOther},
+		{membership.Member{Epoch: 8, Version: "0.9.0"}, epochUnknown},
+		{membership.Member{Version: daemon.Version()}, epochUnknown},
+	} {
+		if got := compareEpoch(7, c.other); got != c.want {
+			t.Errorf("%+v: %s, want %s", c.other, got, c.want)
+		}
+	}
+}
+
+func TestEldest(t *testing.T) {
+	t.Parallel()
+	in := func(id string, since time.Duration) colleague {
+		return colleague{Member: membership.Member{ID: id, Since: noon.Add(since)}}
+	}
+	list := []colleague{in("made up", time.Minute), in("old", 0), in("another", time.Minute), in("older", -time.Hour)}
+	for most, want := range map[int]string{1: "[older]", 2: "[older old]", 3: "[older old another]", 4: "[made up old another older]"} {
+		ids := []string{}
+		for _, c := range eldest(slices.Clone(list), most) {
+			ids = append(ids, c.ID)
+		}
+		if fmt.Sprint(ids) != want {
+			t.Errorf("%d: %v, want %s", most, ids, want)
+		}
+	}
 }
 
 func TestExchange_Hear(t *testing.T) {

@@ -27,7 +27,7 @@ type opinion struct {
 
 const (
 	fadesAfter = 4 * repeatAfter // what an ELB has told, when it tells nothing more
-	voicesMost = 64              // ELBs that are listened to
+	voicesMost = 64              // ELBs that are told of members, shown, and listened to
 	hintsMost  = 256             // checks that one of them may ask for in a second: it may be broken, or lie
 )
 
