@@ -339,6 +339,36 @@ func TestEldest(t *testing.T) {
 	}
 }
 
+// Whoever has the key makes up ELBs without end: those that were there before are still told and heard, and not all of the others are.
+func TestExchange_MadeUpELBs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network, all := startTalkers(t, 2)
+		a, b := all[0], all[1]
+		var leaving sync.WaitGroup
+		defer leaving.Wait()
+		for i := range voicesMost + 5 {
+			fake, err := membership.Open(t.Context(), membership.Config{
+				Local: membership.Member{Name: fmt.Sprintf("a%d", i), Domain: ownDomain, Balancer: true},
+				Seeds: []string{"10.0.0.1:4000"}, InsecureGossip: true, Transport: network.Node(fmt.Sprintf("10.0.1.%d:4000", i+1)),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer leaving.Go(func() { _ = fake.Leave(context.Background()) })
+		}
+		time.Sleep(5 * time.Second)
+		if n, m := len(a.group.Members()), len(a.colleagues()); n <= voicesMost || m != voicesMost {
+			t.Errorf("%d members, %d others are told", n, m)
+		}
+		a.use(told("m", lb.ConditionDown, 0))
+		a.alarm(key("m"))
+		time.Sleep(2 * time.Second)
+		if b.verdictsOf("m") != "elb1=down" {
+			t.Errorf("heard %q", b.verdictsOf("m"))
+		}
+	})
+}
+
 func TestExchange_Hear(t *testing.T) {
 	t.Parallel()
 	down := func(id string) verdict { return verdict{key(id), lb.ConditionDown, 0} }
