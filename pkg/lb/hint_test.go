@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -188,4 +189,60 @@ func TestChecker_AHintDuringACheckIsNotLost(t *testing.T) {
 			t.Errorf("down %v after the hint, want at most %v", got[0].at, most)
 		}
 	})
+}
+
+// Hints come while members come and go, and their domain with them.
+func TestDiscovery_HintsWhileTablesChange(t *testing.T) {
+	t.Parallel()
+	b := checkedBench(t)
+	told := b.trouble()
+	well := gossiped(t, "well", goodMember(t, "well"))
+	gone := gossiped(t, "gone", refusedAddr(t))
+	var hinting sync.WaitGroup
+	ended := make(chan struct{})
+	for _, id := range []string{"well", "gone", "nobody"} {
+		hinting.Go(func() {
+			for {
+				select {
+				case <-ended:
+					return
+				default:
+					b.discovery.Hint(MemberKey{testDomain, "", id})
+					b.discovery.Members()
+				}
+			}
+		})
+	}
+	for i := range 60 {
+		b.discovery.Update(testDomain, []membership.Member{gone, well}[i%2:])
+		if i%7 == 0 {
+			b.discovery.Forget(testDomain)
+		}
+		if i%5 == 0 {
+			b.discovery.UseRoutes(b.routes)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	b.discovery.Update(testDomain, []membership.Member{gone, well})
+	b.awaitStanding(0, StandingDown)
+	b.awaitStanding(1, StandingUp)
+	close(ended)
+	hinting.Wait()
+	awaitTrouble(t, told, "gone")
+	if got := b.discovery.Hint(MemberKey{testDomain, "", "gone"}); got != HintKnown {
+		t.Errorf("of a member that is down: %s", got)
+	}
+}
+
+// A pool without checks checks nothing for the sake of a hint.
+func TestDiscovery_HintInAPoolWithoutChecks(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.discovery.Update(testDomain, []membership.Member{gossiped(t, "gone", refusedAddr(t))})
+	if got := b.discovery.Hint(MemberKey{testDomain, "", "gone"}); got != HintUnchecked {
+		t.Errorf("%s", got)
+	}
+	if s := b.standing(0); s.Standing != StandingUp {
+		t.Errorf("%+v", s)
+	}
 }
