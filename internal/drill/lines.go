@@ -1,0 +1,24 @@
+package drill
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Unanswered is how many POSTs a member has begun and not answered, by the lines that it wrote: those that its death may cost.
+func Unanswered(lines string) int {
+	return strings.Count(lines, begunLine) - strings.Count(lines, endedLine)
+}
+
+// Late gives for each request that came to a member while it drained how long that was after it had said so.
+func Late(lines string) (late []time.Duration) {
+	for line := range strings.Lines(lines) {
+		if text, ok := strings.CutPrefix(strings.TrimSpace(line), lateWord); ok {
+			if ms, err := strconv.Atoi(text); err == nil { // the last line of a killed process may be cut
+				late = append(late, time.Duration(ms)*time.Millisecond)
+			}
+		}
+	}
+	return late
+}
