@@ -27,6 +27,7 @@ func failedResults() failureResults {
 		samples: map[rowKey][]drill.Sample{
 			{kill, "elb", true}:      {sample(0, 1, bad), sample(0, 1, bad)},
 			{kill, "elb", false}:     {sample(1, 1, nil), sample(1, 1, bad)},
+			{freeze, "elb", true}:    {sample(0, 1, bad)},
 			{freeze, "elb", false}:   {sample(1, 2*time.Second, nil)},
 			{freeze, "nginx", false}: {sample(1, 2*time.Second, bad)},
 		},
@@ -38,12 +39,12 @@ func failedResults() failureResults {
 func TestFailures_TellsWhatElbMissed(t *testing.T) {
 	r := failedResults()
 	missed := strings.Join(r.missed(), "; ")
-	for _, want := range []string{"kill -9: 1 GETs failed", "kill -9: 2 POSTs failed, members held 1", "SIGSTOP: a GET took 2s", "the other elb followed after 400ms"} {
+	for _, want := range []string{"kill -9: 1 GETs failed", "kill -9: 1 requests failed that were sent when the member was dead", "SIGSTOP: 1 POSTs failed", "SIGSTOP: a GET took 2s", "the other elb followed after 400ms"} {
 		if !strings.Contains(missed, want) {
 			t.Errorf("%q is not told: %s", want, missed)
 		}
 	}
-	if n := len(r.missed()); n != 4 {
+	if n := len(r.missed()); n != 5 {
 		t.Errorf("%d bars are missed: %s", n, missed)
 	}
 	text, err := failureSection(r)

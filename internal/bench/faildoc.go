@@ -99,8 +99,11 @@ func (r *failureResults) missed() (missed []string) {
 		if n := row.Get.Failures(); n > 0 {
 			missed = append(missed, fmt.Sprintf("%s: %d GETs failed", row.Failure, n))
 		}
-		if n := row.Post.Failures(); n > row.Held {
-			missed = append(missed, fmt.Sprintf("%s: %d POSTs failed, members held %d", row.Failure, n, row.Held))
+		if n := row.Post.Failures(); n > 0 && row.Failure != kill {
+			missed = append(missed, fmt.Sprintf("%s: %d POSTs failed", row.Failure, n))
+		}
+		if row.AfterDead > 0 { // those that were sent before may have been on the member
+			missed = append(missed, fmt.Sprintf("%s: %d requests failed that were sent when the member was dead", row.Failure, row.AfterDead))
 		}
 		if row.Failure == freeze && row.Get.Max > stallBar {
 			missed = append(missed, fmt.Sprintf("%s: a GET took %v", row.Failure, row.Get.Max))

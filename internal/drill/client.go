@@ -59,7 +59,7 @@ type Reply struct {
 	Body   []byte
 }
 
-// Do sends a request and reads the answer, whatever its status. header is names and values in turn. The error is a *Fault.
+// Do sends a request and reads the answer, whatever its status. header is names and values in turn; Host among them replaces the Client's. The error is a *Fault.
 func (c *Client) Do(ctx context.Context, method, path string, body []byte, header ...string) (Reply, error) {
 	request, err := http.NewRequestWithContext(ctx, method, "http://"+c.Host+path, bytes.NewReader(body))
 	if err != nil {
@@ -67,6 +67,9 @@ func (c *Client) Do(ctx context.Context, method, path string, body []byte, heade
 	}
 	for i := 0; i+1 < len(header); i += 2 {
 		request.Header.Set(header[i], header[i+1])
+	}
+	if host := request.Header.Get("Host"); host != "" {
+		request.Host = host
 	}
 	conn, err := c.conn(ctx)
 	if err != nil {
