@@ -17,12 +17,13 @@ func failedResults() failureResults {
 	sample := func(kind int, took time.Duration, err error) drill.Sample {
 		return drill.Sample{Kind: kind, Due: base, Took: took, Err: err}
 	}
-	bad := &drill.Fault{Word: "502", Err: errors.New("as told")}
+	bad := &drill.Error{Word: "502", Err: errors.New("as told")}
 	r := failureResults{
 		Rounds: 1, Kills: 1, Freezes: 1, Versions: []version{{"elb", "elb devel"}, {"nginx", "nginx 1"}},
 		Events: []event{
 			{Failure: kill, Proxy: "elb", Held: 1, AfterDead: 1, Lag: 400 * time.Millisecond, Lagged: true},
-			{Failure: freeze, Proxy: "elb"}, {Failure: freeze, Proxy: "nginx"},
+			{Failure: freeze, Proxy: "elb"},
+			{Failure: freeze, Proxy: "nginx"},
 		},
 		samples: map[rowKey][]drill.Sample{
 			{kill, "elb", true}:      {sample(0, 1, bad), sample(0, 1, bad)},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +12,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -236,33 +234,21 @@ func (r *rig) awaitUse(ctx context.Context, m *drillMember) (time.Duration, erro
 	}
 }
 
-// lag is how long after the first elb the second one found out that a member was not to be used, in a span of time. Both say so in their logs.
-func (r *rig) lag(member string, from, to time.Time) (time.Duration, bool) {
+// lag is how long after the first elb the second one found out that a member was not to be used. Both say so in their logs.
+func (r *rig) lag(member string, after time.Time) (time.Duration, bool, error) {
 	if len(r.proxies) < 2 {
-		return 0, false
+		return 0, false, nil
 	}
-	first, ok1 := foundOut(r.proxies[0].output.Name(), member, from, to)
-	second, ok2 := foundOut(r.proxies[1].output.Name(), member, from, to)
-	return max(0, second.Sub(first)), ok1 && ok2
-}
-
-// foundOut reads in a log of elb when it first left a member out.
-func foundOut(log, member string, from, to time.Time) (time.Time, bool) {
-	text, err := os.ReadFile(log)
-	if err != nil {
-		return time.Time{}, false
-	}
-	for line := range strings.Lines(string(text)) {
-		if !strings.Contains(line, `"msg":"member ejected"`) && !strings.Contains(line, `"msg":"member is down`) {
-			continue
+	var at [2]time.Time
+	for i, p := range r.proxies {
+		log, err := os.ReadFile(p.output.Name())
+		if err != nil {
+			return 0, false, err
 		}
-		var record struct {
-			Time time.Time
-			Name string
-		}
-		if json.Unmarshal([]byte(line), &record) == nil && record.Name == member && record.Time.After(from) && record.Time.Before(to) {
-			return record.Time, true
+		var ok bool
+		if at[i], ok = drill.LeftOut(string(log), member, after); !ok {
+			return 0, false, fmt.Errorf("the log of elb %d does not say that it left %s out", i+1, member)
 		}
 	}
-	return time.Time{}, false
+	return max(0, at[1].Sub(at[0])), true, nil
 }

@@ -248,7 +248,9 @@ func drillOnce(ctx context.Context, p proxy, o failureOptions, into map[rowKey][
 		s.Get = drill.Summarise(own, func(one drill.Sample) bool { return one.Kind != 0 })
 		s.Post = drill.Summarise(own, func(one drill.Sample) bool { return one.Kind == 0 })
 		if !s.dead.IsZero() {
-			s.Lag, s.Lagged = rig.lag(s.victim.Name, s.from, s.to)
+			if s.Lag, s.Lagged, err = rig.lag(s.victim.Name, s.from); err != nil {
+				return nil, err
+			}
 		}
 		events = append(events, s.event)
 	}

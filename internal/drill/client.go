@@ -23,18 +23,18 @@ const (
 	maxAnswer = 64 << 20
 )
 
-// Fault is why a request failed. Word is its kind: "refused", "reset", "closed" (without an answer, or in the middle of it), "timeout", "wrong",
+// Error is why a request failed. Word is its kind: "refused", "reset", "closed" (without an answer, or in the middle of it), "timeout", "wrong",
 // "not sent", or the status code of an answer that should have been 200.
-type Fault struct {
+type Error struct {
 	Word string
 	Err  error
 }
 
 // Error tells the kind and the cause.
-func (f *Fault) Error() string { return f.Word + ": " + f.Err.Error() }
+func (e *Error) Error() string { return e.Word + ": " + e.Err.Error() }
 
 // Unwrap gives the cause.
-func (f *Fault) Unwrap() error { return f.Err }
+func (e *Error) Unwrap() error { return e.Err }
 
 // Client sends requests over HTTP/1.1 connections that it keeps, each request once. Safe for concurrent use.
 type Client struct {
@@ -59,11 +59,11 @@ type Reply struct {
 	Body   []byte
 }
 
-// Do sends a request and reads the answer, whatever its status. header is names and values in turn; Host among them replaces the Client's. The error is a *Fault.
+// Do sends a request and reads the answer, whatever its status. header is names and values in turn; Host among them replaces the Client's. The error is a *Error.
 func (c *Client) Do(ctx context.Context, method, path string, body []byte, header ...string) (Reply, error) {
 	request, err := http.NewRequestWithContext(ctx, method, "http://"+c.Host+path, bytes.NewReader(body))
 	if err != nil {
-		return Reply{}, &Fault{"wrong", err}
+		return Reply{}, &Error{"wrong", err}
 	}
 	for i := 0; i+1 < len(header); i += 2 {
 		request.Header.Set(header[i], header[i+1])
@@ -77,30 +77,30 @@ func (c *Client) Do(ctx context.Context, method, path string, body []byte, heade
 	}
 	reply, keep, err := conn.exchange(request, c.Limit)
 	if err != nil {
-		conn.Close()
+		_ = conn.Close()
 		return reply, faultOf(err)
 	}
 	if keep {
 		c.keep(conn)
 	} else {
-		conn.Close()
+		_ = conn.Close()
 	}
 	return reply, nil
 }
 
-// Expect is Do with an answer that must be a 200 whose body good accepts; nil accepts any. The error is a *Fault.
+// Expect is Do with an answer that must be a 200 whose body good accepts; nil accepts any. The error is a *Error.
 func (c *Client) Expect(ctx context.Context, method, path string, body []byte, good func(Reply) error, header ...string) error {
 	reply, err := c.Do(ctx, method, path, body, header...)
 	switch {
 	case err != nil:
 		return err
 	case reply.Status != http.StatusOK:
-		return &Fault{strconv.Itoa(reply.Status), fmt.Errorf("%s %s: %.200q", method, path, reply.Body)}
+		return &Error{strconv.Itoa(reply.Status), fmt.Errorf("%s %s: %.200q", method, path, reply.Body)}
 	case good == nil:
 		return nil
 	}
 	if err := good(reply); err != nil {
-		return &Fault{"wrong", err}
+		return &Error{"wrong", err}
 	}
 	return nil
 }
@@ -110,7 +110,7 @@ func (c *Client) CloseIdle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, conn := range c.idle {
-		conn.Close()
+		_ = conn.Close()
 	}
 	c.idle = nil
 }
@@ -139,7 +139,7 @@ func (c *Client) kept() *clientConn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(c.idle) > 0 && time.Since(c.idle[0].since) > maxIdle {
-		c.idle[0].Close()
+		_ = c.idle[0].Close()
 		c.idle = c.idle[1:]
 	}
 	if len(c.idle) == 0 {
@@ -169,18 +169,18 @@ func (c *clientConn) exchange(request *http.Request, limit time.Duration) (reply
 }
 
 // faultOf finds the word for what went wrong with a connection.
-func faultOf(err error) *Fault {
+func faultOf(err error) *Error {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return &Fault{"refused", err}
+		return &Error{"refused", err}
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return &Fault{"reset", err}
+		return &Error{"reset", err}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return &Fault{"closed", err}
+		return &Error{"closed", err}
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), isTimeout(err):
-		return &Fault{"timeout", err}
+		return &Error{"timeout", err}
 	}
-	return &Fault{"wrong", err}
+	return &Error{"wrong", err}
 }
 
 func isTimeout(err error) bool {

@@ -23,7 +23,7 @@ func TestLoop_CountsFromTheTimeARequestIsDue(t *testing.T) {
 		time.AfterFunc(time.Second, func() { close(stallOver) })
 		l := Start(t.Context(), 100,
 			Kind{"stalled", func(context.Context) error { <-stallOver; return nil }},
-			Kind{"bad", func(context.Context) error { return &Fault{"502", errors.New("as told")} }})
+			Kind{"bad", func(context.Context) error { return &Error{"502", errors.New("as told")} }})
 		time.Sleep(1995 * time.Millisecond)
 		samples := l.Stop()
 		if len(samples) != 200 {
@@ -114,7 +114,7 @@ func TestClient_NamesEachFault(t *testing.T) {
 				}
 				return nil
 			})
-			fault, ok := errors.AsType[*Fault](err)
+			fault, ok := errors.AsType[*Error](err)
 			if !ok || fault.Word != word || len(seen) != 1 {
 				t.Errorf("%v, sent %d times", err, len(seen))
 			}
@@ -192,6 +192,23 @@ func TestMember_WorksAndDrains(t *testing.T) {
 func TestLate(t *testing.T) {
 	if got := Late("PASS\n" + lateWord + "12\n" + begunLine + lateWord + "700\n" + lateWord); len(got) != 2 || got[1] != 700*time.Millisecond {
 		t.Error(got)
+	}
+}
+
+func TestLeftOut(t *testing.T) {
+	const log = `{"time":"2026-11-22T10:00:00Z","level":"WARN","msg":"member ejected","name":"m1"}
+{"time":"2026-11-22T10:00:01Z","level":"WARN","msg":"member is down: it does not answer","name":"m2"}
+{"time":"2026-11-22T10:00:02Z","level":"INFO","msg":"member is up","name":"m1"}
+{"time":"2026-11-22T10:00:03Z","level":"WARN","msg":"member is down: it does not answer","name":"m1"}
+`
+	at := func(second int) time.Time { return time.Date(2026, 11, 22, 10, 0, second, 0, time.UTC) }
+	for _, c := range []struct {
+		after, want int
+		ok          bool
+	}{{-1, 0, true}, {0, 3, true}, {3, 0, false}} {
+		if got, ok := LeftOut(log, "m1", at(c.after)); ok != c.ok || ok && !got.Equal(at(c.want)) {
+			t.Errorf("after %d: %v, %t", c.after, got, ok)
+		}
 	}
 }
 

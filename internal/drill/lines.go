@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -21,4 +22,21 @@ func Late(lines string) (late []time.Duration) {
 		}
 	}
 	return late
+}
+
+// LeftOut reads in a log of elb (in JSON) when it first said, after a time, that it does not use a member any more, by the member's name.
+func LeftOut(log, member string, after time.Time) (at time.Time, ok bool) {
+	for line := range strings.Lines(log) {
+		if !strings.Contains(line, `"msg":"member ejected"`) && !strings.Contains(line, `"msg":"member is down`) {
+			continue
+		}
+		var record struct {
+			Time time.Time
+			Name string
+		}
+		if json.Unmarshal([]byte(line), &record) == nil && record.Name == member && record.Time.After(after) {
+			return record.Time, true
+		}
+	}
+	return time.Time{}, false
 }

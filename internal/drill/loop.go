@@ -21,7 +21,7 @@ type Sample struct {
 	Kind int           // index of the loop's kinds
 	Due  time.Time     // when it was to be sent
 	Took time.Duration // from Due to the end of the answer
-	Err  error         // why it failed; a *Fault when a Client sent it
+	Err  error         // why it failed; a *Error when a Client sent it
 }
 
 // Loop sends requests at a fixed rate until it is stopped. Safe for concurrent use.
@@ -56,7 +56,7 @@ func (l *Loop) send(ctx context.Context, began time.Time, every time.Duration) {
 		}
 		kind := n % len(l.kinds)
 		if l.unanswered() >= maxUnanswered {
-			l.note(Sample{kind, due, 0, &Fault{Word: "not sent", Err: context.DeadlineExceeded}})
+			l.note(Sample{kind, due, 0, &Error{Word: "not sent", Err: context.DeadlineExceeded}})
 			continue
 		}
 		l.running[kind].Add(1)

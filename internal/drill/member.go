@@ -246,7 +246,7 @@ func (r *memberRun) echo(conn *websocket.Conn) {
 	r.sockets.Go(func() {
 		select {
 		case <-r.ending:
-			conn.Close()
+			_ = conn.Close()
 		case <-gone:
 		}
 	})

@@ -14,7 +14,7 @@ type Summary struct {
 	Sent, OK      int
 	Failed        map[string]int // by the word of the fault
 	P50, P99, Max time.Duration  // of the latency, failed requests included
-	First         error          // the first failure
+	First         error          `json:"-"` // the first failure
 }
 
 // Failures is how many requests failed.
@@ -22,14 +22,15 @@ func (s Summary) Failures() int { return s.Sent - s.OK }
 
 // String is for people.
 func (s Summary) String() string {
-	text := fmt.Sprintf("%d sent, %d ok, p50 %v, p99 %v, max %v", s.Sent, s.OK, round(s.P50), round(s.P99), round(s.Max))
+	var text strings.Builder
+	fmt.Fprintf(&text, "%d sent, %d ok, p50 %v, p99 %v, max %v", s.Sent, s.OK, round(s.P50), round(s.P99), round(s.Max))
 	for _, word := range slices.Sorted(maps.Keys(s.Failed)) {
-		text += fmt.Sprintf(", %s %d", word, s.Failed[word])
+		fmt.Fprintf(&text, ", %s %d", word, s.Failed[word])
 	}
 	if s.First != nil {
-		text += fmt.Sprintf(" (first: %.200s)", strings.Join(strings.Fields(s.First.Error()), " "))
+		fmt.Fprintf(&text, " (first: %.200s)", strings.Join(strings.Fields(s.First.Error()), " "))
 	}
-	return text
+	return text.String()
 }
 
 func round(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }
@@ -60,7 +61,7 @@ func Summarise(samples []Sample, take func(Sample) bool) Summary {
 
 // word says in one word why a request failed.
 func word(err error) string {
-	if fault, ok := errors.AsType[*Fault](err); ok {
+	if fault, ok := errors.AsType[*Error](err); ok {
 		return fault.Word
 	}
 	return "wrong"

@@ -4,7 +4,6 @@ package e2e_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -224,21 +223,4 @@ func (f *drillField) slow(m *fieldMember, by int) {
 	if err := client.Expect(f.t.Context(), http.MethodPost, fmt.Sprintf("/control/slow?by=%d", by), nil, nil); err != nil {
 		f.t.Fatal(err)
 	}
-}
-
-// foundOut is when a load balancer first said, after a time, that it leaves a member out.
-func (b *fieldELB) foundOut(member string, after time.Time) (time.Time, bool) {
-	for line := range strings.Lines(b.Log()) {
-		if !strings.Contains(line, `"msg":"member ejected"`) && !strings.Contains(line, `"msg":"member is down`) {
-			continue
-		}
-		var record struct {
-			Time time.Time
-			Name string
-		}
-		if json.Unmarshal([]byte(line), &record) == nil && record.Name == member && record.Time.After(after) {
-			return record.Time, true
-		}
-	}
-	return time.Time{}, false
 }

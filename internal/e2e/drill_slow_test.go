@@ -35,8 +35,8 @@ func TestELB_SlowMemberGetsLess(t *testing.T) {
 		before, from := f.requests(), time.Now()
 		pause(window)
 		after := f.requests()
+		f.slow(f.members[0], 1) // or what waits there would take long
 		samples := load.Stop()
-		f.slow(f.members[0], 1)
 		all := 0
 		for m := range after {
 			all += after[m] - before[m]

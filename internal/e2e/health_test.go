@@ -83,8 +83,8 @@ func TestELB_KilledMemberCostsNoGET(t *testing.T) {
 // lag is how long after the load balancer that has the load the other one left a member out.
 func (f *drillField) lag(victim *fieldMember, after time.Time) time.Duration {
 	f.t.Helper()
-	first, ok1 := f.elbs[0].foundOut(victim.Name, after)
-	second, ok2 := f.elbs[1].foundOut(victim.Name, after)
+	first, ok1 := drill.LeftOut(f.elbs[0].Log(), victim.Name, after)
+	second, ok2 := drill.LeftOut(f.elbs[1].Log(), victim.Name, after)
 	lag := max(0, second.Sub(first)).Round(time.Millisecond)
 	if !ok1 || !ok2 || lag > otherFollows {
 		f.t.Errorf("%s was left out by the first load balancer: %t, the second: %t, %v later", victim.Name, ok1, ok2, lag)
