@@ -170,7 +170,7 @@ func (r *rig) close() {
 	_ = os.RemoveAll(r.dir) // in the system's temporary folder, at worst
 }
 
-// load begins to send requests to the first proxy. Kind 0 is the POSTs.
+// load begins to send requests to the first proxy, those of kindPost first.
 func (r *rig) load(ctx context.Context) *drill.Loop {
 	client := &drill.Client{Addr: r.proxies[0].addr(false), Host: host, Limit: failLimit}
 	ask := func(method string, body []byte) drill.Kind {

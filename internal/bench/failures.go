@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/regent-registry/regent/internal/drill"
@@ -25,6 +24,7 @@ const (
 	failPosts   = 5   // of so many requests one is a POST
 	failBody    = 2000
 	failLimit   = 20 * time.Second // for one request
+	kindPost    = 0                // of the requests of the loop; the other kinds are GETs
 )
 
 // The course of a drill.
@@ -167,94 +167,6 @@ func (e event) told() string {
 		text += fmt.Sprintf("; in use again after %v", e.BackAfter.Round(time.Millisecond))
 	}
 	return text
-}
-
-// drillOnce starts members and a proxy and lets everything happen once. The samples go to their rows.
-func drillOnce(ctx context.Context, p proxy, o failureOptions, into map[rowKey][]drill.Sample) (events []event, err error) {
-	rig, err := openRig(ctx, p)
-	defer rig.close()
-	if err != nil {
-		return nil, err
-	}
-	load := rig.load(ctx)
-	defer load.Stop()
-	type span struct {
-		event
-		from, to, dead time.Time
-		victim         *drillMember
-	}
-	var spans []span
-	happens := func(what failure, victim *drillMember, do func(s *span) error) error {
-		s := span{event: event{Failure: what, Proxy: p.name}, from: time.Now(), victim: victim}
-		err := do(&s)
-		s.to = time.Now()
-		spans = append(spans, s)
-		return err
-	}
-	err = happens(calm, nil, func(*span) error { return pause(ctx, calmTime) })
-	for i := 0; err == nil && i < o.kills; i++ {
-		victim := rig.members[i%len(rig.members)]
-		err = happens(kill, victim, func(s *span) (err error) {
-			s.Held, err = victim.kill()
-			s.dead = time.Now()
-			if err != nil {
-				return err
-			}
-			if err := pause(ctx, deadTime); err != nil {
-				return err
-			}
-			if err := victim.start(ctx); err != nil {
-				return err
-			}
-			s.BackAfter, err = rig.awaitUse(ctx, victim)
-			return errors.Join(err, pause(ctx, max(afterTime, killTime-time.Since(s.from))))
-		})
-	}
-	for i := 0; err == nil && i < o.freezes; i++ {
-		victim := rig.members[i%len(rig.members)]
-		err = happens(freeze, victim, func(s *span) (err error) {
-			if err := victim.process.Signal(syscall.SIGSTOP); err != nil {
-				return err
-			}
-			err = pause(ctx, frozenTime)
-			if err := errors.Join(err, victim.process.Signal(syscall.SIGCONT)); err != nil {
-				return err
-			}
-			s.BackAfter, err = rig.awaitUse(ctx, victim)
-			return errors.Join(err, pause(ctx, max(afterTime, freezeTime-time.Since(s.from))))
-		})
-	}
-	samples := load.Stop()
-	if err != nil {
-		return nil, err
-	}
-	for i, s := range spans {
-		// A request belongs to the event in which it ended, the last one's end being open, so that each is counted once.
-		end := time.Now()
-		if i+1 < len(spans) {
-			end = spans[i+1].from
-		}
-		own := slices.DeleteFunc(slices.Clone(samples), func(one drill.Sample) bool {
-			over := one.Due.Add(one.Took)
-			return over.Before(s.from) || !over.Before(end)
-		})
-		for _, one := range own {
-			key := rowKey{s.Failure, p.name, one.Kind == 0}
-			into[key] = append(into[key], one)
-			if one.Err != nil && !s.dead.IsZero() && one.Due.After(s.dead) {
-				s.AfterDead++
-			}
-		}
-		s.Get = drill.Summarise(own, func(one drill.Sample) bool { return one.Kind != 0 })
-		s.Post = drill.Summarise(own, func(one drill.Sample) bool { return one.Kind == 0 })
-		if !s.dead.IsZero() {
-			if s.Lag, s.Lagged, err = rig.lag(s.victim.Name, s.from); err != nil {
-				return nil, err
-			}
-		}
-		events = append(events, s.event)
-	}
-	return events, nil
 }
 
 // publishFailures keeps the raw figures, prints the table, and puts it into the document.

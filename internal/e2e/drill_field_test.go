@@ -82,9 +82,9 @@ type drillField struct {
 	members []*fieldMember
 }
 
-// startDrillField starts so many members like the given one and both load balancers, and waits until they use all members. domain gives further lines of the
-// domain in the configuration of the load balancer i, such as its balancer.
-func startDrillField(t *testing.T, members int, like drill.Member, domain func(i int) string) *drillField {
+// startDrillField starts so many members like the given one and both load balancers, and waits until they use all members. more gives the last lines of the
+// configuration of the load balancer i: those of the domain, such as its balancer, with their indent, and others behind them.
+func startDrillField(t *testing.T, members int, like drill.Member, more func(i int) string) *drillField {
 	t.Helper()
 	const each = 4 // ports of a load balancer
 	ports, err := freeport.PickN(fieldELBs*each + 2*members)
@@ -115,7 +115,7 @@ services:
       %s:
         hosts: [%s]
         group_mgt_port: %d
-%s`, p[0], p[1], p[2], other[2], filepath.Join(dir, name), fieldDomain, fieldHost, p[3], domain(i))
+%s`, p[0], p[1], p[2], other[2], filepath.Join(dir, name), fieldDomain, fieldHost, p[3], more(i))
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -25,7 +25,7 @@ func TestELB_SlowMemberGetsLess(t *testing.T) {
 	f := startDrillField(t, 3, drill.Member{Workers: workers, Service: service, DrainTimeout: 5 * time.Second}, func(i int) string {
 		return "        balancer: " + policies[i] + "\n"
 	})
-	window := time.Duration(e2e.Scale(20, 3)) * time.Second
+	window := time.Duration(e2e.Scale(8, 3)) * time.Second
 	p99, share := map[string]time.Duration{}, map[string]float64{}
 	for i, policy := range policies {
 		load := f.load(rate, f.kind(f.elbs[i], "GET", nil))
