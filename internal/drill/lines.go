@@ -24,17 +24,17 @@ func Late(lines string) (late []time.Duration) {
 	return late
 }
 
-// LeftOut reads in a log of elb (in JSON) when it first said, after a time, that it does not use a member any more, by the member's name.
+// LeftOut reads in a log of elb (in JSON) when it first said, after a time, that it does not use a member any more, by the member's name or id.
 func LeftOut(log, member string, after time.Time) (at time.Time, ok bool) {
 	for line := range strings.Lines(log) {
 		if !strings.Contains(line, `"msg":"member ejected"`) && !strings.Contains(line, `"msg":"member is down`) {
 			continue
 		}
 		var record struct {
-			Time time.Time
-			Name string
+			Time     time.Time
+			Name, ID string
 		}
-		if json.Unmarshal([]byte(line), &record) == nil && record.Name == member && record.Time.After(after) {
+		if json.Unmarshal([]byte(line), &record) == nil && (record.Name == member || record.ID == member) && record.Time.After(after) {
 			return record.Time, true
 		}
 	}

@@ -40,6 +40,12 @@ func TestDrillMember(t *testing.T) {
 	}
 }
 
+// newDrillProc describes a member as a process of its own.
+func newDrillProc(t *testing.T, m drill.Member) *e2e.Proc {
+	t.Helper()
+	return e2e.NewProc(t, m.Name, []string{drillMemberVariable + "=" + m.String()}, "", "-test.run=^TestDrillMember$", "-test.timeout=0")
+}
+
 const (
 	fieldHost   = "app.test"
 	fieldDomain = "app.domain"
@@ -127,8 +133,7 @@ services:
 		p := ports[fieldELBs*each+2*i:]
 		like.Name, like.Addr = fmt.Sprintf("member%d", i+1), loopback(p[0])
 		like.Domain, like.GossipPort, like.Seeds = fieldDomain, p[1], seeds
-		proc := e2e.NewProc(t, like.Name, []string{drillMemberVariable + "=" + like.String()}, "", "-test.run=^TestDrillMember$", "-test.timeout=0")
-		f.members = append(f.members, &fieldMember{Proc: proc, addr: like.Addr, seeds: seeds})
+		f.members = append(f.members, &fieldMember{Proc: newDrillProc(t, like), addr: like.Addr, seeds: seeds})
 		f.members[i].start()
 	}
 	t.Cleanup(f.end)
@@ -173,10 +178,17 @@ func (f *drillField) awaitUp(want int) {
 	}
 }
 
-// kind is requests of a method through a load balancer, each with its right answer.
+// kind is requests of a method through a load balancer.
 func (f *drillField) kind(b *fieldELB, method string, body []byte) drill.Kind {
-	client := &drill.Client{Addr: b.addr, Host: fieldHost, Limit: fieldLimit}
-	f.t.Cleanup(client.CloseIdle)
+	f.t.Helper()
+	return workKind(f.t, b.addr, method, body)
+}
+
+// workKind is requests of a method through the load balancer at an address, each with its right answer.
+func workKind(t *testing.T, addr, method string, body []byte) drill.Kind {
+	t.Helper()
+	client := &drill.Client{Addr: addr, Host: fieldHost, Limit: fieldLimit}
+	t.Cleanup(client.CloseIdle)
 	want := drill.Answer(method, "/work", len(body))
 	return drill.Kind{Name: method, Do: func(ctx context.Context) error {
 		return client.Expect(ctx, method, "/work", body, func(a drill.Reply) error {

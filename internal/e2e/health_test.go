@@ -20,22 +20,17 @@ func healthMember() drill.Member {
 	return drill.Member{Workers: 16, Service: 5 * time.Millisecond, DrainTimeout: 5 * time.Second}
 }
 
-func (f *drillField) healthLoad() *drill.Loop {
-	post, get := f.kind(f.elbs[0], "POST", []byte(strings.Repeat("x", 2000))), f.kind(f.elbs[0], "GET", nil)
-	return f.load(healthRate, post, get, get, get, get)
-}
-
 func isGET(s drill.Sample) bool  { return s.Kind != healthPost }
 func isPOST(s drill.Sample) bool { return s.Kind == healthPost }
 
-// otherFollows is how long after the load balancer that has the load the other one may go on with a dead member. It has its own checks, one a second.
-const otherFollows = 2 * time.Second
+// otherFollows is how long after the load balancer that has the load the other one, which is told, may go on with a dead member.
+const otherFollows = 300 * time.Millisecond
 
 // kill -9 of one of three members under an open-loop load: no GET fails, and no POST but those that the member was at work on.
 func TestELB_KilledMemberCostsNoGET(t *testing.T) {
 	slow(t)
 	f := startDrillField(t, 3, healthMember(), noLines)
-	load := f.healthLoad()
+	load := healthLoad(t, f.elbs[0].addr)
 	pause(time.Second)
 	type death struct{ from, to time.Time }
 	var deaths []death
@@ -102,7 +97,7 @@ func TestELB_FrozenMemberCostsNoGET(t *testing.T) {
 		stall = 3 * time.Second
 	}
 	f := startDrillField(t, 3, healthMember(), noLines)
-	load := f.healthLoad()
+	load := healthLoad(t, f.elbs[0].addr)
 	pause(time.Second)
 	rounds := e2e.Scale(5, 2)
 	for i := range rounds {

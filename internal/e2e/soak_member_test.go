@@ -26,16 +26,6 @@ const soakMemberVariable = "REGENT_E2E_SOAK_MEMBER"
 
 // TestSoakMember is a member of the soak, as a process of its own that can be killed. It ends in order with SIGTERM.
 func TestSoakMember(t *testing.T) {
-	address := os.Getenv(soakMemberVariable)
-	if address == "" {
-		t.Skip("only a child of TestELB_Soak")
-	}
-	ctx, stop := signal.NotifyContext(t.Context(), syscall.SIGTERM)
-	defer stop()
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/soak/{token}", soakExchange)
 	mux.HandleFunc("/echo/{token}", soakEcho)
@@ -43,7 +33,29 @@ func TestSoakMember(t *testing.T) {
 		conn.PayloadType = websocket.BinaryFrame
 		_, _ = io.Copy(conn, conn)
 	}})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
+	beMember(t, os.Getenv(soakMemberVariable), mux, func(server *http.Server) {
+		last, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if err := server.Shutdown(last); err != nil {
+			t.Errorf("requests did not end: %v", err)
+		}
+	})
+}
+
+// beMember makes this process a member at an address, until SIGTERM, and then ends it as stop does. Without an address the test is skipped: it is for
+// children of other tests alone.
+func beMember(t *testing.T, address string, handler http.Handler, stop func(*http.Server)) {
+	t.Helper()
+	if address == "" {
+		t.Skip("only a child of other tests")
+	}
+	ctx, release := signal.NotifyContext(t.Context(), syscall.SIGTERM)
+	defer release()
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
 	select {
@@ -51,11 +63,7 @@ func TestSoakMember(t *testing.T) {
 		t.Fatal(err)
 	case <-ctx.Done():
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
-	defer cancel()
-	if err := server.Shutdown(last); err != nil {
-		t.Errorf("requests did not end: %v", err)
-	}
+	stop(server)
 	<-done
 }
 
