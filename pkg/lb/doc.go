@@ -57,7 +57,8 @@
 // they pass again. While no member is well, those that are worse are asked rather than nobody.
 //
 // A request whose member is found dead while it waits goes to another one, if it does no harm when it is carried out twice
-// and its answer has not begun. A member that gossip loses but that passes its checks stays as a last resort.
+// and its answer has not begun. A member that gossip loses but that passes its checks stays as a last resort,
+// unless a process that was started later has taken its place: that one succeeds it at once, also while gossip still tells of both.
 //
 // With all members gone the answer is 503
 // with Retry-After; a member that cannot be reached or breaks off gives 502, one that is too slow 504.
