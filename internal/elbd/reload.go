@@ -342,6 +342,7 @@ func (b *balancer) makeSettings(c Config, clients []*clientPort) (lb.Settings, e
 		Connect: t.Connect, ResponseHeader: t.ResponseHeader, MemberIdle: t.MemberIdle, Body: t.Body,
 		Stream: t.Stream, Write: t.Write, UpgradeIdle: t.UpgradeIdle,
 	}}
+	s.MaxInFlight = c.Limits.MaxInFlight
 	for _, text := range c.TrustedProxies {
 		var p netip.Prefix
 		if p, err = daemon.ParsePrefix(text); err != nil {

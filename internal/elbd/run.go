@@ -235,6 +235,7 @@ func (b *balancer) buildProxy() error {
 		TrustedProxies: s.TrustedProxies,
 		HTTPPort:       s.HTTPPort,
 		HTTPSPort:      s.HTTPSPort,
+		MaxInFlight:    s.MaxInFlight,
 		AccessLog:      s.AccessLog,
 		Logger:         b.log,
 		Registerer:     b.metrics,

@@ -73,6 +73,9 @@ type exchange struct {
 	reply  answer
 	choice Selection
 	sticky stickiness
+	place  place        // in the line of the pool
+	loyal  bool         // it rather waits for its session's member than going to another one
+	held   bool         // it does so
 	lost   func() bool  // pointless
 	awaits atomic.Int32 // how the answer is waited for
 
@@ -92,12 +95,14 @@ type exchange struct {
 	// What the log says in the end.
 	target    *Target
 	attempts  int
-	result    Result // of the last attempt
-	sent      bool   // by a failed attempt, not necessarily the last
-	stopped   string // why there was no further attempt
-	status    int    // of the final answer as sent; 0 = none
-	out, in   int64  // bytes of content, to and from the client
+	result    Result     // of the last attempt
+	sent      bool       // by a failed attempt, not necessarily the last
+	stopped   string     // why there was no further attempt
+	status    int        // of the final answer as sent; 0 = none
+	out, in   int64      // bytes of content, to and from the client
+	shed      shedReason // why it was refused for want of room
 	waited    time.Duration
+	queued    time.Duration // of that, in the line
 	connected time.Duration
 	firstByte time.Duration
 }
@@ -118,7 +123,8 @@ func (x *exchange) reset() {
 	}
 	x.table, x.pool, x.target = nil, nil, nil
 	x.attempts, x.result, x.sent, x.stopped, x.status = 0, Result{}, false, "", 0
-	x.out, x.in, x.waited, x.connected, x.firstByte = 0, 0, 0, 0, 0
+	x.out, x.in, x.waited, x.queued, x.connected, x.firstByte = 0, 0, 0, 0, 0, 0
+	x.place.got, x.loyal, x.held, x.shed = nil, false, false, shedNone
 	clear(x.choice.tried)
 	x.choice.tried = x.choice.tried[:0]
 	x.sticky.reset()

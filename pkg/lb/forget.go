@@ -12,6 +12,7 @@ func (p *Proxy) forgetPools(t *Table) {
 	}
 	for key := range p.pools {
 		if !pools[key] {
+			p.pools[key].line.use(nil)
 			delete(p.pools, key)
 			p.metrics.forgetPool(key, !domains[key.domain])
 		}
@@ -28,8 +29,9 @@ func (m *metrics) forgetPool(gone poolKey, domain bool) {
 		return
 	}
 	labels = prometheus.Labels{"domain": gone.domain}
-	for _, series := range []*prometheus.CounterVec{m.retries, m.budgetEmpty, m.ejections, m.noMember, m.sticky, m.checks} {
+	for _, series := range []*prometheus.CounterVec{m.retries, m.budgetEmpty, m.ejections, m.noMember, m.shed, m.limitHits, m.sticky, m.checks} {
 		series.DeletePartialMatch(labels)
 	}
 	m.checkTook.DeletePartialMatch(labels)
+	m.queueTook.DeletePartialMatch(labels)
 }

@@ -27,8 +27,22 @@ const (
 	failureMost  = time.Minute
 )
 
-// begin counts a request that goes to the member.
-func (l *load) begin() { l.inFlight.Add(1) }
+// begin counts a request that goes to the member, if fewer than limit run there; 0 is no limit.
+func (l *load) begin(limit int64) bool {
+	if limit <= 0 {
+		l.inFlight.Add(1)
+		return true
+	}
+	for {
+		running := l.inFlight.Load()
+		if running >= limit {
+			return false
+		}
+		if l.inFlight.CompareAndSwap(running, running+1) {
+			return true
+		}
+	}
+}
 
 // end notes that the request which began at started is over, and what its attempt tells of the member's latency: the time to
 // the first byte of the answer, whatever came after.

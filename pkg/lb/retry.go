@@ -23,6 +23,7 @@ const (
 	stopAttempts   = "it was tried three times"
 	stopBudget     = "too many requests need a retry"
 	stopNobodyLeft = "no other member is left"
+	stopNoRoom     = "the other members have as many requests as they may"
 )
 
 // stopReason decides whether a request may be sent once more after a failed attempt: stopNone means yes.
@@ -51,6 +52,17 @@ func (x *exchange) stopReason(r Result) string {
 		return stopBudget
 	}
 	return stopNone
+}
+
+// stranded is why nobody was chosen for a further attempt.
+func (x *exchange) stranded() string {
+	switch {
+	case x.result.Failure == FailureClient:
+		return stopClient
+	case x.shed != shedNone:
+		return stopNoRoom
+	}
+	return stopNobodyLeft
 }
 
 func isSafe(method string) bool {

@@ -28,16 +28,22 @@ func (p *Proxy) freeExchange(x *exchange) {
 
 // serve is the whole way of a request: screen, route, pick, forward, retry, observe. HTTP/1 and HTTP/2 meet here.
 func (p *Proxy) serve(x *exchange) {
-	p.metrics.inFlight.Inc()
-	p.answer(x)
-	p.metrics.inFlight.Dec()
+	p.answer(x, p.running.Add(1))
+	p.running.Add(-1)
 	p.observe(x)
 }
 
-func (p *Proxy) answer(x *exchange) {
+// answer has the request answered; it is one of so many that are running.
+func (p *Proxy) answer(x *exchange, running int64) {
 	x.started = time.Now()
 	x.method = methodName(x.req.Method())
 	p.identify(x)
+	if most := x.from.settings.MaxInFlight; most > 0 && running > int64(most) {
+		x.host, x.pool, _ = x.from.lookup(x.table, x.req.Host())
+		x.shed = shedInFlight
+		p.turnAway(x)
+		return
+	}
 	if no := p.screen(x); no != nil {
 		p.refuse(x, no)
 		return
@@ -110,28 +116,28 @@ func (p *Proxy) forward(x *exchange) {
 		started = time.Now()
 	}
 	for {
-		target := x.pick()
-		if target == nil && x.result.Kept {
+		queued := x.queued
+		target := x.choose()
+		if target == nil && x.result.Kept && x.target.load.begin(x.target.limit) {
 			target = x.target // nobody else is left, and what failed was perhaps only an old connection
 		}
 		if target == nil && x.attempts == 0 {
-			x.pool.metrics.noMember.Inc()
-			p.refuse(x, &refusal{
-				status: http.StatusServiceUnavailable, retryAfter: 5,
-				detail: noMember(x.pool),
-			})
+			p.turnAway(x)
 			return
 		}
 		if target == nil {
-			x.stopped = stopNobodyLeft
+			x.stopped = x.stranded()
 			break
+		}
+		if x.queued != queued {
+			started = time.Now()
 		}
 		x.attempts++
 		x.target = target
 		x.waited = started.Sub(x.started)
-		target.load.begin()
 		x.result = target.upstream.forward(x)
 		p.judge(x, started)
+		x.pool.line.look()
 		if x.result.Failure == FailureNone {
 			return
 		}
@@ -153,6 +159,26 @@ func (p *Proxy) forward(x *exchange) {
 	}
 	p.refuse(x, x.refuseFailure())
 }
+
+// turnAway refuses a request that no member was asked for.
+func (p *Proxy) turnAway(x *exchange) {
+	no := &refusal{status: http.StatusServiceUnavailable, retryAfter: 5}
+	switch {
+	case x.result.Failure == FailureClient: // it left the line
+		no = x.refuseFailure()
+	case x.shed == shedInFlight:
+		no.retryAfter, no.detail = shedRetryAfter, "This load balancer carries as many requests as it may. Try again in a second."
+	case x.shed != shedNone:
+		no.retryAfter, no.detail = shedRetryAfter, "All members of "+x.pool.Domain+" have as many requests as they may. Try again in a second."
+	default:
+		x.pool.metrics.noMember.Inc()
+		no.detail = noMember(x.pool)
+	}
+	p.refuse(x, no)
+}
+
+// shedRetryAfter is when a client that was refused for want of room may come again, in seconds.
+const shedRetryAfter = 1
 
 // judge draws the conclusions about the member from one attempt.
 func (p *Proxy) judge(x *exchange, started time.Time) {
@@ -208,6 +234,9 @@ func (p *Proxy) observe(x *exchange) {
 		m = x.pool.metrics
 	}
 	m.finished(methodOf(x.method), status, took)
+	if x.shed != shedNone {
+		m.shed[x.shed].Inc()
+	}
 	if len(x.tenant) > 0 {
 		p.metrics.tenants.count(x.owner)
 	}
@@ -232,7 +261,7 @@ func logRequest(log *accesslog.Log, x *exchange, status int, took time.Duration)
 		Time: x.started, RequestID: x.id, Client: x.asked, Method: x.req.Method(), Host: x.req.Host(), Path: x.path(),
 		Proto: x.from.proto(x.req.Minor()), TLS: x.from.tls, Status: status, Bytes: x.out, BytesIn: x.body.size() + x.in,
 		Attempts: x.attempts, Wait: x.waited, Connect: x.connected, FirstByte: x.firstByte, Total: took,
-		NoRetry: x.stopped, Error: x.result.Err,
+		Queue: x.queued, Shed: x.shed.String(), NoRetry: x.stopped, Error: x.result.Err,
 	}
 	if x.pool != nil {
 		r.Service, r.Domain, r.SubDomain = x.pool.Service, x.pool.Domain, x.pool.SubDomain

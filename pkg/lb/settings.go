@@ -16,6 +16,7 @@ type Settings struct {
 	TrustedProxies []netip.Prefix
 	// HTTPPort and HTTPSPort are our ports as clients know them, for Location headers; 0 = unknown.
 	HTTPPort, HTTPSPort int
+	MaxInFlight         int            // requests that may run at once, others are refused; 0 = no limit
 	AccessLog           *accesslog.Log // a record of every request; nil = only failures are logged
 }
 

@@ -27,7 +27,7 @@ func newTable(routes *Routes, members []Member, drained map[string]time.Time) *T
 	byKey := make(map[poolKey]*Pool, len(routes.pools))
 	for i := range routes.pools {
 		spec := &routes.pools[i]
-		p := &Pool{Service: spec.Service, Domain: spec.Domain, SubDomain: spec.SubDomain, spec: spec.Balancer, stick: spec.Affinity, health: spec.Health, checkHost: checkHost(spec.Hosts)}
+		p := &Pool{Service: spec.Service, Domain: spec.Domain, SubDomain: spec.SubDomain, spec: spec.Balancer, stick: spec.Affinity, limits: spec.Limits, health: spec.Health, checkHost: checkHost(spec.Hosts)}
 		t.pools[i] = p
 		byKey[p.key()] = p
 		for _, m := range spec.Static {
@@ -96,6 +96,8 @@ type Pool struct {
 	balancer balancer
 	stick    AffinitySpec
 	affinity *affinity // nil: none
+	limits   LimitSpec
+	line     *line
 	budget   *retryBudget
 	metrics  *poolMetrics
 	ejecting *sync.Mutex // held while a member is ejected; shared by all tables, as health is
@@ -155,6 +157,7 @@ type Target struct {
 	index      int     // in its group
 	weight     int     // from 1 to MaxWeight
 	share      float64 // weight, where 1 is the average of its group
+	limit      int64   // requests that may run on it; 0 = no limit
 	seed       uint64  // its hash
 	cold, warm int64   // unix nanoseconds: from cold to warm its share grows
 
@@ -166,18 +169,35 @@ type Target struct {
 
 // pick chooses the member for one attempt: one in good health of the first group that has any, so that a member that drains
 // comes last, for that one is alive at least; else one that is worse, in the order of the resorts. A member that this request tried
-// already is out. nil means that nobody is left.
+// already is out. nil means that nobody is left, or, if the selection says full, that those who are to be asked have no room: nobody who is worse is asked
+// for that, only members in another zone.
 func (p *Pool) pick(s *Selection) *Target {
+	s.full = false
 	for s.resort = resortNone; ; s.resort++ {
-		for _, g := range p.groups {
+		for i, g := range p.groups {
 			if t := p.balancer.pick(g, s); t != nil {
 				return t
 			}
+			if s.full && !p.spills(i) {
+				return nil
+			}
 		}
-		if s.resort == resortAnybody {
+		if s.full || s.resort == resortAnybody {
 			return nil
 		}
 	}
+}
+
+// spills reports whether requests that the members of a group have no room for may go to the next group: it is worse by its zone alone.
+func (p *Pool) spills(group int) bool {
+	if group+1 >= len(p.groups) {
+		return false
+	}
+	switch r := p.groups[group].rank; r {
+	case rankHere, rankBackup:
+		return p.groups[group+1].rank == r+1
+	}
+	return false
 }
 
 // another reports whether a member could be chosen now that is not that one and was not tried.

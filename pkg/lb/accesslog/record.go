@@ -26,7 +26,9 @@ type Record struct {
 	Attempts  int    // how often the request was sent
 	Affinity  string // what became of the session's cookie, in a word; "" in a pool without affinity
 
+	Shed      string        // why it was refused for want of room, in a word; "" if it was not
 	Wait      time.Duration // until a member was chosen
+	Queue     time.Duration // of that, until there was room
 	Connect   time.Duration // until there was a connection to it; 0 when a kept one served
 	FirstByte time.Duration // until the head of its answer was read
 	Total     time.Duration // from the head of the request to the end of the answer
@@ -57,7 +59,7 @@ const (
 	escapedByte = 6
 	// fixedRoom is what everything else may need: all keys, the marks of cut values, and the numbers, the time and the address at their longest.
 	fixedRoom = 1024
-	maxLine   = fixedRoom + escapedByte*(maxID+maxMethod+5*maxName+maxPath+4*maxWord+2*maxReason)
+	maxLine   = fixedRoom + escapedByte*(maxID+maxMethod+5*maxName+maxPath+5*maxWord+2*maxReason)
 )
 
 // room gives a bound on the length of the record's line; failure is the text of its error.
@@ -65,6 +67,6 @@ func (r *Record) room(failure string) int {
 	n := min(len(r.RequestID), maxID) + min(len(r.Method), maxMethod) + min(len(r.Host), maxName) + min(len(r.Path), maxPath) +
 		min(len(r.Proto), maxWord) + min(len(r.TLS), maxWord) +
 		min(len(r.Service), maxName) + min(len(r.Domain), maxName) + min(len(r.SubDomain), maxName) + min(len(r.Member), maxName) +
-		min(len(r.Affinity), maxWord) + min(len(r.Failure), maxWord) + min(len(r.NoRetry), maxReason) + min(len(failure), maxReason)
+		min(len(r.Affinity), maxWord) + min(len(r.Shed), maxWord) + min(len(r.Failure), maxWord) + min(len(r.NoRetry), maxReason) + min(len(failure), maxReason)
 	return fixedRoom + escapedByte*n
 }
