@@ -83,6 +83,7 @@ type Domain struct {
 	Affinity     *Affinity   `yaml:"affinity"`       // whether sessions stay at one member; they do not when nil
 	Health       *Health     `yaml:"health"`         // what differs from the health block at the top
 	Limits       *PoolLimits `yaml:"limits"`         // how much each member is given at once; all that comes when nil
+	Retry        *Retry      `yaml:"retry"`          // when requests are sent once more; after failed attempts when nil
 	Mgt          *SubDomain  `yaml:"mgt"`
 	Worker       *SubDomain  `yaml:"worker"`
 
@@ -97,6 +98,7 @@ type SubDomain struct {
 	Balancer    *Balancer   `yaml:"balancer"` // the domain's when nil
 	Affinity    *Affinity   `yaml:"affinity"` // likewise
 	Limits      *PoolLimits `yaml:"limits"`   // likewise
+	Retry       *Retry      `yaml:"retry"`    // likewise
 }
 
 // Balancer is a balancer block; a word alone is its policy.

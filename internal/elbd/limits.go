@@ -24,6 +24,11 @@ type Queue struct {
 	Time   time.Duration `yaml:"time"`   // how long each may; 1s when not set
 }
 
+// Retry is a retry block.
+type Retry struct {
+	TryTimeout time.Duration `yaml:"try_timeout"` // how long an attempt may take to the first byte of its answer while another member can be asked; 0s: it is waited for
+}
+
 func (l Limits) validate(d *daemon.Document) []error {
 	if l.MaxInFlight < 0 {
 		return []error{d.Fault("limits.max_in_flight", "is %d; it must not be negative; 0 is no limit", l.MaxInFlight)}
@@ -79,4 +84,20 @@ func (b *specBuilder) limits(s poolSource) lb.LimitSpec {
 		b.faults = append(b.faults, faults...)
 	}
 	return spec
+}
+
+// minTryTimeout is the shortest time of an attempt: the watch over all connections looks eight times as often.
+const minTryTimeout = 20 * time.Millisecond
+
+// retry reads when requests of a pool are sent once more.
+func (b *specBuilder) retry(s poolSource) lb.RetrySpec {
+	if s.retry == nil {
+		return lb.RetrySpec{}
+	}
+	try := s.retry.TryTimeout
+	if try != 0 && try < minTryTimeout && !b.checked[s.retryKey] {
+		b.checked[s.retryKey] = true
+		b.fault(s.retryKey+".try_timeout", "is %s; it must be at least %s, or 0s for none", try, minTryTimeout)
+	}
+	return lb.RetrySpec{TryTimeout: try}
 }

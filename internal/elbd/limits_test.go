@@ -21,7 +21,8 @@ services:
         members: ["http://127.0.0.1:1"]
         hosts: [b]
         limits: {max_in_flight: 20}
-        mgt: {hosts: [c], limits: {max_in_flight: 5, queue: {length: 0, time: 2s}}}
+        retry: {try_timeout: 3s}
+        mgt: {hosts: [c], retry: {}, limits: {max_in_flight: 5, queue: {length: 0, time: 2s}}}
         worker: {hosts: [d]}
       off.domain: {hosts: [e], members: ["http://127.0.0.1:1"], limits: {max_in_flight: 0}}
 `
@@ -45,6 +46,8 @@ services:
 	for _, s := range specs {
 		if name := s.Domain + "/" + s.SubDomain; s.Limits != want[name] {
 			t.Errorf("%s: %+v, want %+v", name, s.Limits, want[name])
+		} else if try := map[string]time.Duration{"own.domain/": 3 * time.Second, "own.domain/worker": 3 * time.Second}[name]; s.Retry.TryTimeout != try {
+			t.Errorf("%s: %v for a try, want %v", name, s.Retry.TryTimeout, try)
 		}
 	}
 	if _, err := lb.NewRoutes(specs); err != nil {
@@ -70,6 +73,10 @@ func TestLoadConfig_LimitFaults(t *testing.T) {
 		"too long": {
 			"hosts: [a]\n        limits: {max_in_flight: 1, queue: {length: 1000000, time: 1h}}\n",
 			[]string{"queue.length: is 1000000", "queue.time: is 1h0m0s; it must be from 1ms to 1m"},
+		},
+		"try": {
+			"mgt: {hosts: [a], retry: {try_timeout: -1s}}\n        sub_domains: {store: {hosts: [b]}, other: {hosts: [c]}}\n        retry: {try_timeout: 1ms}\n",
+			[]string{":7: services.s.domains.d.mgt.retry.try_timeout: is -1s; it must be at least 20ms, or 0s", ":9: services.s.domains.d.retry.try_timeout: is 1ms"},
 		},
 		"unknown": {"hosts: [a]\n        limits: {max_inflight: 1}\n", []string{"limits.max_inflight: unknown key; did you mean max_in_flight?"}},
 	} {

@@ -277,6 +277,7 @@ const (
 	outcomeTimeout
 	outcomeBroken
 	outcomeDown
+	outcomeSlow
 	outcomeClient
 	outcomeCount
 )
@@ -284,7 +285,7 @@ const (
 func outcomeLabels() [outcomeCount]string {
 	return [outcomeCount]string{
 		"ok", "4xx", "5xx",
-		FailureConnect.String(), FailureReset.String(), FailureTimeout.String(), FailureBroken.String(), FailureDown.String(), FailureClient.String(),
+		FailureConnect.String(), FailureReset.String(), FailureTimeout.String(), FailureBroken.String(), FailureDown.String(), FailureSlow.String(), FailureClient.String(),
 	}
 }
 
@@ -300,6 +301,8 @@ func outcomeOf(r Result) outcome {
 		return outcomeBroken
 	case FailureDown:
 		return outcomeDown
+	case FailureSlow:
+		return outcomeSlow
 	case FailureClient:
 		return outcomeClient
 	case FailureNone:

@@ -103,7 +103,7 @@ func New(c Config) (*Proxy, error) {
 		HTTPPort: c.HTTPPort, HTTPSPort: c.HTTPSPort, MaxInFlight: c.MaxInFlight, AccessLog: c.AccessLog,
 	}
 	p.settings.Store(&settings)
-	p.watch = wire.NewWatch(settings.Timeouts.tick())
+	p.watch = wire.NewWatch(tickFor(settings.Timeouts.all()))
 	p.exchanges.New = func() any { return newExchange() }
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
@@ -156,6 +156,7 @@ func (p *Proxy) Use(t *Table) {
 		pool.line.use(pool) // before requests can come to it
 	}
 	p.table.Store(t)
+	p.setTick()
 	for _, target := range current {
 		if target.Member.Draining {
 			target.upstream.retire()

@@ -29,13 +29,24 @@ func (p *Proxy) Set(s Settings) {
 	defer p.mu.Unlock()
 	s.Timeouts = s.Timeouts.withDefaults()
 	old := p.settings.Swap(&s)
-	p.watch.SetTick(s.Timeouts.tick())
+	p.setTick()
 	if s.Roots.Equal(old.Roots) {
 		return
 	}
 	for _, target := range p.targets {
 		target.upstream.distrust()
 	}
+}
+
+// setTick has the watch look often enough for the shortest of all times. p.mu is held.
+func (p *Proxy) setTick() {
+	times := p.timeouts().all()
+	for _, pool := range p.table.Load().pools {
+		if pool.retry.TryTimeout > 0 {
+			times = append(times, pool.retry.TryTimeout)
+		}
+	}
+	p.watch.SetTick(tickFor(times))
 }
 
 func (p *Proxy) timeouts() *Timeouts { return &p.settings.Load().Timeouts }

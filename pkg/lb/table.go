@@ -27,7 +27,7 @@ func newTable(routes *Routes, members []Member, drained map[string]time.Time) *T
 	byKey := make(map[poolKey]*Pool, len(routes.pools))
 	for i := range routes.pools {
 		spec := &routes.pools[i]
-		p := &Pool{Service: spec.Service, Domain: spec.Domain, SubDomain: spec.SubDomain, spec: spec.Balancer, stick: spec.Affinity, limits: spec.Limits, health: spec.Health, checkHost: checkHost(spec.Hosts)}
+		p := &Pool{Service: spec.Service, Domain: spec.Domain, SubDomain: spec.SubDomain, spec: spec.Balancer, stick: spec.Affinity, limits: spec.Limits, retry: spec.Retry, health: spec.Health, checkHost: checkHost(spec.Hosts)}
 		t.pools[i] = p
 		byKey[p.key()] = p
 		for _, m := range spec.Static {
@@ -97,6 +97,7 @@ type Pool struct {
 	stick    AffinitySpec
 	affinity *affinity // nil: none
 	limits   LimitSpec
+	retry    RetrySpec
 	line     *line
 	budget   *retryBudget
 	metrics  *poolMetrics
@@ -203,14 +204,20 @@ func (p *Pool) spills(group int) bool {
 // another reports whether a member could be chosen now that is not that one and was not tried.
 func (p *Pool) another(tried []*Target, than string) bool {
 	now := time.Now().UnixNano()
-	for _, members := range [...][]*Target{p.active, p.suspect, p.draining} {
-		for _, t := range members {
-			if t.Member.ID != than && t.health.usable(now) && !slices.ContainsFunc(tried, func(other *Target) bool { return other.Member.ID == t.Member.ID }) {
-				return true
-			}
-		}
-	}
-	return false
+	other := func(t *Target) bool { return t.other(tried, than, now) }
+	return slices.ContainsFunc(p.active, other) || slices.ContainsFunc(p.suspect, other) || slices.ContainsFunc(p.draining, other)
+}
+
+// quicker is another for a request whose member is well, only slow: one that has room and is no last resort.
+func (p *Pool) quicker(tried []*Target, than string) bool {
+	now := time.Now().UnixNano()
+	return slices.ContainsFunc(p.active, func(t *Target) bool { return t.Member.Weight >= 0 && !t.full() && t.other(tried, than, now) })
+}
+
+// other reports whether the member is well, is not that one and was not tried.
+func (t *Target) other(tried []*Target, than string, now int64) bool {
+	id := t.Member.ID
+	return id != than && t.health.usable(now) && !slices.ContainsFunc(tried, func(other *Target) bool { return other.Member.ID == id })
 }
 
 // eject takes a member out of use for a while, unless that would leave the pool without one that is in
