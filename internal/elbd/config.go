@@ -39,6 +39,7 @@ type Config struct {
 	AcceptFrom      []string         `yaml:"accept_from"`       // where gossip may come from and members may be, as addresses or CIDR ranges; anywhere when empty
 	AffinityKeyFile string           `yaml:"affinity_key_file"` // signs affinity cookies; the gossip keys when empty, else a file in the state folder
 	Timeouts        Timeouts         `yaml:"timeouts"`
+	Trace           Trace            `yaml:"trace"`           // distributed tracing
 	Limits          Limits           `yaml:"limits"`          // how much this ELB carries at once
 	Health          Health           `yaml:"health"`          // how members are checked, unless their domain says otherwise
 	TrustedProxies  []string         `yaml:"trusted_proxies"` // peers whose forwarding headers are believed, as addresses or CIDR ranges
@@ -63,6 +64,12 @@ type Timeouts struct {
 	Stream         time.Duration `yaml:"stream"`          // between two pieces of a member's answer
 	MemberIdle     time.Duration `yaml:"member_idle"`     // a connection to a member between requests; keep it below the members' own
 	UpgradeIdle    time.Duration `yaml:"upgrade_idle"`    // a websocket without traffic
+}
+
+// Trace is the trace block: what is done about requests that bring no valid traceparent.
+type Trace struct {
+	Start   bool `yaml:"start"`   // they get one, which begins a trace
+	Sampled bool `yaml:"sampled"` // and says that members may record it
 }
 
 // Service is one entry of services.
@@ -124,6 +131,7 @@ func Default() Config {
 			Body: t.Body, Write: t.Write, Connect: t.Connect, ResponseHeader: t.ResponseHeader,
 			Stream: t.Stream, MemberIdle: t.MemberIdle, UpgradeIdle: t.UpgradeIdle,
 		},
+		Trace:        Trace{Start: true, Sampled: true},
 		Health:       defaultHealth(),
 		AccessLog:    true,
 		DrainDelay:   3 * time.Second,

@@ -15,7 +15,7 @@ import (
 // liveKeys are the top-level keys that can change while the ELB runs. All others need a restart.
 func liveKeys() []string {
 	return []string{
-		"http_port", "https_port", "tls", "timeouts", "limits", "trusted_proxies", "access_log", "access_log_file",
+		"http_port", "https_port", "tls", "timeouts", "limits", "trace", "trusted_proxies", "access_log", "access_log_file",
 		"drain_delay", "drain_timeout", "log", "services", "zone", "health", "tenants",
 	}
 }

@@ -343,6 +343,7 @@ func (b *balancer) makeSettings(c Config, clients []*clientPort) (lb.Settings, e
 		Stream: t.Stream, Write: t.Write, UpgradeIdle: t.UpgradeIdle,
 	}}
 	s.MaxInFlight = c.Limits.MaxInFlight
+	s.Trace = lb.TraceSpec(c.Trace)
 	for _, text := range c.TrustedProxies {
 		var p netip.Prefix
 		if p, err = daemon.ParsePrefix(text); err != nil {

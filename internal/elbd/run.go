@@ -236,6 +236,7 @@ func (b *balancer) buildProxy() error {
 		HTTPPort:       s.HTTPPort,
 		HTTPSPort:      s.HTTPSPort,
 		MaxInFlight:    s.MaxInFlight,
+		Trace:          s.Trace,
 		AccessLog:      s.AccessLog,
 		Logger:         b.log,
 		Registerer:     b.metrics,

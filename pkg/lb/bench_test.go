@@ -119,7 +119,7 @@ func proxiedGets(tb testing.TB) func() {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = access.Close(context.Background()) })
-	p, err := New(Config{Routes: routes, AccessLog: access, MaxInFlight: 100})
+	p, err := New(Config{Routes: routes, AccessLog: access, MaxInFlight: 100, Trace: TraceSpec{Start: true}})
 	if err != nil {
 		tb.Fatal(err)
 	}

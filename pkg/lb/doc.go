@@ -38,7 +38,7 @@
 // # Invariants
 //
 //   - A client cannot add to, fake or remove what the proxy says about it (X-Forwarded-*, Forwarded),
-//     unless its address is a trusted proxy. It may name its request (X-Request-Id), in harmless characters.
+//     unless its address is a trusted proxy. It may name its request (X-Request-Id), in harmless characters, and the trace that it belongs to.
 //   - A request is sent a second time only if nothing of it can have been acted on, or if its method is idempotent and
 //     its body is still there; and never to the same member while another one is eligible. No header makes an
 //     exception. That nothing can have been acted on is known if nothing was written, or if TCP proves that the

@@ -7,6 +7,7 @@ import (
 
 	"github.com/regent-registry/regent/pkg/lb/h1"
 	"github.com/regent-registry/regent/pkg/lb/wire"
+	"github.com/regent-registry/regent/pkg/tracecontext"
 )
 
 // front is the client's side of an exchange: an HTTP/1 connection, or a stream of HTTP/2. The request path
@@ -83,6 +84,8 @@ type exchange struct {
 	host    string // as the client wrote it
 	id      []byte // names the request in logs, in X-Request-Id to the member and in the answer
 	idText  [idLength]byte
+	traceID []byte     // names the trace that it belongs to in logs; nil = none
+	trace   []byte     // the traceparent of one that began here; nil = what came with the request holds
 	asked   netip.Addr // whom the request is from: the peer, unless that one is a trusted proxy and says otherwise
 	forward []byte     // what the member is asked for, if that is not written as the client wrote it
 	room    []byte     // memory for that
@@ -91,6 +94,8 @@ type exchange struct {
 	table   *Table
 	pool    *Pool
 	started time.Time
+
+	traceText [tracecontext.Length]byte
 
 	// What the log says in the end.
 	target    *Target
@@ -114,7 +119,7 @@ func (x *exchange) reset() {
 	x.res.Reset()
 	x.tail.Reset()
 	x.body.reset()
-	x.method, x.host, x.id = "", "", nil
+	x.method, x.host, x.id, x.traceID, x.trace = "", "", nil, nil, nil
 	x.asked = netip.Addr{}
 	x.headSize = 0
 	x.forward, x.room, x.tenant, x.owner = nil, x.room[:0], x.tenant[:0], TenantID{}

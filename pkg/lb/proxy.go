@@ -66,6 +66,7 @@ type Config struct {
 	// HTTPPort and HTTPSPort are our ports as clients know them, for Location headers; 0 = unknown.
 	HTTPPort, HTTPSPort int
 	MaxInFlight         int                   // requests that may run at once, others are refused; 0 = no limit
+	Trace               TraceSpec             // what is done about requests that belong to no trace
 	AccessLog           *accesslog.Log        // a record of every request; nil = only failures are logged, by Logger
 	Logger              *slog.Logger          // nil = no log
 	Registerer          prometheus.Registerer // nil = metrics are kept to ourselves
@@ -100,7 +101,7 @@ func New(c Config) (*Proxy, error) {
 	}
 	settings := Settings{
 		Timeouts: c.Timeouts.withDefaults(), Roots: c.Roots, TrustedProxies: c.TrustedProxies,
-		HTTPPort: c.HTTPPort, HTTPSPort: c.HTTPSPort, MaxInFlight: c.MaxInFlight, AccessLog: c.AccessLog,
+		HTTPPort: c.HTTPPort, HTTPSPort: c.HTTPSPort, MaxInFlight: c.MaxInFlight, Trace: c.Trace, AccessLog: c.AccessLog,
 	}
 	p.settings.Store(&settings)
 	p.watch = wire.NewWatch(tickFor(settings.Timeouts.all()))

@@ -77,6 +77,7 @@ func (p *Proxy) identify(x *exchange) {
 		x.asked = settings.trusted().origin(x.values(h1.XForwardedFor), x.from.peer)
 	}
 	x.nameRequest()
+	x.nameTrace(settings.Trace)
 }
 
 // screen finds the pool, or the reason to refuse.
@@ -258,7 +259,7 @@ func (p *Proxy) observe(x *exchange) {
 // logRequest writes the record of a request to the access log.
 func logRequest(log *accesslog.Log, x *exchange, status int, took time.Duration) {
 	r := accesslog.Record{
-		Time: x.started, RequestID: x.id, Client: x.asked, Method: x.req.Method(), Host: x.req.Host(), Path: x.path(),
+		Time: x.started, RequestID: x.id, TraceID: x.traceID, Client: x.asked, Method: x.req.Method(), Host: x.req.Host(), Path: x.path(),
 		Proto: x.from.proto(x.req.Minor()), TLS: x.from.tls, Status: status, Bytes: x.out, BytesIn: x.body.size() + x.in,
 		Attempts: x.attempts, Wait: x.waited, Connect: x.connected, FirstByte: x.firstByte, Total: took,
 		Queue: x.queued, Shed: x.shed.String(), NoRetry: x.stopped, Error: x.result.Err,
@@ -281,7 +282,7 @@ func logRequest(log *accesslog.Log, x *exchange, status int, took time.Duration)
 // logFailure is the record of a failed request when there is no access log.
 func (p *Proxy) logFailure(x *exchange, status int, took time.Duration) {
 	attrs := []slog.Attr{
-		slog.String("request_id", string(x.id)), slog.String("client", x.asked.String()), slog.String("method", x.method),
+		slog.String("request_id", string(x.id)), slog.String("trace_id", string(x.traceID)), slog.String("client", x.asked.String()), slog.String("method", x.method),
 		slog.String("host", x.host), slog.String("path", string(x.path())), slog.Int("status", status), slog.Duration("duration", took),
 		slog.Int("attempts", x.attempts), slog.String("failure", x.result.Failure.String()), slog.String("no_retry", x.stopped), slog.Any("error", x.result.Err),
 	}

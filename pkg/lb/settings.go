@@ -17,6 +17,7 @@ type Settings struct {
 	// HTTPPort and HTTPSPort are our ports as clients know them, for Location headers; 0 = unknown.
 	HTTPPort, HTTPSPort int
 	MaxInFlight         int            // requests that may run at once, others are refused; 0 = no limit
+	Trace               TraceSpec      // what is done about requests that belong to no trace
 	AccessLog           *accesslog.Log // a record of every request; nil = only failures are logged
 }
 

@@ -22,6 +22,7 @@ func field(name string) key { return key{" " + name + "=", `,"` + name + `":`} }
 
 var (
 	keyRequestID = field("request_id")
+	keyTraceID   = field("trace_id")
 	keyClient    = field("client")
 	keyMethod    = field("method")
 	keyHost      = field("host")
@@ -58,6 +59,7 @@ type line struct {
 func (l *line) record(r *Record, failure string, clock *clock) {
 	l.head(r, clock)
 	value(l, keyRequestID, r.RequestID, maxID)
+	value(l, keyTraceID, r.TraceID, maxID)
 	l.addr(keyClient, r.Client)
 	value(l, keyMethod, r.Method, maxMethod)
 	value(l, keyHost, r.Host, maxName)

@@ -9,6 +9,7 @@ import (
 type Record struct {
 	Time      time.Time  // when the request began; the time of the line, in its own time zone
 	RequestID []byte     // names the request in answers and in other logs
+	TraceID   []byte     // names the distributed trace that it belongs to; empty = none
 	Client    netip.Addr // whom the request is from; the zero Addr if unknown
 	Method    []byte
 	Host      []byte
@@ -59,12 +60,12 @@ const (
 	escapedByte = 6
 	// fixedRoom is what everything else may need: all keys, the marks of cut values, and the numbers, the time and the address at their longest.
 	fixedRoom = 1024
-	maxLine   = fixedRoom + escapedByte*(maxID+maxMethod+5*maxName+maxPath+5*maxWord+2*maxReason)
+	maxLine   = fixedRoom + escapedByte*(2*maxID+maxMethod+5*maxName+maxPath+5*maxWord+2*maxReason)
 )
 
 // room gives a bound on the length of the record's line; failure is the text of its error.
 func (r *Record) room(failure string) int {
-	n := min(len(r.RequestID), maxID) + min(len(r.Method), maxMethod) + min(len(r.Host), maxName) + min(len(r.Path), maxPath) +
+	n := min(len(r.RequestID), maxID) + min(len(r.TraceID), maxID) + min(len(r.Method), maxMethod) + min(len(r.Host), maxName) + min(len(r.Path), maxPath) +
 		min(len(r.Proto), maxWord) + min(len(r.TLS), maxWord) +
 		min(len(r.Service), maxName) + min(len(r.Domain), maxName) + min(len(r.SubDomain), maxName) + min(len(r.Member), maxName) +
 		min(len(r.Affinity), maxWord) + min(len(r.Shed), maxWord) + min(len(r.Failure), maxWord) + min(len(r.NoRetry), maxReason) + min(len(failure), maxReason)
