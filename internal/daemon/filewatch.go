@@ -10,16 +10,20 @@ import (
 // FileWatch tells when a file has another content, by looking at it now and then. That works on every file system and through every way of
 // replacing a file: written over, renamed over, a symbolic link that is turned. One goroutine at a time uses it.
 //
-// A file that is just being written must not be read half. So a change is told when two looks in a row found the same new content, or at once
-// when the file was last written some time ago.
+// A file that is just being written must not be read half. So a change is told when the new content has stayed the same for a while, however
+// many looks there were meanwhile, or at once when the file was last written some time ago.
 type FileWatch struct {
-	file string
-	told sum // of the last change, or of the start
-	seen sum // by the last look
+	file  string
+	told  sum       // of the last change, or of the start
+	seen  sum       // by the last look
+	since time.Time // seen is what it is
 }
 
 // WatchEvery is how often files should be looked at, and how old a new content must be to be told by the first look.
 const WatchEvery = 2 * time.Second
+
+// restTime is how long a new content must have been seen. It is less than WatchEvery, so that the second look of those who keep to that tells of it.
+const restTime = WatchEvery / 2
 
 // sum stands for the content of a file; zero for a file that cannot be read.
 type sum [sha256.Size]byte
@@ -40,15 +44,19 @@ func (w *FileWatch) Accept() {
 // Changed looks at the file and tells, once for each change, that its content is not what was told last. A file that is there no more
 // has changed, too.
 func (w *FileWatch) Changed() bool {
-	last := w.seen
 	now, written := w.look()
-	w.seen = now
-	if now == w.told || now != last && time.Since(written) < WatchEvery {
+	if now != w.seen {
+		w.seen, w.since = now, time.Now()
+	}
+	if now == w.told || time.Since(w.since) < restTime && time.Since(written) < WatchEvery {
 		return false
 	}
 	w.told = now
 	return true
 }
+
+// AtRest tells that the last look found what was told last: the file is not just being written.
+func (w *FileWatch) AtRest() bool { return w.seen == w.told }
 
 // look gives the content, and when it was written, as far as the file tells. A file that is away may be about to be replaced, as a new one is.
 func (w *FileWatch) look() (content sum, written time.Time) {

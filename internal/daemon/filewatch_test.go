@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/regent-registry/regent/internal/daemon"
@@ -11,6 +12,10 @@ import (
 
 func TestFileWatch(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, testFileWatch)
+}
+
+func testFileWatch(t *testing.T) {
 	dir := t.TempDir()
 	file, other := filepath.Join(dir, "a"), filepath.Join(dir, "b")
 	write := func(name, text string, age time.Duration) {
@@ -31,6 +36,7 @@ func TestFileWatch(t *testing.T) {
 			if got := w.Changed(); got != want {
 				t.Errorf("%s, look %d: changed %t", what, i+1, got)
 			}
+			<-time.After(daemon.WatchEvery)
 		}
 	}
 	look("nothing happened", false, false)
@@ -41,6 +47,13 @@ func TestFileWatch(t *testing.T) {
 	write(file, "three", 0)
 	look("still being written, again", false)
 	look("at rest", true, false)
+	write(file, "threefold", 0)
+	for range 3 {
+		if w.Changed() {
+			t.Error("several looks within a moment made it a file at rest")
+		}
+	}
+	look("a moment later", false, true, false)
 	write(file, "four", time.Hour)
 	look("written long ago, put there now", true, false)
 	write(file, "four", 0)

@@ -62,7 +62,9 @@ func Listen(name, key, addr string, h http.Handler, tlsConfig *tls.Config, t Tim
 
 // Bind binds a TCP port. key names the configuration key in the error for a port in use.
 func Bind(key, addr string) (net.Listener, error) {
-	listener, err := net.Listen("tcp", addr)
+	config := net.ListenConfig{Control: limitUnsent}
+	config.SetMultipathTCP(false) // its connections inherit no options, and are not what pkg/lb/wire knows of TCP
+	listener, err := config.Listen(context.Background(), "tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("%s is in use by another process; stop that one or change %s", addr, key)

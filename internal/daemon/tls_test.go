@@ -1,16 +1,24 @@
 package daemon_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"log/slog"
+	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/regent-registry/regent/internal/daemon"
@@ -72,6 +80,75 @@ func TestLoadTLS_ProcessesThatStartAtOnceShareOneCA(t *testing.T) {
 	if err != nil || len(certs) != 2 {
 		t.Errorf("certificates %v, %v; want the CA's and one host's", certs, err)
 	}
+}
+
+// writePair writes a new certificate of that serial number and its key.
+func writePair(t *testing.T, certFile, keyFile string, serial int64) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: keyDER}} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestTLS_CertificateBeforeItsKey: while the two do not belong together the old pair is served, with one warning; then the new one is.
+func TestTLS_CertificateBeforeItsKey(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		files := daemon.TLSFiles{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem")}
+		next := daemon.TLSFiles{CertFile: filepath.Join(dir, "cert.new"), KeyFile: filepath.Join(dir, "key.new")}
+		writePair(t, files.CertFile, files.KeyFile, 1)
+		writePair(t, next.CertFile, next.KeyFile, 2)
+		var log bytes.Buffer
+		loaded, err := daemon.LoadTLS(files, nil, slog.New(slog.NewTextHandler(&log, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// served looks as a reload loop and handshakes do, for a while.
+		served := func() int64 {
+			var c *tls.Certificate
+			for range 3 {
+				loaded.Look()
+				if c, err = loaded.Server.GetCertificate(&tls.ClientHelloInfo{}); err != nil {
+					t.Fatal(err)
+				}
+				<-time.After(daemon.WatchEvery)
+			}
+			return c.Leaf.SerialNumber.Int64()
+		}
+		for i, step := range []struct {
+			from, to string
+			want     int64
+			warnings int
+		}{{"", "", 1, 0}, {next.CertFile, files.CertFile, 1, 1}, {"", "", 1, 1}, {next.KeyFile, files.KeyFile, 2, 1}} {
+			if step.from != "" {
+				if err := os.Rename(step.from, step.to); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := served(); got != step.want {
+				t.Errorf("%d: certificate %d is served, want %d", i, got, step.want)
+			}
+			if n := strings.Count(log.String(), "the old certificate stays"); n != step.warnings {
+				t.Errorf("%d: %d warnings, want %d", i, n, step.warnings)
+			}
+		}
+	})
 }
 
 func TestTLSFiles_ValidateNamesKeyAndCure(t *testing.T) {

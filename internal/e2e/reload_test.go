@@ -266,6 +266,71 @@ func TestReload_UnderLoad(t *testing.T) {
 	r.checkBase(60 * time.Second)
 }
 
+// TestReload_SignalsAtAnyTime: signals that come faster than configurations can be read, while the file is written over in pieces, and while the load
+// balancer stops. No request fails, what was written last is in use in the end, and the stop is an orderly one.
+func TestReload_SignalsAtAnyTime(t *testing.T) {
+	slow(t)
+	ports, err := freeport.PickN(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := startReloaded(t, "")
+	plain, _ := r.client(r.httpAddr, nil)
+	secure, secureConns := r.client(r.httpsAddr, r.tlsConfig())
+	load := e2e.StartLoad(t, 4, 2*time.Millisecond, 10*time.Minute, func(ctx context.Context, tally *e2e.Tally, client int) {
+		if client < 2 {
+			tally.Timed(ctx, "GET HTTP/1", plain)
+		} else {
+			tally.Timed(ctx, "GET HTTP/2", secure)
+		}
+	})
+	signals := e2e.Scale(3000, 300)
+	for i := range signals {
+		text := r.variant(i, ports[0])
+		if i%4 == 3 {
+			text = text[:len(text)*(i%10)/10]
+		}
+		if err := os.WriteFile(r.file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r.Hangup()
+		<-time.After(2 * time.Millisecond)
+	}
+	r.write(strings.NewReplacer("hosts: [good.test]", "hosts: [good.test, last.test]", "drain_delay: 50ms", "drain_delay: 2s").Replace(r.first))
+	r.Hangup()
+	e2e.Await(t, 30*time.Second, "the last configuration", func() error {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+r.httpAddr+"/x", http.NoBody)
+		if err != nil {
+			return err
+		}
+		req.Host = "last.test"
+		res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		if faults := r.config().Faults; res.StatusCode != http.StatusOK || len(faults) > 0 {
+			return fmt.Errorf("%s, %v", res.Status, faults)
+		}
+		return nil
+	})
+	tally := load.Stop()
+	good, bad := r.count("ok"), r.count("error")
+	t.Logf("%d signals, %d reloads, %d of them refused: %s", signals, good+bad, bad, tally)
+	if tally.Failed() > 0 || secureConns.Load() != 1 || good < 2 || bad < 2 {
+		t.Errorf("failed: %d; HTTP/2 took %d connections", tally.Failed(), secureConns.Load())
+	}
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		r.Stop()
+	}()
+	for began := time.Now(); time.Since(began) < 500*time.Millisecond; <-time.After(10 * time.Millisecond) {
+		r.Hangup()
+	}
+	<-stopped
+}
+
 // TestReload_BadFile: a configuration with faults, or with changes that need a restart, changes nothing; the log, a metric and /status tell all
 // of it. The file alone, without a signal, brings the next good one.
 func TestReload_BadFile(t *testing.T) {
@@ -516,7 +581,8 @@ func TestReload_AccessLogFile(t *testing.T) {
 	r := startReloaded(t, "")
 	get, _ := r.client(r.httpAddr, nil)
 	file := filepath.Join(t.TempDir(), "access.log")
-	r.use(strings.Replace(r.first, "access_log: false", "access_log: true\naccess_log_file: "+file, 1))
+	logged := strings.Replace(r.first, "access_log: false", "access_log: true\naccess_log_file: "+file, 1)
+	r.use(logged)
 	ask := func(n int) {
 		t.Helper()
 		for range n {
@@ -555,8 +621,16 @@ func TestReload_AccessLogFile(t *testing.T) {
 	})
 	r.use(r.first)
 	ask(2)
-	if n := lines(file); n > 7 {
-		t.Errorf("%d records after the log was switched off", n)
+	r.use(logged)
+	ask(1)
+	e2e.Await(t, 10*time.Second, "a record after those of before", func() error {
+		if old, n := lines(file+".1"), lines(file); old+n < 13 {
+			return fmt.Errorf("%d and %d", old, n)
+		}
+		return nil
+	})
+	if old, n := lines(file+".1"), lines(file); old+n != 13 {
+		t.Errorf("%d and %d records, those of when the log was off among them", old, n)
 	}
 }
 

@@ -8,8 +8,10 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -62,6 +64,7 @@ type soak struct {
 	ports   []string
 	fronts  []soakFront
 	seed    uint64
+	starved int64 // kernelStarved at the start
 	tokens  atomic.Int64
 	until   time.Time
 
@@ -99,7 +102,7 @@ type failure struct {
 
 func newSoak(t *testing.T) *soak {
 	t.Helper()
-	s := &soak{t: t, counts: map[string]int{}, seed: rand.Uint64()}
+	s := &soak{t: t, counts: map[string]int{}, seed: rand.Uint64(), starved: kernelStarved(t)}
 	ports, err := freeport.PickN(soakMembers)
 	if err != nil {
 		t.Fatal(err)
@@ -283,6 +286,29 @@ func (s *soak) report() {
 		}
 	}
 	s.t.Logf("failed while a member was away: %v; failed otherwise: %d; wrong: %d", excused, unexcused, len(s.wrongs))
+	if n := kernelStarved(s.t) - s.starved; n > 0 {
+		s.t.Logf("meanwhile the kernel reset %d connections of this machine because its memory for TCP was full (net.ipv4.tcp_mem)", n)
+	}
+}
+
+// kernelStarved is how many connections the kernel has reset for want of memory: TCPAbortOnMemory of /proc/net/netstat.
+func kernelStarved(t *testing.T) int64 {
+	t.Helper()
+	text, err := os.ReadFile("/proc/net/netstat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, rest, _ := strings.Cut(string(text), "\n") // a line of names, and one of values
+	values, _, _ := strings.Cut(rest, "\n")
+	i := slices.Index(strings.Fields(names), "TCPAbortOnMemory")
+	if i < 0 {
+		t.Fatalf("/proc/net/netstat has no TCPAbortOnMemory: %s", names)
+	}
+	n, err := strconv.ParseInt(strings.Fields(values)[i], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // checkActs looks at what the members say they did: no POST twice, and none that its client broke off.

@@ -56,13 +56,15 @@ func run(ctx context.Context, in daemon.Invocation) error {
 	if !slices.ContainsFunc(in.Environ, func(v string) bool { return strings.HasPrefix(v, "GOGC=") }) {
 		defer tuneHeap()()
 	}
+	// From the very first: a signal would end the process, and a file that changes while it is read would be missed.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	watch := daemon.NewFileWatch(in.File)
 	c, doc, err := LoadConfig(in.File, in.Environ)
 	if err != nil {
 		return err
 	}
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
 	var level slog.LevelVar
 	log, err := doc.NewLeveledLogger(in.Stdout, c.Log, &level)
 	if err != nil {
@@ -71,7 +73,7 @@ func run(ctx context.Context, in daemon.Invocation) error {
 	return Run(ctx, c, doc, Process{
 		Log: log, Level: &level, Out: in.Stdout,
 		Load:   func() (Config, *daemon.Document, error) { return LoadConfig(in.File, in.Environ) },
-		Reload: hangup,
+		Reload: hangup, File: watch,
 	})
 }
 

@@ -2,48 +2,57 @@ package elbd
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"sync"
+	"sync/atomic"
+	"syscall"
 
 	"github.com/regent-registry/regent/pkg/lb/accesslog"
 )
 
-// outlet is where the access log is written to: the standard output, or a file that can be another one, or a new one of the same name.
+// outlet is where the access log is written to: the standard output, or a file that can be another one, or a new one of the same name. It has no lock: who
+// waits for a pipe that nobody empties must not hold up a reload, or the stop.
 type outlet struct {
 	standard io.Writer
-
-	mu   sync.Mutex
-	file *os.File // nil: standard
+	file     atomic.Pointer[os.File] // nil: standard
 }
 
-// openLog opens a log file to append to; nil when the name is empty.
+// openLog opens a log file to append to; nil when the name is empty. A pipe needs a reader.
 func openLog(name string) (*os.File, error) {
 	if name == "" {
 		return nil, nil //nolint:nilnil // no file is what was asked for
 	}
-	return os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, 0o640) // which means nothing to a file that is no pipe
+	if errors.Is(err, syscall.ENXIO) {
+		return nil, fmt.Errorf("%s is a pipe that nobody reads", name)
+	}
+	return file, err
 }
 
-// Write implements [io.Writer].
-func (o *outlet) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.file != nil {
-		return o.file.Write(p)
+// Write implements [io.Writer]. What a file could not take before it was replaced goes to the next one.
+func (o *outlet) Write(p []byte) (n int, err error) {
+	for {
+		file := o.file.Load()
+		if file == nil {
+			m, err := o.standard.Write(p[n:])
+			return n + m, err
+		}
+		m, err := file.Write(p[n:])
+		n += m
+		if !errors.Is(err, os.ErrClosed) || o.file.Load() == file {
+			return n, err
+		}
 	}
-	return o.standard.Write(p)
 }
 
 // use writes to another file from now on, nil for the standard output, and closes the old one.
 func (o *outlet) use(file *os.File) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.file != nil {
-		_ = o.file.Close() // every write to it has told its own error
+	if old := o.file.Swap(file); old != nil {
+		_ = old.Close() // every write to it has told its own error
 	}
-	o.file = file
 }
 
 // accessLog gives the access log, which is made when it is first wanted; nil when the configuration wants none. On the standard output it is a part of the log,

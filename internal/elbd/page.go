@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/regent-registry/regent/pkg/lb"
@@ -23,17 +24,21 @@ const pagePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; con
 // statusPage shows the status to people. The part that changes is fetched anew by a script every two seconds; without script the browser loads the whole
 // page again every few seconds.
 type statusPage struct {
-	status   func() status
-	log      *slog.Logger
-	template *template.Template
+	status    func() status
+	log       *slog.Logger
+	templates func() *template.Template // parsed for the first page: most ELBs show none for days
 }
 
 func newStatusPage(from func() status, log *slog.Logger) *statusPage {
+	return &statusPage{status: from, log: log, templates: sync.OnceValue(parseTemplates)}
+}
+
+func parseTemplates() *template.Template {
 	t := template.New("").Funcs(template.FuncMap{
 		"span": formatSpan, "ago": formatAgo, "clock": formatClock, "stamp": formatStamp, "millis": formatMillis, "rate": formatRate, "share": formatShare, "tone": tone,
 		"rows": func(now time.Time, members, lost []lb.MemberStatus) memberRows { return memberRows{now, members, lost} },
 	})
-	return &statusPage{status: from, log: log, template: template.Must(t.ParseFS(pageFiles, "page/*.html"))}
+	return template.Must(t.ParseFS(pageFiles, "page/*.html"))
 }
 
 // pageData is what the templates get.
@@ -90,7 +95,7 @@ func (s *statusPage) serveRoute(w http.ResponseWriter, data routeData) {
 
 func (s *statusPage) write(w http.ResponseWriter, name string, data any) {
 	var b bytes.Buffer
-	if err := s.template.ExecuteTemplate(&b, name, data); err != nil {
+	if err := s.templates().ExecuteTemplate(&b, name, data); err != nil {
 		s.log.Error("admin page failed", "page", name, "error", err)
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return

@@ -55,7 +55,39 @@ func refusals(old, next Config, d *daemon.Document) []error {
 	if old.Log.Format != next.Log.Format {
 		faults = append(faults, d.Fault("log.format", "cannot change from %s to %s while the ELB runs; it needs a restart", old.Log.Format, next.Log.Format))
 	}
-	return append(faults, groupRefusals(old, next, d)...)
+	return slices.Concat(faults, groupRefusals(old, next, d), portRefusals(old, next, d))
+}
+
+// portUse is a port with what it is for.
+type portUse struct {
+	name, key string // the key is where the configuration has it
+	port      int
+}
+
+// portUses are the ports that clients and members of domains come to.
+func (c *Config) portUses() []portUse {
+	uses := []portUse{{"http_port", "http_port", c.HTTPPort}, {"https_port", "https_port", c.HTTPSPort}}
+	for _, d := range c.domainPorts() {
+		uses = append(uses, portUse{"group_mgt_port of " + d.domain, domainKey(d.service, d.domain) + ".group_mgt_port", d.port})
+	}
+	return uses
+}
+
+// portRefusals are the ports that are still in use for something else: old ones are given up when the new ones have been taken.
+func portRefusals(old, next Config, d *daemon.Document) []error {
+	var faults []error
+	before := old.portUses()
+	for _, use := range next.portUses() {
+		if slices.ContainsFunc(before, func(was portUse) bool { return was.name == use.name && was.port == use.port }) || use.port <= 0 {
+			continue
+		}
+		for _, was := range before {
+			if was.port == use.port {
+				faults = append(faults, d.Fault(use.key, "%d is %s in the running ELB; give it up by a reload before this one, since in one step that needs a restart", use.port, was.name))
+			}
+		}
+	}
+	return faults
 }
 
 // groupRefusals are the changes of domains whose groups stay that those cannot follow.

@@ -70,10 +70,19 @@ func TestRefusals(t *testing.T) {
 		},
 		"accepted everywhere": {"http_port: 8280", "accept_from: [127.0.0.0/8]", []string{":1: accept_from: "}},
 		"a group that is new": {`members: ["http://127.0.0.1:9001"]`, "group_mgt_port: 4324, accept_from: [127.0.0.1]", nil},
-		"health":              {"http_port: 8280", "health: {interval: 2s}", nil},
-		"health of a domain":  {"hosts: [one.test]", "hosts: [one.test], health: {path: /up}, affinity: cookie", nil},
-		"tenants":             {"http_port: 8280", "tenants: {timeout: 1s}", nil},
-		"timeouts and hosts":  {"hosts: [one.test]", "hosts: [\"*.one.test\"], tenant_range: \"*\", balancer: two_choices", nil},
+		"ports that move":     {"http_port: 8280", "http_port: 8243\nhttps_port: 8280", []string{":1: http_port: 8243 is https_port in", ":2: https_port: 8280 is http_port in"}},
+		"a domain's port to another one": {
+			"two.domain: {group_mgt_port: 4322", "new.domain: {group_mgt_port: 4322",
+			[]string{":8: services.governance.domains.new.domain.group_mgt_port: 4322 is group_mgt_port of two.domain in"},
+		},
+		"a domain's port to clients": {
+			planBase, strings.NewReplacer("8280", "4322", "two.domain: {group_mgt_port: 4322", "new.domain: {group_mgt_port: 8280").Replace(planBase),
+			[]string{":1: http_port: 4322 is group_mgt_port of two.domain in", "new.domain.group_mgt_port: 8280 is http_port in"},
+		},
+		"health":             {"http_port: 8280", "health: {interval: 2s}", nil},
+		"health of a domain": {"hosts: [one.test]", "hosts: [one.test], health: {path: /up}, affinity: cookie", nil},
+		"tenants":            {"http_port: 8280", "tenants: {timeout: 1s}", nil},
+		"timeouts and hosts": {"hosts: [one.test]", "hosts: [\"*.one.test\"], tenant_range: \"*\", balancer: two_choices", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -58,16 +58,24 @@ func (b *balancer) watch(ctx context.Context, failed <-chan error) error {
 			return err
 		case <-b.process.Reload:
 			b.file.Accept()
-			b.secrets.Look()
 			b.reload(ctx)
 		case <-tick.C:
 			b.secrets.Look()
 			b.useRoots()
-			if b.doc.File() != "" && b.file.Changed() {
+			if b.doc.File() != "" && b.file.Changed() || b.awaited() {
 				b.reload(ctx)
 			}
 		}
 	}
+}
+
+// awaited tells that a configuration that was refused is good now, since a file that it names has changed: a key that came after its certificate.
+func (b *balancer) awaited() bool {
+	if !b.invalid || !b.file.AtRest() {
+		return false
+	}
+	_, _, err := b.read()
+	return err == nil
 }
 
 // useRoots tells the proxy whom members may be certified by, if that has changed with the file.
@@ -117,15 +125,34 @@ func (b *balancer) reload(ctx context.Context) {
 	}
 	b.leaving.Wait() // a group that is being left holds its port
 	old := b.current.Load()
-	ch, err := b.prepare(ctx, old.config)
+	c, doc, err := b.read()
+	b.invalid = err != nil
+	var ch *change
+	if err == nil {
+		ch, err = b.prepare(ctx, old.config, c, doc)
+	}
 	if err != nil {
+		if ctx.Err() != nil {
+			return // it is stopping, which may be all that was wrong
+		}
 		b.reloads.failed(err)
 		b.log.Error("configuration could not be reloaded; the old one stays", "epoch", old.epoch, "faults", texts(err))
+		b.reopenLog()
 		return
 	}
 	b.commit(ch)
 	b.reloads.succeeded(ch.next)
 	b.log.Info("configuration reloaded", "epoch", ch.next.epoch, "changed", changedKeys(old.config, ch.next.config))
+}
+
+// reopenLog opens the file of the access log again, when nothing else is to change: it may have been moved away to be deleted.
+func (b *balancer) reopenLog() {
+	file, err := openLog(b.current.Load().config.AccessLogFile)
+	if err != nil {
+		b.log.Warn("the access log's file could not be opened again; the old one stays", "error", err)
+		return
+	}
+	b.outlet.use(file)
 }
 
 // texts are the faults of a configuration, each by itself.
@@ -137,16 +164,22 @@ func texts(err error) []string {
 	return list
 }
 
-// prepare reads a configuration and does all of it that can fail. Nothing of that is seen from outside, but for bound ports, and groups that
-// know us.
-func (b *balancer) prepare(ctx context.Context, old Config) (*change, error) {
+// read reads the configuration again, and refuses what only a restart can change.
+func (b *balancer) read() (Config, *daemon.Document, error) {
+	old := b.current.Load()
 	c, doc, err := b.process.Load()
 	if err != nil {
-		return nil, err
+		return Config{}, nil, err
 	}
-	if err := doc.Verdict(refusals(old, c, doc)); err != nil {
-		return nil, err
+	if !doc.IsSet("node_name") && !old.doc.IsSet("node_name") {
+		c.NodeName = old.config.NodeName // it comes from the host, which may have another name now
 	}
+	return c, doc, doc.Verdict(refusals(old.config, c, doc))
+}
+
+// prepare does all that putting a configuration in use needs and that can fail. Nothing of that is seen from outside, but for bound ports, and groups
+// that know us.
+func (b *balancer) prepare(ctx context.Context, old, c Config, doc *daemon.Document) (*change, error) {
 	ch := &change{}
 	if err := b.fill(ctx, ch, old, c, doc); err != nil {
 		return nil, errors.Join(err, ch.drop())
@@ -233,9 +266,6 @@ func (b *balancer) rebind(ch *change, old, c Config, doc *daemon.Document) error
 		if p.port < 0 {
 			continue
 		}
-		if j := slices.IndexFunc(b.clients, func(q *clientPort) bool { return q.port() == p.port }); j >= 0 {
-			return doc.Fault(p.key, "%d is %s_port of the running ELB; move that one first, or restart", p.port, b.clients[j].name)
-		}
 		opened, err := b.bindPort(p.name, p.key, p.port, doc)
 		if err != nil {
 			return err
@@ -305,6 +335,7 @@ func (b *balancer) retire(p *clientPort) {
 	b.log.Info("no longer listening", "listener", p.name, "addr", p.listener.Addr().String())
 	b.retired = slices.DeleteFunc(b.retired, func(old *clientPort) bool { return old.isDone() })
 	b.retired = append(b.retired, p)
+	p.server.StopAccepting() // before the next reload, which may want the port back
 	b.retiring.Go(func() {
 		if p.server.Retire(b.ending) == nil {
 			close(p.done)

@@ -5,17 +5,20 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/regent-registry/regent/internal/daemon"
 	"github.com/regent-registry/regent/internal/freeport"
 	"github.com/regent-registry/regent/pkg/lb"
 	"github.com/regent-registry/regent/pkg/membership"
@@ -32,6 +35,16 @@ func (e *running) reload(text, message string) {
 	e.await(message, func() bool { return strings.Count(e.log.String(), message) > before })
 }
 
+// text is the configuration as the file has it.
+func (e *running) text() string {
+	e.t.Helper()
+	text, err := os.ReadFile(e.file)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return string(text)
+}
+
 const reloadDone = `"msg":"configuration reloaded"`
 
 func (e *running) metric(series string) bool {
@@ -45,15 +58,12 @@ func TestRun_ReloadDomains(t *testing.T) {
 	static := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "static") }))
 	defer static.Close()
 	e := newELB(t, static.URL)
-	full, err := os.ReadFile(e.file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	full := e.text()
 	ports, err := freeport.PickN(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	without := strings.Replace(string(full), fmt.Sprintf("group_mgt_port: %d", e.groupPort), fmt.Sprintf(`members: ["%s"]`, static.URL), 1)
+	without := strings.Replace(full, fmt.Sprintf("group_mgt_port: %d", e.groupPort), fmt.Sprintf(`members: ["%s"]`, static.URL), 1)
 	e.start()
 	startNode(t, "one", e.groupPort)
 	e.await("the member", func() bool { return len(e.members()) == 2 })
@@ -64,7 +74,7 @@ func TestRun_ReloadDomains(t *testing.T) {
 	}
 
 	// What does not change stays.
-	e.reload(strings.Replace(string(full), "hosts: [governance.localhost]", "hosts: [governance.localhost, more.localhost]", 1), reloadDone)
+	e.reload(strings.Replace(full, "hosts: [governance.localhost]", "hosts: [governance.localhost, more.localhost]", 1), reloadDone)
 	if _, _, body := e.get(e.http, "/", "more.localhost", ""); body != "one" {
 		t.Errorf("the new host: %q", body)
 	}
@@ -89,7 +99,7 @@ func TestRun_ReloadDomains(t *testing.T) {
 	}
 
 	// It comes back at another port, and with it the member that it knew.
-	changed := strings.Replace(string(full), fmt.Sprintf("group_mgt_port: %d", e.groupPort), fmt.Sprintf("group_mgt_port: %d", ports[0]), 1)
+	changed := strings.Replace(full, fmt.Sprintf("group_mgt_port: %d", e.groupPort), fmt.Sprintf("group_mgt_port: %d", ports[0]), 1)
 	e.reload(changed, reloadDone)
 	startNode(t, "two", ports[0])
 	e.await("both members", func() bool {
@@ -121,19 +131,16 @@ func TestRun_ReloadDomains(t *testing.T) {
 // TestRun_ReloadThatFailsLeavesNothing: what was taken before the fault showed is given back.
 func TestRun_ReloadThatFailsLeavesNothing(t *testing.T) {
 	e := newELB(t, "http://127.0.0.1:1")
-	full, err := os.ReadFile(e.file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	full := e.text()
 	ports, err := freeport.PickN(2)
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.start()
-	text := strings.Replace(string(full), "http_port: 0", fmt.Sprintf("http_port: %d", ports[0]), 1) +
+	text := strings.Replace(full, "http_port: 0", fmt.Sprintf("http_port: %d", ports[0]), 1) +
 		fmt.Sprintf("  a: {hosts: [a.test], domains: {a.domain: {group_mgt_port: %d}}}\n  b: {hosts: [b.test], domains: {b.domain: {group_mgt_port: %s}}}\n",
 			ports[1], e.admin[strings.LastIndexByte(e.admin, ':')+1:])
-	e.reload(text, `"msg":"configuration could not be reloaded; the old one stays"`)
+	e.reload(text, reloadRefused)
 	var s struct{ Config configStatus }
 	_, _, body := e.get(e.admin, "/status", e.admin, "")
 	if err := json.Unmarshal([]byte(body), &s); err != nil || len(s.Config.Faults) != 1 || !strings.Contains(s.Config.Faults[0], "services.b.domains.b.domain.group_mgt_port") || s.Config.TriedAt == nil {
@@ -150,6 +157,114 @@ func TestRun_ReloadThatFailsLeavesNothing(t *testing.T) {
 	e.stop()
 }
 
+const reloadRefused = `"msg":"configuration could not be reloaded; the old one stays"`
+
+// TestRun_ReloadThatFailsReopensTheLog: logrotate has moved the file away, whatever is wrong with the configuration; it will be compressed and deleted.
+func TestRun_ReloadThatFailsReopensTheLog(t *testing.T) {
+	t.Parallel()
+	e := newELB(t, "http://127.0.0.1:1")
+	log := filepath.Join(t.TempDir(), "access.log")
+	text := e.text()
+	full := "access_log_file: " + log + "\n" + text
+	if err := os.WriteFile(e.file, []byte(full), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e.start()
+	logged := func(what string) {
+		t.Helper()
+		e.get(e.http, "/"+what, "unknown.test", "")
+		e.await("a record in the file", func() bool {
+			text, err := os.ReadFile(log)
+			return err == nil && strings.Contains(string(text), "/"+what)
+		})
+	}
+	logged("before")
+	if err := os.Rename(log, log+".1"); err != nil {
+		t.Fatal(err)
+	}
+	e.reload(full+"wrong: key\n", reloadRefused)
+	logged("after")
+	e.stop()
+}
+
+// TestRun_ReloadOnARenamedHost: the name that the ELB took from its host stays until a restart; it is no change of the configuration.
+func TestRun_ReloadOnARenamedHost(t *testing.T) {
+	t.Parallel()
+	e := newELB(t, "http://127.0.0.1:1")
+	e.hostName = "renamed.test"
+	full := e.text()
+	e.start()
+	e.reload(full, reloadDone)
+	e.reload("node_name: renamed.test\n"+full, reloadRefused)
+	e.stop()
+}
+
+// TestRun_ReloadWhenItsFilesAreThere: a configuration that was refused for a file that it names comes into use when that file is good, without another
+// signal; one that is at fault itself is not tried again.
+func TestRun_ReloadWhenItsFilesAreThere(t *testing.T) {
+	t.Parallel()
+	e := newELB(t, "http://127.0.0.1:1")
+	full := e.text()
+	list := filepath.Join(t.TempDir(), "tenants")
+	e.start()
+	e.reload(full+"tenants: {file: "+list+"}\n", reloadRefused)
+	writeLines(t, list, "a.test 7")
+	e.await("the configuration in use", func() bool { return strings.Contains(e.log.String(), reloadDone) })
+	if n := strings.Count(e.log.String(), reloadRefused); n != 1 {
+		t.Errorf("the log tells of %d refusals", n)
+	}
+	var s struct{ Config configStatus }
+	_, _, body := e.get(e.admin, "/status", e.admin, "")
+	if err := json.Unmarshal([]byte(body), &s); err != nil || len(s.Config.Faults) > 0 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	e.stop()
+}
+
+// TestRun_ReloadOfAFileThatChangedDuringTheStart: what was written after the file was read, and before the ELB was ready, comes into use.
+func TestRun_ReloadOfAFileThatChangedDuringTheStart(t *testing.T) {
+	t.Parallel()
+	e := newELB(t, "http://127.0.0.1:1")
+	full := e.text()
+	e.watch = daemon.NewFileWatch(e.file)
+	writeLines(t, e.file, full+"zone: later")
+	e.start()
+	e.await("the configuration in use", func() bool { return strings.Contains(e.log.String(), reloadDone) })
+	e.stop()
+}
+
+// TestRun_ReloadGivesPortsUpAtOnce: when the log says that a configuration is in use, ports that it has no more are free, for others or for the next reload.
+func TestRun_ReloadGivesPortsUpAtOnce(t *testing.T) {
+	t.Parallel()
+	e := newELB(t, "http://127.0.0.1:1")
+	full := e.text()
+	ports, err := freeport.PickN(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var given atomic.Int64 // up by the next reload
+	e.heard = func(record string) {
+		port := given.Load()
+		if port == 0 || !strings.Contains(record, reloadDone) {
+			return
+		}
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	e.start()
+	for i := range 10 {
+		e.reload(strings.Replace(full, "http_port: 0", fmt.Sprintf("http_port: %d", ports[i%2]), 1), reloadDone)
+		given.Store(int64(ports[i%2]))
+	}
+	e.stop()
+}
+
 // TestRun_ReloadAffinityAndTenants: sessions are kept from the reload on that wants it, and through those after it; tenants are told apart by the
 // list that the configuration names.
 func TestRun_ReloadAffinityAndTenants(t *testing.T) {
@@ -160,10 +275,7 @@ func TestRun_ReloadAffinityAndTenants(t *testing.T) {
 	}
 	everybody, some := named("everybody"), named("some")
 	e := newELB(t, everybody)
-	full, err := os.ReadFile(e.file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	full := e.text()
 	e.start()
 	ask := func(path, cookie string) (body, set string) {
 		t.Helper()
@@ -188,7 +300,7 @@ func TestRun_ReloadAffinityAndTenants(t *testing.T) {
 	if _, set := ask("/", ""); set != "" {
 		t.Errorf("a cookie without affinity: %s", set)
 	}
-	sticky := strings.Replace(string(full), `"]}`, `"], affinity: cookie}`, 1)
+	sticky := strings.Replace(full, `"]}`, `"], affinity: cookie}`, 1)
 	e.reload(sticky, reloadDone)
 	_, cookie := ask("/", "")
 	if cookie == "" {
@@ -215,7 +327,7 @@ func TestRun_ReloadAffinityAndTenants(t *testing.T) {
 			t.Errorf("the tenant is served by %q, want %q, with\n%s", body, step.want, step.text)
 		}
 	}
-	e.reload(two+one+"x\n", `"msg":"configuration could not be reloaded; the old one stays"`)
+	e.reload(two+one+"x\n", reloadRefused)
 	if body, _ := ask("/t/a.test/", ""); body != "some" {
 		t.Errorf("after a reload that failed the tenant is served by %q", body)
 	}
@@ -230,10 +342,7 @@ func TestRun_ReloadAfterAChangeOfKeys(t *testing.T) {
 	newLine, newOne := newKey(t)
 	lastLine, lastKey := newKey(t)
 	file := e.secure("", oldLine)
-	full, err := os.ReadFile(e.file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	full := e.text()
 	ports, err := freeport.PickN(1)
 	if err != nil {
 		t.Fatal(err)
@@ -250,7 +359,7 @@ func TestRun_ReloadAfterAChangeOfKeys(t *testing.T) {
 	keys(oldKey)
 	writeLines(t, file, newLine)
 	keys(newOne)
-	e.reload(string(full)+fmt.Sprintf("  new: {hosts: [new.test], domains: {new.domain: {group_mgt_port: %d}}}\n", ports[0]), reloadDone)
+	e.reload(full+fmt.Sprintf("  new: {hosts: [new.test], domains: {new.domain: {group_mgt_port: %d}}}\n", ports[0]), reloadDone)
 	join := func(name string, key []byte) *node {
 		return startNodeWith(t, name, ports[0], func(c *membership.Config) {
 			c.Local.Domain, c.Local.SubDomain, c.Keys = "new.domain", "", [][]byte{key}

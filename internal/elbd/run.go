@@ -1,6 +1,7 @@
 package elbd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -29,6 +30,7 @@ type Process struct {
 	// Load reads the configuration again; nil: it never changes. Run calls it after a signal on Reload, and when the file has changed.
 	Load   func() (Config, *daemon.Document, error)
 	Reload <-chan os.Signal
+	File   *daemon.FileWatch // from before the file was read; nil: from the start of Run
 }
 
 // balancer is a running ELB, built piece by piece by [Run].
@@ -43,6 +45,7 @@ type balancer struct {
 	current  atomic.Pointer[effective]
 	reloads  reloads
 	file     *daemon.FileWatch
+	invalid  bool        // the last configuration that was read was refused as it is
 	settings lb.Settings // of the proxy
 
 	proxy     *lb.Proxy
@@ -81,7 +84,7 @@ func Run(ctx context.Context, c Config, doc *daemon.Document, p Process) error {
 	events := &eventLog{}
 	b := &balancer{
 		config: c, doc: doc, process: p, events: events, log: slog.New(events.handler(p.Log.Handler())), metrics: daemon.NewMetrics("elb"), started: time.Now(),
-		outlet: &outlet{standard: p.Out}, file: daemon.NewFileWatch(doc.File()),
+		outlet: &outlet{standard: p.Out}, file: cmp.Or(p.File, daemon.NewFileWatch(doc.File())),
 	}
 	b.ending, b.endRest = context.WithCancel(context.WithoutCancel(ctx))
 	defer b.endRest()

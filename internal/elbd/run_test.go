@@ -34,7 +34,10 @@ type running struct {
 	file       string
 	env        []string
 	groupPort  int
+	watch      *daemon.FileWatch
+	hostName   string // that reloads find; the true one when empty
 	log        *lines
+	heard      func(record string) // of log
 	cancel     context.CancelFunc
 	hangup     chan os.Signal
 	done       chan error
@@ -45,11 +48,16 @@ type running struct {
 
 // lines collects JSON log records.
 type lines struct {
+	heard func(record string) // called by whoever logs, before it goes on; may be nil
+
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
 func (l *lines) Write(p []byte) (int, error) {
+	if l.heard != nil {
+		l.heard(string(p))
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buf.Write(p)
@@ -110,7 +118,7 @@ func (e *running) start() {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	e.log = &lines{}
+	e.log = &lines{heard: e.heard}
 	var ctx context.Context
 	ctx, e.cancel = context.WithCancel(e.t.Context())
 	e.done = make(chan error, 1)
@@ -126,8 +134,14 @@ func (e *running) start() {
 func (e *running) process(log *slog.Logger) Process {
 	e.hangup = make(chan os.Signal, 1)
 	return Process{
-		Log: log, Out: io.Discard, Reload: e.hangup,
-		Load: func() (Config, *daemon.Document, error) { return LoadConfig(e.file, e.env) },
+		Log: log, Out: io.Discard, Reload: e.hangup, File: e.watch,
+		Load: func() (Config, *daemon.Document, error) {
+			c, doc, err := LoadConfig(e.file, e.env)
+			if e.hostName != "" && err == nil && !doc.IsSet("node_name") {
+				c.NodeName = e.hostName
+			}
+			return c, doc, err
+		},
 	}
 }
 

@@ -75,6 +75,12 @@ services {
 					t.Errorf("%s: %d %q, want %d", c.host, status, body, c.status)
 				}
 			}
+			e.reload(strings.ReplaceAll(e.text(), "mgt.localhost", "more.localhost"), reloadDone)
+			for host, want := range map[string]int{"mgt.localhost": 404, "more.localhost": 200} {
+				if status, _, _ := e.get(e.http, "/", host, ""); status != want {
+					t.Errorf("after a reload %s: %d, want %d", host, status, want)
+				}
+			}
 			e.stop()
 		})
 	}

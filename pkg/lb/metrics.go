@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -77,11 +78,6 @@ func newMetrics(r prometheus.Registerer, table *atomic.Pointer[Table], running *
 		}
 	}
 	return m, nil
-}
-
-// forget removes the series of a member that is gone. Requests that still run on it count into nothing.
-func (m *metrics) forget(gone Member) {
-	m.upstream.DeletePartialMatch(prometheus.Labels{"domain": gone.Domain, "member": gone.ID})
 }
 
 // stickyCounts are the series of a domain's affinity.
@@ -177,6 +173,9 @@ type poolMetrics struct {
 	budgetEmpty       prometheus.Counter
 	checks            [checkKinds]prometheus.Counter
 	checkTook         prometheus.Observer
+
+	mu   sync.Mutex // held while a series is looked up by its labels
+	gone bool       // the pool is in the routes no more: it gets no new series
 }
 
 // methodMetrics are the series of one method in a pool.
@@ -238,7 +237,7 @@ func (p *poolMetrics) finished(method methodIndex, status int, took time.Duratio
 
 // resolveMethod finds the series of a method. The first of two that come here at once wins, so that no resolved code is lost.
 func (p *poolMetrics) resolveMethod(method methodIndex) *methodMetrics {
-	of := &methodMetrics{took: p.all.duration.WithLabelValues(p.domain, p.subDomain, methodLabels()[method])}
+	of := &methodMetrics{took: p.findDuration(method)}
 	if p.methods[method].CompareAndSwap(nil, of) {
 		return of
 	}
@@ -246,15 +245,15 @@ func (p *poolMetrics) resolveMethod(method methodIndex) *methodMetrics {
 }
 
 func (p *poolMetrics) code(method methodIndex, status int) prometheus.Counter {
-	return p.all.requests.WithLabelValues(p.domain, p.subDomain, strconv.Itoa(status), methodLabels()[method])
+	return p.find(p.all.requests, p.domain, p.subDomain, strconv.Itoa(status), methodLabels()[method])
 }
 
 func (p *poolMetrics) retry(why Failure) {
-	p.all.retries.WithLabelValues(p.domain, why.String()).Inc()
+	p.find(p.all.retries, p.domain, why.String()).Inc()
 }
 
 func (p *poolMetrics) ejected(why offence) {
-	p.all.ejections.WithLabelValues(p.domain, why.String()).Inc()
+	p.find(p.all.ejections, p.domain, why.String()).Inc()
 }
 
 // checked counts a check.

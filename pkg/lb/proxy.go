@@ -144,12 +144,14 @@ func (p *Proxy) Use(t *Table) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	current := make(map[targetKey]*Target, len(p.targets))
+	counted := make(map[memberSeries]bool, len(p.targets))
 	for _, pool := range t.pools {
 		p.attachPool(pool)
 		for _, target := range pool.all() {
 			key := targetKey{pool.key(), target.Member.ID}
 			p.attach(pool, target, p.targets[key])
 			current[key] = target
+			counted[seriesOf(target.Member)] = true
 		}
 		p.attachAffinity(pool)
 	}
@@ -170,7 +172,7 @@ func (p *Proxy) Use(t *Table) {
 		if next == nil || next.health != target.health { // gone, or moved
 			target.upstream.retire()
 		}
-		if next == nil {
+		if next == nil && !counted[seriesOf(target.Member)] {
 			p.metrics.forget(target.Member)
 		}
 	}

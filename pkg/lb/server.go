@@ -234,7 +234,7 @@ func (s *Server) StopKeepAlives() {
 // idle for its time; an HTTP/2 one when what its client had asked for before it heard of the end is answered; a WebSocket when one of its ends closes
 // it. It waits for that, and gives the context's error if ctx ends first; Shutdown ends what is left then.
 func (s *Server) Retire(ctx context.Context) error {
-	s.closeListener()
+	s.StopAccepting()
 	s.accepting.Wait()
 	s.mu.Lock()
 	for c := range s.conns {
@@ -264,7 +264,7 @@ func (s *Server) ended() <-chan struct{} {
 // ends first it breaks off what is left and gives the context's error. A connection on which no request has come yet has freshMost
 // to bring one: its client is likely about to.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.closeListener()
+	s.StopAccepting()
 	s.accepting.Wait() // whoever was accepted is served
 	s.mu.Lock()
 	s.stopping.Store(true)
@@ -294,8 +294,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // freshMost is how long a server that stops waits for the first request of a connection.
 const freshMost = 500 * time.Millisecond
 
-// closeListener ends Serve. Answers end their connections from now on.
-func (s *Server) closeListener() {
+// StopAccepting closes the listener, so that its port is free when it returns, and ends Serve. Answers end their connections from now on. Retire and
+// Shutdown begin with it.
+func (s *Server) StopAccepting() {
 	s.closing.Store(true)
 	s.mu.Lock()
 	defer s.mu.Unlock()

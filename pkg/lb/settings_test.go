@@ -173,22 +173,7 @@ func TestProxy_UseOtherRoutes(t *testing.T) {
 			Affinity: AffinitySpec{Mode: AffinityCookie}, Health: DefaultHealth(),
 		}
 	}
-	// series counts those of a domain, by name.
-	series := func(domain string) map[string]int {
-		families, err := registry.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
-		found := map[string]int{}
-		for _, family := range families {
-			for _, m := range family.GetMetric() {
-				if strings.Contains(m.String(), `value:"`+domain+`"`) {
-					found[family.GetName()]++
-				}
-			}
-		}
-		return found
-	}
+	series := func(domain string) map[string]int { return seriesWith(t, registry, domain) }
 	f := startFront(t, registry, spec("one", "one.test", one), spec("two", "two.test", two))
 	c := f.dial(t)
 	for _, host := range []string{"one.test", "two.test"} {
@@ -222,6 +207,102 @@ func TestProxy_UseOtherRoutes(t *testing.T) {
 	}
 	if found := series("one"); len(found) == 0 || len(f.proxy.pools) != 1 {
 		t.Errorf("%d series of the domain that stays; %d pools", len(found), len(f.proxy.pools))
+	}
+}
+
+// seriesWith counts the series with a label of that value, by name.
+func seriesWith(t *testing.T, registry *prometheus.Registry, value string) map[string]int {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]int{}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if strings.Contains(m.String(), `value:"`+value+`"`) {
+				found[family.GetName()]++
+			}
+		}
+	}
+	return found
+}
+
+// TestProxy_RequestsThatOutliveTheirPool: they end as they would have, and bring no series of the pool back.
+func TestProxy_RequestsThatOutliveTheirPool(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	come, answer := make(chan struct{}), make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(come)
+		<-answer
+	}))
+	t.Cleanup(slow.Close)
+	m, err := ParseStatic(slow.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := TenantRange{all: true}
+	other := PoolSpec{Service: "s", Domain: "other", Hosts: []string{"other.test"}, Static: []Member{answering(t)}, Tenants: all}
+	f := startFront(t, registry, other, PoolSpec{Service: "s", Domain: "d", Hosts: []string{"h.test"}, Static: []Member{m}, Tenants: all})
+	done := make(chan error, 1)
+	c := f.dial(t)
+	go func() {
+		status, _, _, err := c.ask("/", "h.test", "")
+		if err == nil && status != http.StatusOK {
+			err = fmt.Errorf("status %d", status)
+		}
+		done <- err
+	}()
+	<-come
+	pool := f.proxy.table.Load().pools[1]
+	routes, err := NewRoutes([]PoolSpec{other})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.proxy.Use(NewTable(routes, nil))
+	pool.metrics.retry(FailureReset)
+	pool.metrics.ejected(offenceBreak)
+	close(answer)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if status, _, _, err := c.ask("/", "h.test", ""); status != http.StatusNotFound || err != nil { // by now the first is counted
+		t.Errorf("%d, %v", status, err)
+	}
+	if left := seriesWith(t, registry, "d"); len(left) > 0 {
+		t.Errorf("left of the pool that is gone: %v", left)
+	}
+}
+
+// TestProxy_MemberThatChangesItsPool: its numbers go on when the configuration moves it to another sub-domain, or takes it out of one of two.
+func TestProxy_MemberThatChangesItsPool(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	m := answering(t)
+	spec := func(subDomain string, members ...Member) PoolSpec {
+		return PoolSpec{Service: "s", Domain: "d", SubDomain: subDomain, Hosts: []string{subDomain + ".test"}, Static: members, Tenants: TenantRange{all: true}}
+	}
+	f := startFront(t, registry, spec("a", m), spec("b"))
+	c := f.dial(t)
+	for i, step := range []struct {
+		host  string
+		pools []PoolSpec
+	}{
+		{"a.test", []PoolSpec{spec("a", m), spec("b")}},
+		{"b.test", []PoolSpec{spec("a"), spec("b", m)}},
+		{"a.test", []PoolSpec{spec("a", m), spec("b", m)}},
+		{"b.test", []PoolSpec{spec("a"), spec("b", m)}},
+	} {
+		routes, err := NewRoutes(step.pools)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.proxy.Use(NewTable(routes, nil))
+		if status, _, _, err := c.ask("/", step.host, ""); status != http.StatusOK || err != nil {
+			t.Fatalf("%d: %d, %v", i, status, err)
+		}
+		if n := seriesWith(t, registry, m.ID)["elb_upstream_requests_total"]; n != int(outcomeCount) {
+			t.Errorf("%d: %d series of the member's attempts, want %d", i, n, outcomeCount)
+		}
 	}
 }
 

@@ -17,8 +17,7 @@ type stickiness struct {
 	forged    bool      // some token was not
 	renew     bool      // our cookie should be replaced by a newer one
 	looked    int       // how many values were taken for tokens
-	cuts      [tokensMost]cut
-	cutCount  int
+	cuts      []cut
 	token     affinityToken // the one at hand
 	value     []byte        // of a field that is being written
 }
@@ -41,7 +40,7 @@ func (s *stickiness) reset() {
 	if cap(value) > smallSize {
 		value = nil // of an unusually long field
 	}
-	*s = stickiness{value: value}
+	*s = stickiness{value: value, cuts: s.cuts[:0]}
 }
 
 // readSticky looks for tokens in the request's cookies. More than one Cookie field is not allowed (RFC 6265 section 5.4), but no harm.
@@ -91,7 +90,7 @@ func (s *stickiness) pair(field int, value []byte, from, to int, now int64) {
 	} else {
 		to = len(value)
 	}
-	s.cut(cut{field, from, to, true})
+	s.cuts = append(s.cuts, cut{field, from, to, true})
 }
 
 // ourCookie takes the member from a cookie of ours. The first good one counts.
@@ -133,12 +132,7 @@ func (s *stickiness) sessionCookie(field int, value []byte, from, to int, now in
 			s.session = t
 		}
 	}
-	s.cut(cut{field, dot, to, false})
-}
-
-func (s *stickiness) cut(c cut) {
-	s.cuts[s.cutCount] = c
-	s.cutCount++
+	s.cuts = append(s.cuts, cut{field, dot, to, false})
 }
 
 // pick chooses the member for the next attempt: the session's own if it can be used, else by the pool's balancer. While the session's own has no room and x is
@@ -175,7 +169,7 @@ func (x *exchange) canFollow(t *Target) bool {
 // appendCookie appends field i of the request, a Cookie field, without our cookies and tokens. All else stays as it came.
 func (x *exchange) appendCookie(dst []byte, i int) []byte {
 	s := &x.sticky
-	if !slices.ContainsFunc(s.cuts[:s.cutCount], func(c cut) bool { return c.field == i }) {
+	if !slices.ContainsFunc(s.cuts, func(c cut) bool { return c.field == i }) {
 		return x.req.AppendLine(dst, i)
 	}
 	start := len(dst)
@@ -192,7 +186,7 @@ func (x *exchange) appendCookie(dst []byte, i int) []byte {
 func (s *stickiness) appendUncut(dst []byte, field int, value []byte) []byte {
 	begin, from := len(dst), 0
 	last := false // the last cookie was ours
-	for _, c := range s.cuts[:s.cutCount] {
+	for _, c := range s.cuts {
 		if c.field == field {
 			dst = append(dst, value[from:c.from]...)
 			from = c.to

@@ -111,8 +111,8 @@ func TestSticky_BoundsWhatTokensCost(t *testing.T) {
 	p := stickyPool(t, AffinitySpec{Mode: AffinityApplication}, [][]byte{secretA}, "d", "m1")
 	forged := "x" + p.tokenOf("m1", time.Now())[1:]
 	x := stickyRequest(t, p, strings.Repeat("JSESSIONID=a."+forged+"; elb_route="+forged+"; ", 500)+"z=1")
-	if x.sticky.looked != tokensMost || x.sticky.cutCount != tokensMost/2 || x.sticky.ours != nil {
-		t.Errorf("%d looked at, %d cut", x.sticky.looked, x.sticky.cutCount)
+	if x.sticky.looked != tokensMost || len(x.sticky.cuts) != tokensMost/2 || x.sticky.ours != nil {
+		t.Errorf("%d looked at, %d cut", x.sticky.looked, len(x.sticky.cuts))
 	}
 	many := stickyRequest(t, p, strings.Repeat("JSESSIONID=a; ", 500)+"elb_route="+p.tokenOf("m1", time.Now()))
 	if many.sticky.looked != 1 || idOf(many.sticky.ours) != "m1" {

@@ -22,7 +22,10 @@ type File struct {
 	from string // for people
 	log  *slog.Logger
 	ids  atomic.Pointer[map[string]int]
-	seen stamp // of the file when it was last read, well or not; Watch alone changes it
+
+	// Watch alone changes these.
+	seen stamp // of the file when it was last read, well or not
+	last stamp // at the last look
 }
 
 var _ lb.TenantSource = (*File)(nil)
@@ -60,7 +63,8 @@ func (f *File) Tenant(domain []byte) lb.TenantID {
 	return lb.TenantID{ID: id, Known: known, From: f.from}
 }
 
-// Watch reads the list again when the file changes, until ctx ends. It looks every so often. A list with faults is logged, and the last good one
+// Watch reads the list again when the file has changed, until ctx ends. It looks every so often, and reads what two looks in a row found alike, so that
+// a file is not read while it is being written. A list with faults is logged, and the last good one
 // stays.
 func (f *File) Watch(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
@@ -80,7 +84,9 @@ func (f *File) look() {
 	if info, err := os.Stat(f.name); err == nil {
 		now.info = info
 	}
-	if now.same(f.seen) {
+	atRest := now.same(f.last)
+	f.last = now
+	if now.same(f.seen) || !atRest { // half a list is a list, too: those of the other half would go elsewhere
 		return
 	}
 	if err := f.read(); err != nil {

@@ -107,6 +107,15 @@ func TestFile_FollowsTheFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		expect("replaced", 3, true)
+		for id := 4; id <= 6; id++ {
+			write(name, strings.Repeat("# more\n", id)) // by pieces: the tenant is not there yet
+			time.Sleep(time.Second)
+			if got := f.Tenant([]byte("a.com")); got.ID != 3 {
+				t.Errorf("a list that was still being written was read: %+v", got)
+			}
+		}
+		write(name, "a.com 3\n")
+		expect("whole again", 3, true)
 		write(name, "a.com three\n")
 		expect("with a fault", 3, true)
 		if err := os.Remove(name); err != nil {
