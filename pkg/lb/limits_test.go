@@ -310,6 +310,27 @@ func TestLine_Sessions(t *testing.T) {
 	})
 }
 
+// Nor does one that was at a member already, which has room now.
+func TestLine_Retries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimited(t, LimitSpec{MaxInFlight: 1, QueueLength: 5, QueueTime: time.Minute}, alike(2)...)
+		defer l.proxy.Close()
+		l.fill()
+		x := l.request(-1)
+		x.choice.tried = append(x.choice.tried, l.target(0))
+		again, first := l.begin(x), l.begin(l.request(-1))
+		l.free(0)
+		if id := first.id(); id != "0" || !again.waits() {
+			t.Errorf("the first attempt got %q", id)
+		}
+		l.free(1)
+		if id := again.id(); id != "1" {
+			t.Errorf("the second attempt got %q", id)
+		}
+	})
+}
+
 func TestLine_ClientLeaves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// line is the queue of a pool: requests that wait for a place at a member, first in, first out. A request that only its session's own member will do for does not
-// hold up those behind it. It lasts from table to table.
+// line is the queue of a pool: requests that wait for a place at a member, first in, first out. A request that not every member will do for, since it belongs to a session or
+// was at some members already, does not hold up those behind it. It lasts from table to table.
 //
 // Whoever gives a place back while somebody waits serves the line; so does whoever joins it. What else gives room (a member that recovered, an ejection that is
 // over) is noticed by those who wait, within lookEvery.
@@ -77,11 +77,13 @@ func (p *place) offer(pool *Pool, now int64) (done bool) {
 	if x.pool != pool {
 		x.pool = pool
 		x.sticky.reset()
+		x.choice.now = now
 		x.readSticky()
+		x.choice.key, x.choice.keyed = pool.requestKey(x)
 	}
 	x.choice.now = now
 	p.got = x.seize()
-	p.anybody = !x.held
+	p.anybody = !x.held && len(x.choice.tried) == 0
 	return p.got != nil || !x.choice.full
 }
 
