@@ -457,6 +457,7 @@ func TestProxy_LimitsWithAQueue(t *testing.T) {
 		})
 	}
 	waitFor(t, func() bool { return value(t, b.metrics, "elb_queue_length") == requests-6 })
+	waitFor(t, func() bool { return members[0].now.Load() == 3 && members[1].now.Load() == 3 })
 	for _, m := range b.discovery.Members() {
 		if !m.AtLimit() || m.InFlight != 3 {
 			t.Errorf("%s: %d of %d in flight", m.ID, m.InFlight, m.MaxInFlight)

@@ -28,17 +28,20 @@ const (
 )
 
 // begin counts a request that goes to the member, if fewer than limit run there; 0 is no limit.
-func (l *load) begin(limit int64) bool {
+func (l *load) begin(limit int64) bool { return enter(&l.inFlight, limit) }
+
+// enter counts one more, unless there are limit of them already; 0 is no limit.
+func enter(running *atomic.Int64, limit int64) bool {
 	if limit <= 0 {
-		l.inFlight.Add(1)
+		running.Add(1)
 		return true
 	}
 	for {
-		running := l.inFlight.Load()
-		if running >= limit {
+		n := running.Load()
+		if n >= limit {
 			return false
 		}
-		if l.inFlight.CompareAndSwap(running, running+1) {
+		if running.CompareAndSwap(n, n+1) {
 			return true
 		}
 	}

@@ -28,22 +28,33 @@ func (p *Proxy) freeExchange(x *exchange) {
 
 // serve is the whole way of a request: screen, route, pick, forward, retry, observe. HTTP/1 and HTTP/2 meet here.
 func (p *Proxy) serve(x *exchange) {
-	p.answer(x, p.running.Add(1))
-	p.running.Add(-1)
+	if enter(&p.running, int64(p.settings.Load().MaxInFlight)) {
+		p.answer(x)
+		p.running.Add(-1)
+	} else {
+		p.overflow(x)
+	}
 	p.observe(x)
 }
 
-// answer has the request answered; it is one of so many that are running.
-func (p *Proxy) answer(x *exchange, running int64) {
+// overflow refuses a request that is one too many for this process, before anything is done for it.
+func (p *Proxy) overflow(x *exchange) {
+	p.begin(x)
+	x.host, x.pool, _ = x.from.lookup(x.table, x.req.Host())
+	x.shed = shedInFlight
+	p.turnAway(x)
+}
+
+// begin notes what is known of a request from the start.
+func (p *Proxy) begin(x *exchange) {
 	x.started = time.Now()
 	x.method = methodName(x.req.Method())
 	p.identify(x)
-	if most := x.from.settings.MaxInFlight; most > 0 && running > int64(most) {
-		x.host, x.pool, _ = x.from.lookup(x.table, x.req.Host())
-		x.shed = shedInFlight
-		p.turnAway(x)
-		return
-	}
+}
+
+// answer has a request answered, by a member or by ourselves.
+func (p *Proxy) answer(x *exchange) {
+	p.begin(x)
 	if no := p.screen(x); no != nil {
 		p.refuse(x, no)
 		return
