@@ -101,7 +101,8 @@ func (s *sickbed) awaitUp(t *testing.T, want int) {
 	})
 }
 
-func (s *sickbed) start(t *testing.T) {
+// client asks the load balancer for the application of the members.
+func (s *sickbed) client(t *testing.T) *e2e.Client {
 	t.Helper()
 	_, port, err := net.SplitHostPort(s.elb.httpAddr)
 	if err != nil {
@@ -111,7 +112,12 @@ func (s *sickbed) start(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := e2e.NewClient(number).Host("app.test")
+	return e2e.NewClient(number).Host("app.test")
+}
+
+func (s *sickbed) start(t *testing.T) {
+	t.Helper()
+	client := s.client(t)
 	ask := func(method string, body []byte) func(ctx context.Context) error {
 		return func(ctx context.Context) error {
 			a, err := client.Do(ctx, method, "/work", body)

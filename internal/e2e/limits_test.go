@@ -3,9 +3,7 @@ package e2e_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -61,15 +59,7 @@ func (s *sickbed) metric(t *testing.T, name string) float64 {
 // burst sends so many GETs at once, and counts the answers by status.
 func (s *sickbed) burst(t *testing.T, n int) map[int]int {
 	t.Helper()
-	_, port, err := net.SplitHostPort(s.elb.httpAddr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	number, err := strconv.Atoi(port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := e2e.NewClient(number).Host("app.test")
+	client := s.client(t)
 	var mu sync.Mutex
 	answers := map[int]int{}
 	e2e.InParallel(n, func(int) {
