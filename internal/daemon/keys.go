@@ -34,10 +34,6 @@ func ReadGossipKeys(file string) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseGossipKeys(file, data)
-}
-
-func parseGossipKeys(file string, data []byte) ([][]byte, error) {
 	var keys [][]byte
 	for i, line := range strings.Split(string(data), "\n") {
 		line = strings.TrimSpace(line)
@@ -59,17 +55,16 @@ func parseGossipKeys(file string, data []byte) ([][]byte, error) {
 	return keys, nil
 }
 
-// keyFileLook is the time between two looks at a gossip key file. A change is taken over when two looks in a row found the same, so that a file
-// that is being written is not read half.
+// keyFileLook is the time between two looks at a gossip key file.
 const keyFileLook = time.Second
 
 // FollowGossipKeys looks at a gossip key file until ctx ends and calls apply with the keys whenever they are others than before, which at first are
 // current. A file that cannot be used, or that apply refuses, is logged once, and the keys stay as they are.
 func FollowGossipKeys(ctx context.Context, file string, current [][]byte, apply func([][]byte) error, log *slog.Logger) {
-	f := keyFollower{file: file, current: current, apply: apply, log: log}
 	if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o077 != 0 {
 		log.WarnContext(ctx, "gossip key file is open to others; make its mode 0600", "file", file, "mode", info.Mode().Perm().String())
 	}
+	watch := &FileWatch{file: file} // not of the content of now: it may have changed since current was read
 	tick := time.NewTicker(keyFileLook)
 	defer tick.Stop()
 	for {
@@ -77,55 +72,21 @@ func FollowGossipKeys(ctx context.Context, file string, current [][]byte, apply 
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			f.look(ctx)
 		}
-	}
-}
-
-// keyFollower is what a follower remembers between two looks.
-type keyFollower struct {
-	file    string
-	current [][]byte // what is in use
-	apply   func([][]byte) error
-	log     *slog.Logger
-
-	seen    []byte // what the last look found
-	settled []byte // what was taken over, or refused, last
-	failure string // the last error of reading
-}
-
-func (f *keyFollower) look(ctx context.Context) {
-	data, err := os.ReadFile(f.file)
-	if err != nil {
-		if err.Error() != f.failure {
-			f.failure = err.Error()
-			f.refuse(ctx, err)
+		if !watch.Changed() {
+			continue
 		}
-		return
+		keys, err := ReadGossipKeys(file)
+		if err == nil && slices.EqualFunc(keys, current, bytes.Equal) {
+			continue
+		}
+		if err == nil {
+			err = apply(keys)
+		}
+		if err != nil {
+			log.WarnContext(ctx, "gossip key file could not be taken over; the old keys stay", "file", file, "error", err)
+			continue
+		}
+		current = keys
 	}
-	f.failure = ""
-	if !bytes.Equal(data, f.seen) || f.seen == nil {
-		f.seen = append([]byte{}, data...)
-		return
-	}
-	if f.settled != nil && bytes.Equal(data, f.settled) {
-		return
-	}
-	f.settled = f.seen
-	keys, err := parseGossipKeys(f.file, data)
-	if err == nil && slices.EqualFunc(keys, f.current, bytes.Equal) {
-		return
-	}
-	if err == nil {
-		err = f.apply(keys)
-	}
-	if err != nil {
-		f.refuse(ctx, err)
-		return
-	}
-	f.current = keys
-}
-
-func (f *keyFollower) refuse(ctx context.Context, err error) {
-	f.log.WarnContext(ctx, "gossip key file could not be taken over; the old keys stay", "file", f.file, "error", err)
 }

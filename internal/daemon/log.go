@@ -29,15 +29,6 @@ func (c LogConfig) Validate(d *Document, key string) []error {
 	return faults
 }
 
-// NewLogger makes the program's logger: "json", or "text" with colours when w is a terminal. Its level stays what it is.
-func NewLogger(w io.Writer, c LogConfig) (*slog.Logger, error) {
-	var level slog.LevelVar
-	if err := c.SetLevel(&level); err != nil {
-		return nil, err
-	}
-	return c.logger(w, &level)
-}
-
 // SetLevel sets a level to the configured one.
 func (c LogConfig) SetLevel(level *slog.LevelVar) error {
 	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
@@ -46,6 +37,7 @@ func (c LogConfig) SetLevel(level *slog.LevelVar) error {
 	return nil
 }
 
+// logger makes the program's logger: "json", or "text" with colours when w is a terminal. Its level stays what it is.
 func (c LogConfig) logger(w io.Writer, level slog.Leveler) (*slog.Logger, error) {
 	switch c.Format {
 	case "json":

@@ -94,9 +94,6 @@ func (s *Server) Start(failed func(error)) {
 	}()
 }
 
-// StopKeepAlives ends each connection after its running request, so that clients move elsewhere while the listener still answers.
-func (s *Server) StopKeepAlives() { s.http.SetKeepAlivesEnabled(false) }
-
 // Shutdown stops accepting and waits for running requests; when ctx ends first it closes what is left and says so.
 func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)

@@ -30,11 +30,19 @@ func TestELB_EvilClients(t *testing.T) {
 	elb := startLoneELB(t, evilTimeouts, []loneService{{"good.test", []string{member.addr}}})
 	bystanders := startBystanders(t, elb)
 	cases := slices.Concat(slowClients(), unreadingClients(), brokenClients(), pipeliningClients(), oversizedClients(), silentClients(), tunnelClients(), http2Clients())
+	attackAll(t, cases, func(i int) *attack { return &attack{elb: elb, member: member, ctx: t.Context(), number: i} })
+	bystanders.check(t)
+	elb.checkBase(30 * time.Second)
+}
+
+// attackAll lets all clients at work at once, and tells of each what it found wrong. prepare makes the attack of the case at that index.
+func attackAll(t *testing.T, cases []evilClient, prepare func(i int) *attack) {
+	t.Helper()
 	found := make([]error, len(cases))
 	var all sync.WaitGroup
 	for i, c := range cases {
+		a := prepare(i)
 		all.Go(func() {
-			a := &attack{elb: elb, member: member, ctx: t.Context(), number: i}
 			defer a.close()
 			found[i] = c.does(a)
 		})
@@ -47,8 +55,6 @@ func TestELB_EvilClients(t *testing.T) {
 			}
 		})
 	}
-	bystanders.check(t)
-	elb.checkBase(30 * time.Second)
 }
 
 // attack is one evil client at work. One goroutine uses it, but for token.

@@ -96,9 +96,10 @@ func (c *keyedCluster) rejections() map[string]float64 {
 
 // requests starts clients that ask through the load balancer.
 func (c *keyedCluster) requests() *Load {
-	return StartLoad(c.t, 4, 5*time.Millisecond, 3*time.Minute, func(ctx context.Context, tally *Tally, _ int) {
+	elb := c.ThroughELB()
+	return StartLoad(c.t, 4, 5*time.Millisecond, 6*time.Minute, func(ctx context.Context, tally *Tally, _ int) {
 		tally.Timed(ctx, "GET", func(ctx context.Context) error {
-			a, err := c.ThroughELB().Do(ctx, "GET", "/readyz", nil)
+			a, err := elb.Do(ctx, "GET", "/readyz", nil)
 			if err == nil && a.Status != 200 {
 				err = fmt.Errorf("status %d: %s", a.Status, firstBytes(a.Body))
 			}

@@ -8,7 +8,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,23 +21,7 @@ func TestHTTP2_HostileClients(t *testing.T) {
 	t.Parallel()
 	s := startH2Suite(t)
 	cases := slices.Concat(h2Violations(), h2Refusals(), h2Odd(), h2Silent(), h2Unreading(), h2Leaving())
-	found := make([]error, len(cases))
-	var all sync.WaitGroup
-	for i, c := range cases {
-		a := s.attack(t)
-		all.Go(func() {
-			defer a.close()
-			found[i] = c.does(a)
-		})
-	}
-	all.Wait()
-	for i, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			if found[i] != nil {
-				t.Error(found[i])
-			}
-		})
-	}
+	attackAll(t, cases, func(int) *attack { return s.attack(t) })
 	s.others.check(t)
 	s.elb.checkBase(30 * time.Second)
 }

@@ -23,16 +23,6 @@ const healthMemberVariable = "REGENT_E2E_HEALTH_MEMBER"
 
 // TestHealthMember is a member as a process of its own, which can be killed and frozen. It ends in order with SIGTERM.
 func TestHealthMember(t *testing.T) {
-	address := os.Getenv(healthMemberVariable)
-	if address == "" {
-		t.Skip("only a child of the tests of health")
-	}
-	ctx, stop := signal.NotifyContext(t.Context(), syscall.SIGTERM)
-	defer stop()
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -43,7 +33,25 @@ func TestHealthMember(t *testing.T) {
 		<-time.After(5 * time.Millisecond) // so that some requests are under way at any moment
 		_, _ = fmt.Fprintf(w, "%s %s %d", r.Method, r.URL.Path, len(body))
 	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
+	beMember(t, os.Getenv(healthMemberVariable), mux, func(server *http.Server) {
+		_ = server.Close() // the load is over
+	})
+}
+
+// beMember makes this process a member at an address, until SIGTERM, and then ends it as stop does. Without an address the test is skipped: it is for
+// children of other tests alone.
+func beMember(t *testing.T, address string, handler http.Handler, stop func(*http.Server)) {
+	t.Helper()
+	if address == "" {
+		t.Skip("only a child of other tests")
+	}
+	ctx, release := signal.NotifyContext(t.Context(), syscall.SIGTERM)
+	defer release()
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
 	select {
@@ -51,7 +59,7 @@ func TestHealthMember(t *testing.T) {
 		t.Fatal(err)
 	case <-ctx.Done():
 	}
-	_ = server.Close() // the load is over
+	stop(server)
 	<-done
 }
 
@@ -59,6 +67,7 @@ func TestHealthMember(t *testing.T) {
 type sickbed struct {
 	elb     *loneELB
 	members []*e2e.Proc
+	addrs   []string // of the members
 	load    *e2e.OpenLoop
 }
 
@@ -69,19 +78,24 @@ const (
 
 func newSickbed(t *testing.T) *sickbed {
 	t.Helper()
+	return newSickbedOf(t, "access_log: false\nhealth: {path: /healthz}\n")
+}
+
+// newSickbedOf is newSickbed with other lines of the load balancer's file.
+func newSickbedOf(t *testing.T, keys string) *sickbed {
+	t.Helper()
 	ports, err := freeport.PickN(3)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &sickbed{}
-	var addrs []string
 	for i, port := range ports {
 		addr := loopback(port)
-		addrs = append(addrs, addr)
+		s.addrs = append(s.addrs, addr)
 		s.members = append(s.members, e2e.NewProc(t, fmt.Sprintf("member%d", i+1), []string{healthMemberVariable + "=" + addr}, "", "-test.run=^TestHealthMember$", "-test.timeout=0"))
 		s.members[i].Start()
 	}
-	s.elb = startLoneELB(t, "access_log: false\nhealth: {path: /healthz}\n", []loneService{{"app.test", addrs}})
+	s.elb = startLoneELB(t, keys, []loneService{{"app.test", s.addrs}})
 	s.awaitUp(t, 3)
 	return s
 }
@@ -89,8 +103,13 @@ func newSickbed(t *testing.T) *sickbed {
 // awaitUp waits until the load balancer holds so many members to be well.
 func (s *sickbed) awaitUp(t *testing.T, want int) {
 	t.Helper()
-	e2e.Await(t, 30*time.Second, fmt.Sprintf("%d members up", want), func() error {
-		text, err := s.elb.look("/metrics")
+	s.awaitUpAt(t, s.elb, want)
+}
+
+func (s *sickbed) awaitUpAt(t *testing.T, b *loneELB, want int) {
+	t.Helper()
+	e2e.Await(t, 30*time.Second, fmt.Sprintf("%d members up at %s", want, b.Name), func() error {
+		text, err := b.look("/metrics")
 		if err != nil {
 			return err
 		}

@@ -9,12 +9,9 @@ import (
 	"hash"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
@@ -26,16 +23,6 @@ const soakMemberVariable = "REGENT_E2E_SOAK_MEMBER"
 
 // TestSoakMember is a member of the soak, as a process of its own that can be killed. It ends in order with SIGTERM.
 func TestSoakMember(t *testing.T) {
-	address := os.Getenv(soakMemberVariable)
-	if address == "" {
-		t.Skip("only a child of TestELB_Soak")
-	}
-	ctx, stop := signal.NotifyContext(t.Context(), syscall.SIGTERM)
-	defer stop()
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/soak/{token}", soakExchange)
 	mux.HandleFunc("/echo/{token}", soakEcho)
@@ -43,20 +30,13 @@ func TestSoakMember(t *testing.T) {
 		conn.PayloadType = websocket.BinaryFrame
 		_, _ = io.Copy(conn, conn)
 	}})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(listener) }()
-	select {
-	case err := <-done:
-		t.Fatal(err)
-	case <-ctx.Done():
-	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
-	defer cancel()
-	if err := server.Shutdown(last); err != nil {
-		t.Errorf("requests did not end: %v", err)
-	}
-	<-done
+	beMember(t, os.Getenv(soakMemberVariable), mux, func(server *http.Server) {
+		last, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if err := server.Shutdown(last); err != nil {
+			t.Errorf("requests did not end: %v", err)
+		}
+	})
 }
 
 // contentOf is size bytes that depend on the name of the request and the direction alone: bytes of another request are wrong bytes.

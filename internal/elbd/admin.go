@@ -35,7 +35,9 @@ func (b *balancer) serveMembers(page *statusPage) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Vary", "Accept")
 		if strings.Contains(r.Header.Get("Accept"), "application/json") {
-			daemon.WriteJSON(w, membersAnswer{b.discovery.Members(), b.refused()})
+			members := b.discovery.Members()
+			b.exchange.annotate(members)
+			daemon.WriteJSON(w, membersAnswer{members, b.refused()})
 			return
 		}
 		page.serve(w, r)

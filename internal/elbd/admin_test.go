@@ -1,8 +1,6 @@
 package elbd
 
 import (
-	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -15,24 +13,7 @@ import (
 // do sends a request to the admin listener.
 func (e *running) do(method, path string, header http.Header) (int, http.Header, string) {
 	e.t.Helper()
-	r, err := http.NewRequestWithContext(e.t.Context(), method, "http://"+e.admin+path, nil)
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	maps.Copy(r.Header, header)
-	if host := header.Get("Host"); host != "" {
-		r.Host = host
-	}
-	res, err := e.httpClient.Do(r)
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	return res.StatusCode, res.Header, string(body)
+	return e.send(method, e.admin, path, header)
 }
 
 // TestAdmin_Verbs drains static members of a running ELB, and tries to without being allowed.

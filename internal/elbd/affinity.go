@@ -1,8 +1,6 @@
 package elbd
 
 import (
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -171,12 +169,11 @@ func ownAffinityKey(file string) ([][]byte, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return keys, err
 	}
-	key := make([]byte, 32)
-	if _, err := rand.Read(key); err != nil {
+	if err := os.WriteFile(file+".new", []byte(daemon.NewGossipKey()+"\n"), 0o600); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(file+".new", []byte(base64.StdEncoding.EncodeToString(key)+"\n"), 0o600); err != nil {
+	if err := os.Rename(file+".new", file); err != nil {
 		return nil, err
 	}
-	return [][]byte{key}, os.Rename(file+".new", file)
+	return daemon.ReadGossipKeys(file)
 }

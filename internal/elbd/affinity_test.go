@@ -197,32 +197,13 @@ func TestRun_AffinitySurvivesARestart(t *testing.T) {
 	if err := os.WriteFile(e.file, bytes.Replace(text, []byte(`"]}`), []byte(`"], affinity: cookie}`), 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ask := func(cookie string) (body, set string) {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+e.http+"/", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Host = "legacy.localhost"
-		r.Header.Set("Cookie", cookie)
-		res, err := e.httpClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		var b bytes.Buffer
-		if _, err := b.ReadFrom(res.Body); err != nil {
-			t.Fatal(err)
-		}
-		set, _, _ = strings.Cut(res.Header.Get("Set-Cookie"), ";")
-		return b.String(), set
-	}
 	e.start()
-	home, cookie := ask("")
+	home, cookie := e.ask("/", "")
 	e.stop()
 	for range 2 {
 		e.start()
 		for range 3 {
-			if body, set := ask(cookie); body != home || set != "" {
+			if body, set := e.ask("/", cookie); body != home || set != "" {
 				t.Errorf("%s, not %s; new cookie %q", body, home, set)
 			}
 		}

@@ -67,7 +67,7 @@ func isEvent(level slog.Level, message string) bool {
 	case "request failed", "request", "gossip":
 		return false
 	case "Member joined", "Member left", "Member changed state", "member passed its first check", "member is up", "member recovered",
-		"member put back by an operator", "joined group", "left group", "ELB is ready", "stopping", "certificate reloaded", "configuration reloaded", "list of tenants read", "tenants can be looked up again":
+		"member put back by an operator", "joined group", "left group", "ELB is ready", "stopping", "certificate reloaded", "configuration reloaded", "another ELB has the same configuration again", "list of tenants read", "tenants can be looked up again":
 		return true
 	}
 	return level >= slog.LevelWarn

@@ -54,6 +54,13 @@ func (b *balancer) join(ctx context.Context) error {
 		}
 		b.keys = keys
 	}
+	id, err := membership.NewID()
+	if err != nil {
+		return err
+	}
+	if b.exchange, err = newExchange(id, b); err != nil {
+		return err
+	}
 	for _, d := range c.domainPorts() {
 		g, err := b.open(ctx, b.doc, c.entrance(d), b.settings)
 		if err != nil {
@@ -67,6 +74,10 @@ func (b *balancer) join(ctx context.Context) error {
 		return err
 	}
 	b.follow(g, false)
+	b.discovery.TellTrouble(b.exchange.alarm)
+	exchanging, stop := context.WithCancel(context.WithoutCancel(ctx)) // those that are left want to know while it drains
+	b.stopExchange = stop
+	b.following.Go(func() { b.exchange.run(exchanging) })
 	if c.GossipKeyFile != "" {
 		following, stop := context.WithCancel(context.WithoutCancel(ctx)) // a key may change while it drains
 		b.stopKeys = stop
@@ -86,10 +97,12 @@ func (b *balancer) open(ctx context.Context, doc *daemon.Document, at entrance, 
 	}
 	g, err := membership.Open(ctx, membership.Config{
 		Local: membership.Member{
-			Name: c.NodeName, Domain: at.domain, Host: c.LocalMemberHost,
+			ID: b.exchange.self, Name: c.NodeName, Domain: at.domain, Host: c.LocalMemberHost,
 			HTTPPort: s.HTTPPort, HTTPSPort: s.HTTPSPort,
 			State: membership.StateActive, Version: daemon.Version(), StartedAt: b.started, Balancer: true,
+			Epoch: b.exchange.epoch(),
 		},
+		Receive:  b.exchange.receive,
 		BindHost: c.LocalMemberHost, BindPort: at.port, PortKey: at.key,
 		Seeds: slices.Concat(at.seeds, known), Keys: b.gossipKeys(), InsecureGossip: c.InsecureGossip,
 		Policy: at.policy, Logger: b.log, Registerer: b.metrics, MetricPrefix: metricPrefix,
@@ -190,6 +203,9 @@ func (b *balancer) leave() error {
 	defer cancel()
 	if b.stopKeys != nil {
 		b.stopKeys()
+	}
+	if b.stopExchange != nil {
+		b.stopExchange()
 	}
 	groups := b.getGroups()
 	errs := make([]error, len(groups))

@@ -64,7 +64,7 @@ func (h *Health) spec(d *daemon.Document, key string) (lb.HealthSpec, []error) {
 		fault("timeout", "is %s; it must be from 1ms to the interval (%s)", h.Timeout, h.Interval)
 	}
 	if h.Path != "" {
-		if err := lb.ValidCheckPath(h.Path); err != nil {
+		if err := lb.CheckProbePath(h.Path); err != nil {
 			fault("path", "%s", err)
 		}
 	}

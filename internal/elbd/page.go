@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,7 +37,8 @@ func newStatusPage(from func() status, log *slog.Logger) *statusPage {
 func parseTemplates() *template.Template {
 	t := template.New("").Funcs(template.FuncMap{
 		"span": formatSpan, "ago": formatAgo, "clock": formatClock, "stamp": formatStamp, "millis": formatMillis, "rate": formatRate, "share": formatShare, "tone": tone,
-		"rows": func(now time.Time, members, lost []lb.MemberStatus) memberRows { return memberRows{now, members, lost} },
+		"elsewhere": func(now time.Time, m lb.MemberStatus) memberVerdicts { return memberVerdicts{now, m.Verdicts} },
+		"rows":      func(now time.Time, members, lost []lb.MemberStatus) memberRows { return memberRows{now, members, lost} },
 	})
 	return template.Must(t.ParseFS(pageFiles, "page/*.html"))
 }
@@ -44,10 +46,11 @@ func parseTemplates() *template.Template {
 // pageData is what the templates get.
 type pageData struct {
 	status
-	Troubles []lb.MemberStatus
-	Alarms   int // of Troubles, those that nobody chose
-	Members  int
-	Question lb.RouteQuestion // for the form
+	Troubles  []lb.MemberStatus
+	Alarms    int // of Troubles, those that nobody chose
+	Members   int
+	Differing []peer           // other ELBs whose configuration is another one
+	Question  lb.RouteQuestion // for the form
 }
 
 // routeData is what the page about the way of a request gets.
@@ -61,6 +64,12 @@ type routeData struct {
 type memberRows struct {
 	Now           time.Time
 	Members, Lost []lb.MemberStatus
+}
+
+// memberVerdicts is what the line of other ELBs' verdicts gets.
+type memberVerdicts struct {
+	Now      time.Time
+	Verdicts []lb.Verdict
 }
 
 // Title names this ELB, and before it how many members are in trouble: a tab tells it unopened.
@@ -77,6 +86,7 @@ func (s *statusPage) serveLive(w http.ResponseWriter, _ *http.Request) { s.rende
 func (s *statusPage) render(w http.ResponseWriter, name string) {
 	data := pageData{status: s.status(), Question: lb.RouteQuestion{Path: "/"}}
 	data.Troubles = data.troubles()
+	data.Differing = slices.DeleteFunc(slices.Clone(data.Balancers), func(p peer) bool { return p.Config != epochOther })
 	for _, m := range data.Troubles {
 		if tone(m.Condition) == "bad" {
 			data.Alarms++

@@ -34,10 +34,10 @@ func member(name string, condition lb.Condition, ago time.Duration, why string) 
 func states() map[string]status {
 	base := status{
 		Node: "elb-1", Version: "1.0.0", Now: noon, StartedAt: noon.Add(-3*time.Hour - 12*time.Minute), UptimeSeconds: 11520, ConfigFile: "elb.yaml", State: "ready",
-		Config: configStatus{File: "elb.yaml", Epoch: "0a1b2c3d", LoadedAt: noon.Add(-time.Hour)},
+		Config: configStatus{File: "elb.yaml", Epoch: "0a1b2c3d", SharedEpoch: "01020304", LoadedAt: noon.Add(-time.Hour)},
 		Balancers: []peer{
-			{ID: "01-elb-1", Name: "elb-1", Host: "127.0.0.1", State: "active", Version: "1.0.0", Since: noon.Add(-3 * time.Hour), Self: true},
-			{ID: "01-elb-2", Name: "elb-2", Host: "127.0.0.2", State: "active", Version: "1.0.0", Since: noon.Add(-time.Hour)},
+			{ID: "01-elb-1", Name: "elb-1", Host: "127.0.0.1", State: "active", Version: "1.0.0", Since: noon.Add(-3 * time.Hour), StartedAt: noon.Add(-3 * time.Hour), Self: true, Epoch: "01020304", Config: "same"},
+			{ID: "01-elb-2", Name: "elb-2", Host: "127.0.0.2", State: "active", Version: "1.0.0", Since: noon.Add(-time.Hour), StartedAt: noon.Add(-2 * time.Hour), Epoch: "01020304", Config: "same"},
 		},
 		Groups: []groupStatus{{Domain: "wso2.governance.domain", Address: "127.0.0.1:4321", Others: 3, Since: noon.Add(-3 * time.Hour)}},
 		Strays: []lb.MemberStatus{}, Events: []event{
@@ -62,6 +62,8 @@ func states() map[string]status {
 			p.Usable = 1
 			p.Members[1] = member("node2", lb.ConditionEjected, 42*time.Second, "reset: connection reset by peer")
 			p.Members[1].Ejections = 4
+			p.Members[0].Verdicts = []lb.Verdict{{ELB: "elb-2", ELBID: "01-elb-2", Condition: lb.ConditionDown, Since: noon.Add(-90 * time.Second)}}
+			p.Members[1].Verdicts = []lb.Verdict{{ELB: "elb-2", ELBID: "01-elb-2", Condition: lb.ConditionUp, Since: noon.Add(-time.Hour)}, {ELB: "elb-3", ELBID: "01-elb-3", Condition: lb.ConditionEjected, Since: noon.Add(-time.Second)}}
 			p.Members[2] = member("node3", lb.ConditionDown, 3*time.Minute, "connection refused")
 			p.Members[2].LastCheck = &lb.CheckStatus{At: noon.Add(-time.Second), Seconds: .0003, Result: "refused", Error: "connection refused"}
 			p.Lost = []lb.MemberStatus{member("node4", lb.ConditionLost, 10*time.Minute, "it went without a word; before that: connection refused")}
@@ -78,7 +80,7 @@ func states() map[string]status {
 			p.Members[1] = member("node2", lb.ConditionDrained, time.Minute, "an operator drained it at this ELB")
 		}),
 		"isolated": with(func(s *status, p *lb.PoolStatus) {
-			s.Isolated = true
+			s.Isolated, s.Groups = true, slices.Clone(s.Groups)
 			s.Groups[0] = groupStatus{Domain: p.Domain, Address: "127.0.0.1:4321", Isolated: true, Since: noon.Add(-time.Minute)}
 			for i := range p.Members {
 				p.Members[i] = member(p.Members[i].Name, lb.ConditionSuspect, time.Minute, "gossip lost it, but it answers its checks: used as a last resort")
@@ -91,6 +93,11 @@ func states() map[string]status {
 			s.Config.TriedAt = &noon
 			s.Config.Faults = []string{"elb.yaml:7: state_dir: cannot change while the ELB runs; it needs a restart", "elb.yaml:9: http_prt: unknown key; did you mean http_port?"}
 		}),
+		"apart": with(func(s *status, _ *lb.PoolStatus) {
+			s.Balancers = slices.Clone(s.Balancers)
+			s.Balancers[1].Epoch, s.Balancers[1].Config = "0f0e0d0c", "other"
+			s.Balancers = append(s.Balancers, peer{ID: "01-elb-3", Name: "elb-3", Host: "127.0.0.3", State: "draining", Since: noon, StartedAt: noon.Add(-time.Minute), Config: "unknown"})
+		}),
 		"hostile": with(func(s *status, p *lb.PoolStatus) {
 			evil := member(hostile, lb.ConditionDown, time.Minute, hostile)
 			evil.ID, evil.Host, evil.Version, evil.Zone, evil.SubDomain = hostile+"id", hostile, hostile, hostile, hostile
@@ -99,7 +106,9 @@ func states() map[string]status {
 			stray := evil
 			stray.Condition = lb.ConditionStray
 			s.Strays = []lb.MemberStatus{stray}
-			s.Balancers[1].Name, s.Balancers[1].State = hostile, hostile
+			s.Balancers = slices.Clone(s.Balancers)
+			s.Balancers[1].Name, s.Balancers[1].State, s.Balancers[1].Config, s.Balancers[1].Epoch = hostile, hostile, "other", hostile
+			p.Members[1].Verdicts = []lb.Verdict{{ELB: hostile, ELBID: hostile, Condition: hostile, Since: noon}}
 			s.Config.Faults = []string{hostile}
 			s.Events = append(s.Events, event{At: noon, Times: 1, Level: "warn", Message: "member ejected", Member: hostile, Detail: hostile, Domain: hostile})
 		}),

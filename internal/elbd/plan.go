@@ -2,6 +2,7 @@ package elbd
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"maps"
@@ -30,14 +31,55 @@ func epochOf(c Config) (string, error) {
 	return hex.EncodeToString(digest[:4]), nil
 }
 
+// hostKeys are the top-level keys that may differ from ELB to ELB in front of the same members: where each listens, keeps and writes, how much it carries, and how it stops.
+func hostKeys() []string {
+	return []string{
+		"http_port", "https_port", "listen_host", "local_member_host", "local_member_port", "members", "node_name", "admin", "admin_token_file", "zone", "state_dir",
+		"tls", "gossip_key_file", "insecure_gossip", "accept_from", "affinity_key_file", "access_log", "access_log_file", "drain_delay", "drain_timeout", "log", "limits",
+	}
+}
+
+// sharedEpoch names what is left of a configuration without hostKeys, and without the gossip ports and policies of domains: what decides how requests are
+// answered, and should be alike at all ELBs. It is not 0.
+func sharedEpoch(c Config) (uint32, error) {
+	fields := reflect.ValueOf(&c).Elem()
+	for i := range fields.NumField() {
+		if slices.Contains(hostKeys(), keyOfField(fields.Type().Field(i))) {
+			fields.Field(i).SetZero()
+		}
+	}
+	services := make(map[string]Service, len(c.Services))
+	for name, service := range c.Services {
+		domains := make(map[string]Domain, len(service.Domains))
+		for domain, d := range service.Domains {
+			d.GroupMgtPort, d.AcceptFrom, d.AcceptHosts = 0, nil, nil
+			domains[domain] = d
+		}
+		service.Domains = domains
+		services[name] = service
+	}
+	c.Services = services
+	text, err := json.Marshal(c)
+	if err != nil {
+		return 0, err
+	}
+	digest := sha256.Sum256(text)
+	return max(1, binary.BigEndian.Uint32(digest[:4])), nil
+}
+
+// keyOfField is the key that a field of the configuration has in the file.
+func keyOfField(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+	return name
+}
+
 // changedKeys are the top-level keys whose values differ, in the order of the configuration.
 func changedKeys(old, next Config) []string {
 	var keys []string
 	a, b := reflect.ValueOf(old), reflect.ValueOf(next)
 	for i := range a.NumField() {
-		name, _, _ := strings.Cut(a.Type().Field(i).Tag.Get("yaml"), ",")
 		if !reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()) {
-			keys = append(keys, name)
+			keys = append(keys, keyOfField(a.Type().Field(i)))
 		}
 	}
 	return keys

@@ -138,6 +138,44 @@ func TestEpochOf(t *testing.T) {
 	}
 }
 
+func TestSharedEpoch(t *testing.T) {
+	t.Parallel()
+	epoch := func(text string) uint32 {
+		c, _ := load(t, text)
+		e, err := sharedEpoch(c)
+		if err != nil || e == 0 {
+			t.Fatalf("%d, %v", e, err)
+		}
+		return e
+	}
+	base := epoch(planBase)
+	for what, text := range map[string]string{
+		"addresses":       "node_name: elb2\nlocal_member_port: 4711\nmembers: [\"127.0.0.1:4000\"]\nadmin: 127.0.0.1:9281\nzone: west\n" + planBase,
+		"logs":            "access_log: false\n" + strings.Replace(planBase, "level: info", "level: debug", 1),
+		"a gossip port":   strings.Replace(planBase, "group_mgt_port: 4322", "group_mgt_port: 4333", 1),
+		"a gossip policy": strings.Replace(planBase, "group_mgt_port: 4322", "group_mgt_port: 4322, accept_from: [127.0.0.1]", 1),
+	} {
+		if text == planBase || epoch(text) != base {
+			t.Errorf("%s: another epoch", what)
+		}
+	}
+	for what, text := range map[string]string{
+		"a host":   strings.Replace(planBase, "one.test", "two.one.test", 1),
+		"a member": strings.Replace(planBase, "http://127.0.0.1:9001", "http://127.0.0.1:9002", 1),
+		"health":   "health: {fall: 3}\n" + planBase,
+		"a time":   "timeouts: {connect: 1s}\n" + planBase,
+	} {
+		if text == planBase || epoch(text) == base {
+			t.Errorf("%s: the same epoch", what)
+		}
+	}
+	for _, key := range hostKeys() {
+		if !slices.ContainsFunc(reflect.VisibleFields(reflect.TypeFor[Config]()), func(f reflect.StructField) bool { return keyOfField(f) == key }) {
+			t.Errorf("there is no key %s", key)
+		}
+	}
+}
+
 // TestLiveKeys: what may change is there; what nobody decided on needs a restart, and the documentation says so.
 func TestLiveKeys(t *testing.T) {
 	t.Parallel()

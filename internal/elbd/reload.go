@@ -18,6 +18,7 @@ type effective struct {
 	config Config // as it was read: a port 0 is not the one that was bound
 	doc    *daemon.Document
 	epoch  string
+	shared uint32 // see sharedEpoch
 	since  time.Time
 }
 
@@ -27,7 +28,11 @@ func newEffective(c Config, doc *daemon.Document) (*effective, error) {
 	if err != nil {
 		return nil, fmt.Errorf("name the configuration: %w", err)
 	}
-	return &effective{config: c, doc: doc, epoch: epoch, since: time.Now()}, nil
+	shared, err := sharedEpoch(c)
+	if err != nil {
+		return nil, fmt.Errorf("name the shared configuration: %w", err)
+	}
+	return &effective{config: c, doc: doc, epoch: epoch, shared: shared, since: time.Now()}, nil
 }
 
 // change is another configuration with all that it needs, ready to be put in use or to be dropped.
@@ -369,12 +374,10 @@ func (c *Config) specs(doc *daemon.Document) ([]lb.PoolSpec, error) {
 func (b *balancer) makeSettings(c Config, clients []*clientPort) (lb.Settings, error) {
 	var err error
 	t := c.Timeouts
-	s := lb.Settings{Timeouts: lb.Timeouts{
+	s := lb.Settings{MaxInFlight: c.Limits.MaxInFlight, Trace: lb.TraceSpec(c.Trace), Timeouts: lb.Timeouts{
 		Connect: t.Connect, ResponseHeader: t.ResponseHeader, MemberIdle: t.MemberIdle, Body: t.Body,
 		Stream: t.Stream, Write: t.Write, UpgradeIdle: t.UpgradeIdle,
 	}}
-	s.MaxInFlight = c.Limits.MaxInFlight
-	s.Trace = lb.TraceSpec(c.Trace)
 	for _, text := range c.TrustedProxies {
 		var p netip.Prefix
 		if p, err = daemon.ParsePrefix(text); err != nil {

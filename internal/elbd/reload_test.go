@@ -277,40 +277,20 @@ func TestRun_ReloadAffinityAndTenants(t *testing.T) {
 	e := newELB(t, everybody)
 	full := e.text()
 	e.start()
-	ask := func(path, cookie string) (body, set string) {
-		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+e.http+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Host = "legacy.localhost"
-		r.Header.Set("Cookie", cookie)
-		res, err := e.httpClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		text, err := io.ReadAll(res.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		set, _, _ = strings.Cut(res.Header.Get("Set-Cookie"), ";")
-		return string(text), set
-	}
-	if _, set := ask("/", ""); set != "" {
+	if _, set := e.ask("/", ""); set != "" {
 		t.Errorf("a cookie without affinity: %s", set)
 	}
 	sticky := strings.Replace(full, `"]}`, `"], affinity: cookie}`, 1)
 	e.reload(sticky, reloadDone)
-	_, cookie := ask("/", "")
+	_, cookie := e.ask("/", "")
 	if cookie == "" {
 		t.Fatal("no cookie with affinity")
 	}
-	if _, set := ask("/", cookie); set != "" {
+	if _, set := e.ask("/", cookie); set != "" {
 		t.Errorf("the cookie was replaced by %s", set)
 	}
 	e.reload(sticky+"# again\n", reloadDone)
-	if _, set := ask("/", cookie); set != "" {
+	if _, set := e.ask("/", cookie); set != "" {
 		t.Errorf("after another reload the cookie was replaced by %s", set)
 	}
 
@@ -323,12 +303,12 @@ func TestRun_ReloadAffinityAndTenants(t *testing.T) {
 	one, other := list("one", "a.test 7"), list("other", "a.test 8")
 	for _, step := range []struct{ text, want string }{{two + one + "\n", "some"}, {two + other + "\n", "everybody"}, {sticky, "everybody"}, {two + one + "\n", "some"}} {
 		e.reload(step.text, reloadDone)
-		if body, _ := ask("/t/a.test/", ""); body != step.want {
+		if body, _ := e.ask("/t/a.test/", ""); body != step.want {
 			t.Errorf("the tenant is served by %q, want %q, with\n%s", body, step.want, step.text)
 		}
 	}
 	e.reload(two+one+"x\n", reloadRefused)
-	if body, _ := ask("/t/a.test/", ""); body != "some" {
+	if body, _ := e.ask("/t/a.test/", ""); body != "some" {
 		t.Errorf("after a reload that failed the tenant is served by %q", body)
 	}
 	e.stop()

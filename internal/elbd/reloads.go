@@ -30,9 +30,11 @@ func (r *reloads) succeeded(e *effective) {
 
 // configStatus is the configuration as /status tells it.
 type configStatus struct {
-	File     string    `json:"file"`
-	Epoch    string    `json:"epoch"` // the same for the same effective configuration
-	LoadedAt time.Time `json:"loaded_at"`
+	File  string `json:"file"`
+	Epoch string `json:"epoch"` // the same for the same effective configuration
+	// SharedEpoch is that of the part that all ELBs should have alike; this ELB announces it to the others.
+	SharedEpoch string    `json:"shared_epoch"`
+	LoadedAt    time.Time `json:"loaded_at"`
 	// About the last reload, while the file is not what is in use.
 	TriedAt *time.Time `json:"tried_at,omitempty"`
 	Faults  []string   `json:"faults,omitempty"`
@@ -40,7 +42,7 @@ type configStatus struct {
 
 func (b *balancer) configStatus() configStatus {
 	e := b.current.Load()
-	s := configStatus{File: e.doc.File(), Epoch: e.epoch, LoadedAt: e.since.UTC()}
+	s := configStatus{File: e.doc.File(), Epoch: e.epoch, SharedEpoch: formatEpoch(e.shared), LoadedAt: e.since.UTC()}
 	b.reloads.mu.Lock()
 	defer b.reloads.mu.Unlock()
 	if s.Faults = b.reloads.faults; len(s.Faults) > 0 {

@@ -3,7 +3,6 @@ package elbd
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/regent-registry/regent/internal/daemon"
@@ -54,7 +52,7 @@ func (t *terminal) routeTest(ctx context.Context, in daemon.Invocation) error {
 	case in.File != "":
 		answer, err = explainFile(in, q)
 	default:
-		answer, err = explainRunning(ctx, cmp.Or(t.admin, Default().Admin), q)
+		answer, err = t.explainRunning(ctx, in, q)
 	}
 	if err != nil {
 		return err
@@ -81,12 +79,9 @@ func explainFile(in daemon.Invocation, q lb.RouteQuestion) (lb.RouteAnswer, erro
 	if err != nil {
 		return lb.RouteAnswer{}, err
 	}
-	if source != nil {
-		source.start()
-		defer source.stop()
-		routes = routes.WithTenants(source)
-	}
-	proxy, err := lb.New(lb.Config{Routes: routes})
+	source.start()
+	defer source.stop()
+	proxy, err := lb.New(lb.Config{Routes: source.apply(routes)})
 	if err != nil {
 		return lb.RouteAnswer{}, err
 	}
@@ -98,45 +93,27 @@ func explainFile(in daemon.Invocation, q lb.RouteQuestion) (lb.RouteAnswer, erro
 const routeTestTimeout = maxTenantTimeout + 5*time.Second
 
 // explainRunning asks the admin listener of an ELB.
-func explainRunning(ctx context.Context, admin string, q lb.RouteQuestion) (lb.RouteAnswer, error) {
+func (t *terminal) explainRunning(ctx context.Context, in daemon.Invocation, q lb.RouteQuestion) (answer lb.RouteAnswer, err error) {
+	addr, err := t.address(in)
+	if err != nil {
+		return lb.RouteAnswer{}, err
+	}
 	values := url.Values{"host": {q.Host}, "path": {q.Path}}
 	if q.Cookie != "" {
 		values.Set("cookie", q.Cookie)
 	}
-	ctx, cancel := context.WithTimeout(ctx, routeTestTimeout)
-	defer cancel()
-	where := url.URL{Scheme: "http", Host: admin, Path: "/route", RawQuery: values.Encode()}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, where.String(), nil)
-	if err != nil {
-		return lb.RouteAnswer{}, fmt.Errorf("-admin: %q is no address of an admin listener: %w", admin, err)
-	}
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
-	res, err := (&http.Client{Transport: transport}).Do(req)
-	if err != nil {
-		return lb.RouteAnswer{}, fmt.Errorf("no elb answers at %s: %w; name its admin address with -admin, or a file with -config", admin, err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, 16<<20))
-	if err != nil {
-		return lb.RouteAnswer{}, err
-	}
-	if res.StatusCode != http.StatusOK {
-		return lb.RouteAnswer{}, fmt.Errorf("elb at %s answers %s: %s", admin, res.Status, strings.TrimSpace(fmt.Sprintf("%.200q", body)))
-	}
-	var answer lb.RouteAnswer
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return lb.RouteAnswer{}, fmt.Errorf("what answers at %s is no elb: %w", admin, err)
+	if _, err := fetch(ctx, addr, url.URL{Path: "/route", RawQuery: values.Encode()}, routeTestTimeout, &answer); err != nil {
+		return lb.RouteAnswer{}, fmt.Errorf("%w; or name a configuration file with -config", err)
 	}
 	return answer, nil
 }
 
 // printRoute writes an explanation for people: a line for each step.
 func printRoute(w io.Writer, a *lb.RouteAnswer, fileOnly bool) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	t := newTable(w)
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(t, "%s\t%s\n", name, oneLine(value))
+			t.row(name, value)
 		}
 	}
 	line("host", a.Host)
@@ -164,7 +141,7 @@ func printRoute(w io.Writer, a *lb.RouteAnswer, fileOnly bool) {
 	if a.Status != 0 {
 		line("refused", fmt.Sprintf("%d: %s", a.Status, a.Detail))
 	}
-	_ = t.Flush() // as with all that is printed
+	_ = t.w.Flush() // as with all that is printed
 	if fileOnly && a.Domain != "" {
 		fmt.Fprintln(w, "By the file alone: members that announce themselves are not known. Ask a running elb with -admin.")
 	}

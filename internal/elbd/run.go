@@ -76,6 +76,9 @@ type balancer struct {
 
 	stopKeys context.CancelFunc // ends the following of the gossip key file; nil without one
 
+	exchange     *exchange          // with the other ELBs
+	stopExchange context.CancelFunc // nil before it began
+
 	state atomic.Pointer[string] // why it should get no requests; nil when it should
 }
 

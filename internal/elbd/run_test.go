@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -175,12 +176,26 @@ func (e *running) await(what string, cond func() bool) {
 // get asks one of the listeners.
 func (e *running) get(addr, path, host, accept string) (int, http.Header, string) {
 	e.t.Helper()
-	r, err := http.NewRequestWithContext(e.t.Context(), http.MethodGet, "http://"+addr+path, nil)
+	return e.send(http.MethodGet, addr, path, http.Header{"Host": {host}, "Accept": {accept}})
+}
+
+// ask is a request of a client that keeps cookies; set is the cookie that the answer brings, without its attributes.
+func (e *running) ask(path, cookie string) (body, set string) {
+	e.t.Helper()
+	_, header, body := e.send(http.MethodGet, e.http, path, http.Header{"Host": {"legacy.localhost"}, "Cookie": {cookie}})
+	set, _, _ = strings.Cut(header.Get("Set-Cookie"), ";")
+	return body, set
+}
+
+// send sends a request to one of the listeners. A Host in the header is the request's.
+func (e *running) send(method, addr, path string, header http.Header) (int, http.Header, string) {
+	e.t.Helper()
+	r, err := http.NewRequestWithContext(e.t.Context(), method, "http://"+addr+path, nil)
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	r.Host = host
-	r.Header.Set("Accept", accept)
+	maps.Copy(r.Header, header)
+	r.Host = header.Get("Host")
 	res, err := e.httpClient.Do(r)
 	if err != nil {
 		e.t.Fatal(err)

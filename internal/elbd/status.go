@@ -32,7 +32,7 @@ type status struct {
 	Events    []event              `json:"events"`           // the newest first
 }
 
-// peer is an ELB in the group of the ELBs.
+// peer is this ELB, or another one that is in any of its groups.
 type peer struct {
 	ID      string    `json:"id"`
 	Name    string    `json:"name"`
@@ -41,6 +41,10 @@ type peer struct {
 	Version string    `json:"version,omitempty"`
 	Since   time.Time `json:"since"` // when this ELB first saw it
 	Self    bool      `json:"self,omitempty"`
+	// StartedAt is by its own clock.
+	StartedAt time.Time `json:"started_at"`
+	Epoch     string    `json:"epoch,omitempty"` // its config.shared_epoch; "" when it announces none
+	Config    string    `json:"config"`          // how that compares with this ELB's: same, other, or unknown
 }
 
 // status tells all that is to be seen now.
@@ -54,23 +58,39 @@ func (b *balancer) status() status {
 	if err := b.ready(); err != nil {
 		s.State = err.Error()
 	}
-	for _, g := range b.getGroups() {
-		if g.domain != ownDomain {
-			continue
-		}
-		self := g.group.Local().ID
-		for _, m := range g.group.Members() {
-			s.Balancers = append(s.Balancers, peer{
-				ID: m.ID, Name: m.Name, Host: m.Host, State: m.State.String(), Version: m.Version, Since: m.Since.UTC(), Self: m.ID == self,
-			})
-		}
-	}
+	s.Balancers = append(s.Balancers, b.peers()...)
 	var groups []groupStatus
 	groups, s.Isolated = b.groupsInSight()
 	s.Groups = append(s.Groups, groups...)
 	o := b.discovery.Overview()
+	for i := range o.Pools {
+		b.exchange.annotate(o.Pools[i].Members)
+	}
+	b.exchange.annotate(o.Strays)
 	s.Pools, s.Strays = append(s.Pools, o.Pools...), append(s.Strays, o.Strays...)
 	return s
+}
+
+// peers are this ELB, and then the others in sight.
+func (b *balancer) peers() []peer {
+	own := b.current.Load().shared
+	list := []peer{{
+		ID: b.exchange.self, Name: b.config.NodeName, Host: b.config.LocalMemberHost, State: membership.StateActive.String(), Version: daemon.Version(),
+		Since: b.started.UTC(), StartedAt: b.started.UTC(), Self: true, Epoch: formatEpoch(own), Config: epochSame,
+	}}
+	for _, g := range b.getGroups() {
+		if g.domain == ownDomain {
+			local := g.group.Local()
+			list[0].State, list[0].Host = local.State.String(), local.Host
+		}
+	}
+	for _, m := range b.exchange.colleagues() {
+		list = append(list, peer{
+			ID: m.ID, Name: m.Name, Host: m.Host, State: m.State.String(), Version: m.Version, Since: m.Since.UTC(), StartedAt: m.StartedAt.UTC(),
+			Epoch: formatEpoch(m.Epoch), Config: sameEpoch(own, m.Epoch),
+		})
+	}
+	return list
 }
 
 func (b *balancer) serveStatus(w http.ResponseWriter, _ *http.Request) {

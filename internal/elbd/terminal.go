@@ -80,33 +80,45 @@ func (t *terminal) ask(ctx context.Context, in daemon.Invocation) ([]byte, *stat
 	if err != nil {
 		return nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, (&url.URL{Scheme: "http", Host: addr, Path: "/status"}).String(), nil)
+	var s status
+	raw, err := fetch(ctx, addr, url.URL{Path: "/status"}, askLimit, &s)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%q is no address of an admin listener; write host:port", addr)
+		return nil, nil, err
+	}
+	if s.Pools == nil {
+		return nil, nil, fmt.Errorf("%s is not the admin listener of an elb: its /status names no pools", addr)
+	}
+	return raw, &s, nil
+}
+
+// fetch asks an admin listener, whose answer is read into v and returned as it came. Only path and query of where count.
+func fetch(ctx context.Context, addr string, where url.URL, limit time.Duration, v any) (raw []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	where.Scheme, where.Host = "http", addr
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, where.String(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("%q is no address of an admin listener; write host:port", addr)
 	}
 	transport := &http.Transport{DisableKeepAlives: true} // and no proxy of the environment: this is a local affair
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := client.Do(r)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return nil, nil, fmt.Errorf("nothing listens at %s: is elb running, and is that its admin address? Another one is given with -admin", addr)
+		return nil, fmt.Errorf("nothing listens at %s: is elb running, and is that its admin address? Another one is given with -admin", addr)
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, nil, fmt.Errorf("%s does not answer within %s", addr, askLimit)
+		return nil, fmt.Errorf("%s does not answer within %s", addr, limit)
 	case err != nil:
-		return nil, nil, fmt.Errorf("%s cannot be asked: %w", addr, errors.Unwrap(err))
+		return nil, fmt.Errorf("%s cannot be asked: %w", addr, errors.Unwrap(err))
 	}
 	defer res.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(res.Body, mostBytes))
-	if err != nil {
-		return nil, nil, fmt.Errorf("the answer of %s broke off: %w", addr, err)
+	if raw, err = io.ReadAll(io.LimitReader(res.Body, mostBytes)); err != nil {
+		return nil, fmt.Errorf("the answer of %s broke off: %w", addr, err)
 	}
-	var s status
-	if err := json.Unmarshal(raw, &s); res.StatusCode != http.StatusOK || err != nil || s.Pools == nil {
-		return nil, nil, fmt.Errorf("%s is not the admin listener of an elb: GET /status gave %s", addr, res.Status)
+	if res.StatusCode != http.StatusOK || json.Unmarshal(raw, v) != nil {
+		return nil, fmt.Errorf("%s is not the admin listener of an elb: GET %s gave %s", addr, where.Path, res.Status)
 	}
-	return raw, &s, nil
+	return raw, nil
 }
 
 // address is where to ask: -admin, or the admin address of the configuration as one that can be connected to.
@@ -167,7 +179,11 @@ func (s *status) print(out io.Writer) error {
 	}
 	for _, p := range s.Balancers {
 		if !p.Self {
-			fmt.Fprintln(out, printable(fmt.Sprintf("other ELB: %s %s (%s)", p.Name, p.State, p.Host)))
+			line := fmt.Sprintf("other ELB: %s %s (%s)  elb %s  up %s", p.Name, p.State, p.Host, orDash(p.Version), formatSpan(s.Now.Sub(p.StartedAt)))
+			if p.Config == epochOther {
+				line += fmt.Sprintf("  OTHER CONFIGURATION: shared epoch %s, here %s", p.Epoch, s.Config.SharedEpoch)
+			}
+			fmt.Fprintln(out, printable(line))
 		}
 	}
 	if s.Isolated {
@@ -203,7 +219,7 @@ func (s *status) print(out io.Writer) error {
 
 func (s *status) printMembers(out io.Writer) error {
 	t := newTable(out)
-	t.row("DOMAIN", "SUB-DOMAIN", "MEMBER", "STATE", "FOR", "HOST", "WEIGHT", "IN-FLIGHT", "REQ/S", "P50", "P99", "ERRORS", "EJECTIONS", "LAST CHECK", "ID", "WHY")
+	t.row("DOMAIN", "SUB-DOMAIN", "MEMBER", "STATE", "FOR", "HOST", "WEIGHT", "IN-FLIGHT", "REQ/S", "P50", "P99", "ERRORS", "EJECTIONS", "LAST CHECK", "OTHER ELBS", "ID", "WHY")
 	line := func(m lb.MemberStatus) {
 		check := "–"
 		if m.LastCheck != nil {
@@ -211,7 +227,7 @@ func (s *status) printMembers(out io.Writer) error {
 		}
 		t.row(m.Domain, orDash(m.SubDomain), m.Name, string(m.Condition), formatAgo(s.Now, m.ConditionSince), m.Host, fmt.Sprintf("%.3g", m.Weight),
 			inFlight(&m), formatRate(m.Traffic.PerSecond), formatMillis(m.Traffic.P50), formatMillis(m.Traffic.P99),
-			formatShare(m.Traffic.ErrorShare), strconv.Itoa(m.Ejections), check, m.ID, m.Why)
+			formatShare(m.Traffic.ErrorShare), strconv.Itoa(m.Ejections), check, s.elsewhere(&m), m.ID, m.Why)
 	}
 	for _, p := range s.Pools {
 		for _, m := range slices.Concat(p.Members, p.Lost) {
@@ -230,6 +246,18 @@ func inFlight(m *lb.MemberStatus) string {
 		return fmt.Sprintf("%d/%d", m.InFlight, m.MaxInFlight)
 	}
 	return strconv.FormatInt(m.InFlight, 10)
+}
+
+// elsewhere tells what other ELBs make of a member.
+func (s *status) elsewhere(m *lb.MemberStatus) string {
+	words := make([]string, len(m.Verdicts))
+	for i, v := range m.Verdicts {
+		words[i] = fmt.Sprintf("%s %s", v.ELB, v.Condition)
+		if v.Condition != lb.ConditionUp {
+			words[i] += " " + formatAgo(s.Now, v.Since)
+		}
+	}
+	return orDash(strings.Join(words, ", "))
 }
 
 func orDash(s string) string {

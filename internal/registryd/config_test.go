@@ -1,6 +1,7 @@
 package registryd
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -94,7 +95,7 @@ func TestLoadConfig_NeverShowsAPassword(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	var s strings.Builder
-	log, _ := daemon.NewLogger(&s, daemon.LogConfig{Format: "json", Level: "info"})
+	log := slog.New(slog.NewJSONHandler(&s, nil))
 	log.Info("x", "config", c.Stores, "password", daemon.Secret("hidden-word"))
 	if strings.Contains(s.String(), "hidden-word") {
 		t.Error("the log shows it")

@@ -168,18 +168,18 @@ func (p *Proxy) attachAffinity(pool *Pool) {
 	pool.affinity = a
 }
 
-// verdict is what a token turned out to be.
-type verdict uint8
+// tokenState is what a token turned out to be.
+type tokenState uint8
 
 const (
-	tokenForged  verdict = iota // not ours, or not this pool's, or changed
-	tokenExpired                // ours, but too old
-	tokenOld                    // in order, but one of the first key and of this time should replace it
+	tokenForged  tokenState = iota // not ours, or not this pool's, or changed
+	tokenExpired                   // ours, but too old
+	tokenOld                       // in order, but one of the first key and of this time should replace it
 	tokenGood
 )
 
-// check reads a token. The target is nil when the token's member is not there, whatever the verdict.
-func (a *affinity) check(s *stickiness, text []byte, now int64) (*Target, verdict) {
+// check reads a token. The target is nil when the token's member is not there, whatever the state.
+func (a *affinity) check(s *stickiness, text []byte, now int64) (*Target, tokenState) {
 	t := &s.token
 	if !t.parse(text) {
 		return nil, tokenForged

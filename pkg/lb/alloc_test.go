@@ -24,15 +24,8 @@ func TestScreenTenant_AllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	routes, err := NewRoutes([]PoolSpec{{Domain: "few", Tenants: few, Hosts: []string{"h.example"}}, {Domain: "rest", Tenants: everybody(t), Hosts: []string{"h.example"}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := New(Config{Routes: routes.WithTenants(tenantList{"a.com": 3})})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
+	routes := newRoutes(t, []PoolSpec{{Domain: "few", Tenants: few, Hosts: []string{"h.example"}}, {Domain: "rest", Tenants: everybody(t), Hosts: []string{"h.example"}}})
+	p := newProxy(t, Config{Routes: routes.WithTenants(tenantList{"a.com": 3})})
 	for _, path := range []string{"/t/a.com/x?y", "/t/b.com/../A.com/%7ex;y"} {
 		x := p.takeExchange()
 		x.from = &client{scheme: schemeHTTP, major: 1}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/regent-registry/regent/pkg/lb/h1"
 )
 
 // balancer chooses among the members of a group. pick is called by many requests at once: it takes no lock and no memory.
@@ -128,17 +130,8 @@ func ParseHashKey(s string) (HashKey, error) {
 	return HashKey{}, fmt.Errorf("%q is no key; write header NAME, cookie NAME, path or client", s)
 }
 
-// isToken reports whether s can be the name of a header or cookie (RFC 9110 section 5.6.2, RFC 6265 section 4.1.1).
-func isToken(s string) bool {
-	for _, c := range []byte(s) {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0:
-		default:
-			return false
-		}
-	}
-	return s != ""
-}
+// isToken reports whether s can be the name of a header or cookie (RFC 9110 section 5.1, RFC 6265 section 4.1.1).
+func isToken(s string) bool { return h1.IsToken([]byte(s)) }
 
 // Selection is one attempt's view of who may be chosen.
 type Selection struct {

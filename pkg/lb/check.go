@@ -32,7 +32,7 @@ func newProbe(u *upstream, announced string, spec *HealthSpec, host string) prob
 		p.tls = func() *tls.Config { return u.tlsConfig(addr) }
 	}
 	path := announced
-	if ValidCheckPath(path) != nil {
+	if CheckProbePath(path) != nil {
 		path = spec.Path
 	}
 	if path == "" {
@@ -45,8 +45,8 @@ func newProbe(u *upstream, announced string, spec *HealthSpec, host string) prob
 	return p
 }
 
-// ValidCheckPath tells why a path cannot be asked for: it must begin with a slash and hold nothing but visible ASCII characters.
-func ValidCheckPath(path string) error {
+// CheckProbePath tells why a path cannot be asked for: it must begin with a slash and hold nothing but visible ASCII characters.
+func CheckProbePath(path string) error {
 	if !strings.HasPrefix(path, "/") {
 		return fmt.Errorf("%q does not begin with a slash", path)
 	}

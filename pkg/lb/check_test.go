@@ -192,11 +192,15 @@ func TestCheckHost(t *testing.T) {
 }
 
 // checkedBench is a bench whose members are checked often.
-func checkedBench(t *testing.T) *bench {
+func checkedBench(t *testing.T, more ...PoolSpec) *bench {
 	t.Helper()
 	spec := DefaultHealth()
 	spec.Interval, spec.Timeout, spec.Path = 300*time.Millisecond, 200*time.Millisecond, "/check"
-	routes, err := NewRoutes([]PoolSpec{{Service: "s", Domain: testDomain, Hosts: []string{"app.example"}, Tenants: everybody(t), Health: spec}})
+	specs := append([]PoolSpec{{Service: "s", Domain: testDomain, Hosts: []string{"app.example"}}}, more...)
+	for i := range specs {
+		specs[i].Tenants, specs[i].Health = everybody(t), spec
+	}
+	routes, err := NewRoutes(specs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -457,10 +461,7 @@ func TestChecks_AnAnswerThatHasBegunIsNotGivenUp(t *testing.T) {
 
 // Answers 503 from all members, as clients can bring them about, eject half of the members at most.
 func TestChecks_ErrorsInARowEjectHalf(t *testing.T) {
-	routes, err := NewRoutes([]PoolSpec{{Service: "s", Domain: testDomain, Hosts: []string{"app.example"}, Tenants: everybody(t), Health: HealthSpec{MaxErrors: 2}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	routes := newRoutes(t, []PoolSpec{{Service: "s", Domain: testDomain, Hosts: []string{"app.example"}, Tenants: everybody(t), Health: HealthSpec{MaxErrors: 2}}})
 	b := newBench(t, func(c *Config) { c.Routes = routes })
 	b.discovery = NewDiscovery(b.proxy, routes, b.proxy.log)
 	busy := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }

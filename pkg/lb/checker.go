@@ -9,7 +9,7 @@ import (
 // checker checks one member again and again, in a goroutine of its own, until it is stopped.
 //
 // A check comes every interval. While something is in doubt it comes sooner: after a check that failed, while a member has still to prove
-// itself, and when a request has waited for a while without a sign of life. A check that is not answered in half its time is joined by a second
+// itself, and when a request has waited for a while without a sign of life; and at once when another load balancer says that the member is down. A check that is not answered in half its time is joined by a second
 // one, so that a member that stands still is found out in one and a half times the timeout.
 type checker struct {
 	health *health
@@ -49,6 +49,10 @@ func (c *checker) run(ctx context.Context) {
 		case <-c.health.doubts:
 			if running == 0 {
 				timer.Reset(max(0, c.spec.soon()-time.Since(began)))
+			}
+		case <-c.health.hints:
+			if running == 0 {
+				timer.Reset(max(0, c.spec.promptly()-time.Since(began)))
 			}
 		case <-ctx.Done():
 			for ; running > 0; running-- {

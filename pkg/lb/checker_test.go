@@ -305,3 +305,65 @@ func TestPool_OrderOfResorts(t *testing.T) {
 		t.Errorf("asked in the order %v, want %v", order, want)
 	}
 }
+
+// What a check finds after its end is somebody else's affair by then.
+func TestHealth_ChecksThatWereEndedDoNotCount(t *testing.T) {
+	t.Parallel()
+	h := newHealth(true, time.Now())
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for _, kind := range []checkKind{checkPassed, checkRefused, checkWrong} {
+		if before, after := h.checked(ended, checkResult{kind: kind, at: time.Now()}, 1, 1); before != verdictUnproven || after != verdictUnproven {
+			t.Errorf("%s: from %d to %d", kind, before, after)
+		}
+	}
+	if h.tally != (tally{}) || !h.note.last.at.IsZero() {
+		t.Errorf("it left %+v, %+v", h.tally, h.note)
+	}
+}
+
+// A member that is not checked any more begins anew when it is checked again.
+func TestHealth_UncheckedForgets(t *testing.T) {
+	t.Parallel()
+	began := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	lost := checkResult{kind: checkLost, at: began, took: time.Second, err: errors.New("lost")}
+	h := newHealth(true, began)
+	h.checked(t.Context(), checkResult{kind: checkPassed, at: began}, 2, 2)
+	h.checked(t.Context(), lost, 2, 2)
+	h.unchecked(began.Add(time.Minute))
+	if _, after := h.checked(t.Context(), lost, 2, 2); after != verdictUp {
+		t.Errorf("the first failed check of two took it down: %d", after)
+	}
+	_, after := h.checked(t.Context(), lost, 2, 2)
+	var s MemberStatus
+	h.describe(&s, began.UnixNano())
+	if after != verdictDead || s.Standing != StandingDown || s.Reason != "lost" || !s.StandingSince.Equal(began.Add(time.Second)) {
+		t.Errorf("after two: %d, %+v", after, s)
+	}
+	h.unchecked(began.Add(time.Hour))
+	h.describe(&s, began.UnixNano())
+	if s.Standing != StandingUp || s.Reason != "" || !s.StandingSince.Equal(began.Add(time.Hour)) {
+		t.Errorf("unchecked: %+v", s)
+	}
+}
+
+// Checks come sooner while the next ones may decide something.
+func TestHealth_InDoubt(t *testing.T) {
+	t.Parallel()
+	h := newHealth(true, time.Now())
+	if !h.inDoubt() {
+		t.Error("an unproven member is in no doubt")
+	}
+	for i, step := range []struct {
+		kind checkKind
+		want bool
+	}{
+		{checkPassed, false}, {checkLost, true}, {checkPassed, false}, {checkLost, true}, {checkLost, false}, {checkLost, false}, // down for good
+		{checkPassed, true}, {checkLost, false}, {checkPassed, true}, {checkPassed, false},
+	} {
+		h.checked(t.Context(), checkResult{kind: step.kind, at: time.Now()}, 2, 2)
+		if got := h.inDoubt(); got != step.want {
+			t.Errorf("after check %d, %s: in doubt %t", i+1, step.kind, got)
+		}
+	}
+}

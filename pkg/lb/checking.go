@@ -57,6 +57,9 @@ func (p *Proxy) newChecker(pool *Pool, t *Target) *checker {
 		if after == verdictDead && before != after {
 			p.abandon(key, upstream)
 		}
+		if before != after && (after == verdictDead || after == verdictUnready) {
+			p.tellTrouble(member)
+		}
 		if review := p.review.Load(); review != nil {
 			(*review)(member.Domain, member.ID)
 		}

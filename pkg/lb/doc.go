@@ -25,6 +25,7 @@
 //     if it is long and both sides are plain TCP, else as it comes.
 //   - health: what this process makes of a member, from its requests (ejections) and from its checks (verdicts). A checker is a
 //     goroutine for each member; probe is one check. Both outlast the tables that the member is in.
+//     Hints, to and from other load balancers, have a member checked at once and decide nothing.
 //   - Packages h1 and h2 are the codecs, wire the sockets and deadlines, accesslog the record of requests.
 //   - Discovery: turns snapshots of gossip groups into tables, and says in the log who came and went.
 //

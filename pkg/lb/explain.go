@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"slices"
@@ -144,10 +145,7 @@ func (a *RouteAnswer) pool(x *exchange) {
 			a.TenantRange = x.table.routes.pools[i].Tenants.String()
 		}
 	}
-	a.Balancer = string(p.spec.Policy)
-	if a.Balancer == "" {
-		a.Balancer = string(PolicyRoundRobin)
-	}
+	a.Balancer = string(cmp.Or(p.spec.Policy, PolicyRoundRobin))
 	x.choice.now = time.Now().UnixNano()
 	x.choice.key, x.choice.keyed = p.requestKey(x)
 	x.readSticky()

@@ -418,10 +418,7 @@ func TestLeastInFlight(t *testing.T) {
 func TestProxy_BalancersOutliveTables(t *testing.T) {
 	t.Parallel()
 	routesOf := func(spec BalancerSpec) *Routes {
-		routes, err := NewRoutes([]PoolSpec{{Service: "s", Domain: testDomain, Tenants: everybody(t), Hosts: []string{"app.example"}, Balancer: spec}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		routes := newRoutes(t, []PoolSpec{{Service: "s", Domain: testDomain, Tenants: everybody(t), Hosts: []string{"app.example"}, Balancer: spec}})
 		return routes
 	}
 	members := []Member{{ID: "a", Domain: testDomain, Host: "127.0.0.1", HTTPPort: 1}, {ID: "b", Domain: testDomain, Host: "127.0.0.1", HTTPPort: 2}}

@@ -18,6 +18,7 @@ type health struct {
 	strikes [offences]atomic.Int32
 	verdict atomic.Int32  // of the checks
 	doubts  chan struct{} // asks for a check soon; may be nil
+	hints   chan struct{} // asks for one at once; may be nil
 
 	mu    sync.Mutex // guards what only checks and people look at
 	tally tally
@@ -167,9 +168,14 @@ func (h *health) strike(o offence, limit int) bool {
 }
 
 // doubt asks for a check soon.
-func (h *health) doubt() {
+func (h *health) doubt() { ask(h.doubts) }
+
+// hint asks for a check at once.
+func (h *health) hint() { ask(h.hints) }
+
+func ask(ch chan<- struct{}) {
 	select {
-	case h.doubts <- struct{}{}:
+	case ch <- struct{}{}:
 	default: // it is asked for already, or there are no checks
 	}
 }

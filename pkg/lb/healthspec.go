@@ -38,6 +38,9 @@ func (s *HealthSpec) checked() bool { return s.Interval > 0 }
 // soon is the time between two checks while something is in doubt.
 func (s *HealthSpec) soon() time.Duration { return s.Interval / 4 }
 
+// promptly is the time between two checks that others ask for, which may be lying.
+func (s *HealthSpec) promptly() time.Duration { return min(s.Interval/20, 50*time.Millisecond) }
+
 // patience is how long a request waits until a check looks whether its member is still there.
 func (s *HealthSpec) patience() time.Duration { return s.Timeout / 4 }
 
@@ -72,7 +75,7 @@ func (s *HealthSpec) check() error {
 	case s.Status.From < 200 || s.Status.To > 599 || s.Status.From > s.Status.To:
 		return fmt.Errorf("health: status %s", s.Status)
 	case s.Path != "":
-		return ValidCheckPath(s.Path)
+		return CheckProbePath(s.Path)
 	}
 	return nil
 }

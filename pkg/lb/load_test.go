@@ -287,10 +287,7 @@ func TestProxy_BalancersWhileMembersComeAndGo(t *testing.T) {
 		t.Run(string(policy), func(t *testing.T) {
 			t.Parallel()
 			spec := BalancerSpec{Policy: policy, Key: HashKey{kind: keyPath}, SlowStart: time.Minute, Zone: "west"}
-			routes, err := NewRoutes([]PoolSpec{{Service: "s", Domain: testDomain, Tenants: everybody(t), Hosts: []string{"app.example"}, Balancer: spec}})
-			if err != nil {
-				t.Fatal(err)
-			}
+			routes := newRoutes(t, []PoolSpec{{Service: "s", Domain: testDomain, Tenants: everybody(t), Hosts: []string{"app.example"}, Balancer: spec}})
 			p, err := New(Config{Routes: routes})
 			if err != nil {
 				t.Fatal(err)

@@ -211,11 +211,6 @@ func (m *metrics) pool(domain, subDomain string) *poolMetrics {
 	return p
 }
 
-// request counts one finished request.
-func (p *poolMetrics) request(method string, status int, took time.Duration) {
-	p.finished(methodOf(method), status, took)
-}
-
 // finished counts one finished request. It takes no lock and no memory, but for the first of a method and code.
 func (p *poolMetrics) finished(method methodIndex, status int, took time.Duration) {
 	of := p.methods[method].Load()

@@ -176,7 +176,7 @@ func TestPoolMetrics_Finished(t *testing.T) {
 					p.finished(method, code, 3*time.Millisecond)
 				}
 			}
-			p.request("GET", 200, 3*time.Millisecond)
+			p.finished(methodOf("GET"), 200, 3*time.Millisecond)
 		})
 	}
 	group.Wait()

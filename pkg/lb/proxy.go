@@ -29,8 +29,9 @@ type Proxy struct {
 	running   atomic.Int64 // requests
 	clock     clock
 
-	checks sync.WaitGroup                              // checkers that run
-	review atomic.Pointer[func(domain, member string)] // is told of each check
+	checks  sync.WaitGroup                              // checkers that run
+	review  atomic.Pointer[func(domain, member string)] // is told of each check
+	trouble atomic.Pointer[func(MemberKey)]             // is told of members that were found to be in trouble
 
 	mu       sync.Mutex             // guards what follows; never taken by a request
 	targets  map[targetKey]*Target  // what is kept from table to table

@@ -267,10 +267,7 @@ func TestProxy_StaticMembers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	routes, err := NewRoutes([]PoolSpec{{Service: "s", Domain: testDomain, Tenants: everybody(t), Hosts: []string{"app.example"}, Static: []Member{static}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	routes := newRoutes(t, []PoolSpec{{Service: "s", Domain: testDomain, Tenants: everybody(t), Hosts: []string{"app.example"}, Static: []Member{static}}})
 	b := newBench(t, func(c *Config) { c.Routes = routes })
 	if _, text := b.get("/"); text != "static GET 0" {
 		t.Errorf("got %q", text)

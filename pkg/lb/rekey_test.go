@@ -11,15 +11,8 @@ import (
 // TestDiscovery_SetAffinityKeys: through the steps of a change of keys a token of the old key is good until the old key is left out.
 func TestDiscovery_SetAffinityKeys(t *testing.T) {
 	t.Parallel()
-	routes, err := NewRoutes([]PoolSpec{{Domain: "d", Tenants: everybody(t), Hosts: []string{"app.example"}, Affinity: AffinitySpec{Mode: AffinityCookie}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy, err := New(Config{Routes: routes, AffinityKeys: [][]byte{secretA}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer proxy.Close()
+	routes := newRoutes(t, []PoolSpec{{Domain: "d", Tenants: everybody(t), Hosts: []string{"app.example"}, Affinity: AffinitySpec{Mode: AffinityCookie}}})
+	proxy := newProxy(t, Config{Routes: routes, AffinityKeys: [][]byte{secretA}})
 	d := NewDiscovery(proxy, routes, slog.New(slog.DiscardHandler))
 	var members []membership.Member
 	for _, id := range []string{"m1", "m2"} {

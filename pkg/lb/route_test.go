@@ -23,11 +23,27 @@ func testRoutes(t testing.TB, hosts map[string][]string) *Routes {
 	for domain, list := range hosts {
 		specs = append(specs, PoolSpec{Service: domain, Domain: domain, Tenants: everybody(t), Hosts: list})
 	}
+	return newRoutes(t, specs)
+}
+
+func newRoutes(t testing.TB, specs []PoolSpec) *Routes {
+	t.Helper()
 	r, err := NewRoutes(specs)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// newProxy makes a Proxy, which ends with the test.
+func newProxy(t testing.TB, c Config) *Proxy {
+	t.Helper()
+	p, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
 }
 
 func TestNormalizeHost(t *testing.T) {
@@ -136,7 +152,7 @@ func TestTable_TenantsGoToTheirDomain(t *testing.T) {
 		}
 		return PoolSpec{Domain: domain, Tenants: r, Hosts: hosts}
 	}
-	routes, err := NewRoutes([]PoolSpec{
+	routes := newRoutes(t, []PoolSpec{
 		spec("late", "1000001-*", "x.example"),
 		spec("all", "*", "x.example", "X.example", "*.y.example"),
 		spec("some", "1-100, 103", "x.example", "x.EXAMPLE"),
@@ -144,9 +160,6 @@ func TestTable_TenantsGoToTheirDomain(t *testing.T) {
 		spec("one", "101", "x.example"),
 		spec("other", "*", "z.example"),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	if n := len(routes.exact["x.example"].spans); n != 5 {
 		t.Errorf("%d intervals, want 5", n)
 	}

@@ -232,6 +232,7 @@ func (p *Proxy) eject(x *exchange, why offence, started time.Time) {
 	x.pool.metrics.ejected(why)
 	p.log.Warn("member ejected", "id", t.Member.ID, "name", t.Member.Name, "domain", t.Member.Domain,
 		"for", time.Duration(t.health.until.Load()-now.UnixNano()).Round(time.Millisecond), "reason", why.String(), "status", x.result.Status, "error", x.result.Err)
+	p.tellTrouble(t.Member)
 }
 
 // observe counts and logs the request when all is over.

@@ -44,6 +44,8 @@ type MemberStatus struct {
 	ConditionSince time.Time `json:"condition_since"`
 	Why            string    `json:"why,omitempty"`
 
+	Verdicts []Verdict `json:"verdicts,omitempty"` // of other ELBs, in the order of their names; filled in by whoever hears them
+
 	Traffic TrafficStatus `json:"traffic"`        // of this ELB, over the last seconds
 	Gone    *time.Time    `json:"gone,omitempty"` // when it was lost; only in lists of lost members
 }
@@ -57,6 +59,14 @@ type CheckStatus struct {
 	Seconds float64   `json:"seconds"`
 	Result  string    `json:"result"` // passed, refused, lost, timeout, wrong, skipped
 	Error   string    `json:"error,omitempty"`
+}
+
+// Verdict is what another ELB says of a member.
+type Verdict struct {
+	ELB       string    `json:"elb"` // its name
+	ELBID     string    `json:"elb_id"`
+	Condition Condition `json:"condition"`
+	Since     time.Time `json:"since"` // by the clock of this ELB
 }
 
 // Members lists the application members that are seen, and the static ones, sorted by domain,

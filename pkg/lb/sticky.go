@@ -68,7 +68,7 @@ func (x *exchange) readSticky() {
 
 // pair looks at one cookie, value[from:to] of a field. Quotes mean nothing around a semicolon (RFC 6265 section 4.2.1).
 func (s *stickiness) pair(field int, value []byte, from, to int, now int64) {
-	from, to = trimmed(value, from, to)
+	from, to = h1.Trim(value, from, to)
 	equals := bytes.IndexByte(value[from:to], '=')
 	if equals < 0 {
 		return
@@ -86,7 +86,7 @@ func (s *stickiness) pair(field int, value []byte, from, to int, now int64) {
 	s.looked++
 	s.ourCookie(value[from+equals+1:to], now)
 	if n := bytes.IndexByte(value[to:], ';'); n >= 0 {
-		to, _ = trimmed(value, to+n+1, len(value))
+		to, _ = h1.Trim(value, to+n+1, len(value))
 	} else {
 		to = len(value)
 	}
@@ -195,7 +195,7 @@ func (s *stickiness) appendUncut(dst []byte, field int, value []byte) []byte {
 	}
 	dst = append(dst, value[from:]...)
 	if last { // what parted it from the one before parts nothing any more
-		_, end := trimmed(dst, begin, len(dst))
+		_, end := h1.Trim(dst, begin, len(dst))
 		if end > begin && dst[end-1] == ';' {
 			end--
 		}
@@ -277,10 +277,10 @@ func (x *exchange) routed(value []byte) (_ []byte, changed bool) {
 	if equals < 0 {
 		return value, false
 	}
-	if from, to := trimmed(value, 0, equals); !s.by.isSession(value[from:to]) {
+	if from, to := h1.Trim(value, 0, equals); !s.by.isSession(value[from:to]) {
 		return value, false
 	}
-	from, to := trimmed(value, equals+1, end)
+	from, to := h1.Trim(value, equals+1, end)
 	if to-from > 1 && value[from] == '"' && value[to-1] == '"' {
 		from, to = from+1, to-1
 	}
@@ -311,7 +311,7 @@ const (
 
 func stickyLabels() [stickyResults]string { return [...]string{"hit", "miss", "moved", "invalid"} }
 
-// sticky tells what became of the request's wish; ok is false if the pool has no affinity, or no member was asked.
+// stickyResult tells what became of the request's wish; ok is false if the pool has no affinity, or no member was asked.
 func (x *exchange) stickyResult() (result stickyResult, ok bool) {
 	s := &x.sticky
 	switch {
@@ -326,16 +326,3 @@ func (x *exchange) stickyResult() (result stickyResult, ok bool) {
 	}
 	return stickyMiss, true
 }
-
-// trimmed narrows a part of b by the white space at its ends.
-func trimmed(b []byte, from, to int) (int, int) {
-	for from < to && isBlank(b[from]) {
-		from++
-	}
-	for to > from && isBlank(b[to-1]) {
-		to--
-	}
-	return from, to
-}
-
-func isBlank(c byte) bool { return c == ' ' || c == '\t' }

@@ -308,10 +308,7 @@ func TestSticky_HeedsTheChecks(t *testing.T) {
 		{verdictUp, false, true, "m1"},
 		{verdictDead, false, true, "m2"},
 	} {
-		routes, err := NewRoutes([]PoolSpec{{Domain: "d", Tenants: everybody(t), Hosts: []string{"app.example"}, Affinity: spec}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		routes := newRoutes(t, []PoolSpec{{Domain: "d", Tenants: everybody(t), Hosts: []string{"app.example"}, Affinity: spec}})
 		proxy, err := New(Config{Routes: routes})
 		if err != nil {
 			t.Fatal(err)
@@ -339,15 +336,8 @@ func TestSticky_HeedsTheChecks(t *testing.T) {
 func TestSticky_FollowsADrainingMember(t *testing.T) {
 	t.Parallel()
 	spec := AffinitySpec{Mode: AffinityCookie, DrainWindow: 10 * time.Second}
-	routes, err := NewRoutes([]PoolSpec{{Domain: "d", Tenants: everybody(t), Hosts: []string{"app.example"}, Affinity: spec}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy, err := New(Config{Routes: routes})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer proxy.Close()
+	routes := newRoutes(t, []PoolSpec{{Domain: "d", Tenants: everybody(t), Hosts: []string{"app.example"}, Affinity: spec}})
+	proxy := newProxy(t, Config{Routes: routes})
 	members := stickyMembers("d", []string{"m1", "m2"})
 	use := func() *Pool {
 		proxy.Use(NewTable(routes, members))

@@ -154,4 +154,50 @@ func TestSuspect_IsNotKeptForEver(t *testing.T) {
 	}
 	b.discovery.Update(testDomain, []membership.Member{other})
 	waitFor(t, func() bool { return b.listed() == "b" })
+	if lost := b.discovery.Overview().Pools[0].Lost; len(lost) != 1 || lost[0].ID != "a" || lost[0].Condition != ConditionLost {
+		t.Errorf("lost: %+v", lost)
+	}
+}
+
+func TestSameAddress(t *testing.T) {
+	t.Parallel()
+	type m = membership.Member
+	a := m{Host: "192.0.2.1", HTTPPort: 80, HTTPSPort: 443}
+	for name, c := range map[string]struct {
+		other m
+		want  bool
+	}{
+		"the same":                {a, true},
+		"the same HTTP port":      {m{Host: "192.0.2.1", HTTPPort: 80}, true},
+		"the same HTTPS port":     {m{Host: "192.0.2.1", HTTPPort: 81, HTTPSPort: 443}, true},
+		"other ports":             {m{Host: "192.0.2.1", HTTPPort: 443, HTTPSPort: 80}, false},
+		"no ports":                {m{Host: "192.0.2.1"}, false},
+		"another host":            {m{Host: "192.0.2.2", HTTPPort: 80, HTTPSPort: 443}, false},
+		"reached by another host": {m{Host: "192.0.2.1", RemoteHost: "b", HTTPPort: 80, HTTPSPort: 443}, false},
+	} {
+		if sameAddress(a, c.other) != c.want || sameAddress(c.other, a) != c.want {
+			t.Errorf("%s: not %t", name, c.want)
+		}
+	}
+	none := m{Host: "192.0.2.1"}
+	if sameAddress(none, none) {
+		t.Error("members without ports are at the same address")
+	}
+}
+
+// Members of another pool of its domain are no reason to let go of it: they cannot stand in for it.
+func TestSuspect_OtherSubDomainsDoNotReplaceIt(t *testing.T) {
+	b := checkedBench(t, PoolSpec{Service: "s", Domain: testDomain, SubDomain: "mgt", Hosts: []string{"mgt.example"}})
+	a, other := gossiped(t, "a", goodMember(t, "a")), gossiped(t, "b", goodMember(t, "b"))
+	other.SubDomain = "mgt"
+	b.discovery.Update(testDomain, []membership.Member{a, other})
+	b.awaitStanding(0, StandingUp)
+	b.discovery.Update(testDomain, []membership.Member{other})
+	b.discovery.mu.Lock()
+	b.discovery.lost[testDomain][0].since = time.Now().Add(-suspectMost - time.Second)
+	b.discovery.mu.Unlock()
+	b.discovery.review(testDomain, "a")
+	if got := b.listed(); got != "a? b" {
+		t.Errorf("listed: %q", got)
+	}
 }

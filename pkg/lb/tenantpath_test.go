@@ -70,7 +70,9 @@ func TestReadTenantPath(t *testing.T) {
 		{"/%2574/a.com/", refused, ""},
 		{"/%2574/b.com/t/a.com/", refused, ""},
 		{"/%2574/t/a.com/", refused, ""},
+		{"/%2574/a.com/t/@x/", refused, ""}, // no tenant where t is plain
 		{"/t/%2561.com/", refused, ""},
+		{"/t/%252e%252e/t/a.com/", refused, ""},
 		{"/%25252574/a.com/", refused, ""},
 
 		// Single sign-on names the tenant in the query.

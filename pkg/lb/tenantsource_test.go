@@ -38,15 +38,12 @@ func tenantProxy(t *testing.T) (*testServer, *Proxy, *prometheus.Registry) {
 		}
 		return PoolSpec{Service: "s", Domain: domain, Tenants: r, Hosts: hosts, Static: []Member{m}}
 	}
-	routes, err := NewRoutes([]PoolSpec{
+	routes := newRoutes(t, []PoolSpec{
 		pool("few", "1-100", "split.example", "ranges.example"),
 		pool("many", "101-*", "split.example"),
 		pool("rest", "*", "split.example"),
 		pool("plain", "*", "plain.example"),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	metrics := prometheus.NewRegistry()
 	p, err := New(Config{Routes: routes.WithTenants(tenantList{"a.com": 7, "b.com": 200, "carbon.super": -1234}), Registerer: metrics})
 	if err != nil {
@@ -139,15 +136,8 @@ func TestTable_WithoutASourceTenantsAreAlike(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	routes, err := NewRoutes([]PoolSpec{{Domain: "few", Tenants: few, Hosts: []string{"h.example"}}, {Domain: "rest", Tenants: everybody(t), Hosts: []string{"h.example"}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := New(Config{Routes: routes})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
+	routes := newRoutes(t, []PoolSpec{{Domain: "few", Tenants: few, Hosts: []string{"h.example"}}, {Domain: "rest", Tenants: everybody(t), Hosts: []string{"h.example"}}})
+	p := newProxy(t, Config{Routes: routes})
 	a := p.Explain(RouteQuestion{Host: "h.example", Path: "/t/a.com%2F../x"})
 	if a.Domain != "rest" || a.Tenant != nil || a.Path != "/t/a.com%2F../x" {
 		t.Errorf("%+v", a)
@@ -181,7 +171,7 @@ func TestExplain_HostsAndMembers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	routes, err := NewRoutes([]PoolSpec{
+	routes := newRoutes(t, []PoolSpec{
 		{Service: "s", Domain: "turns", Tenants: everybody(t), Hosts: []string{"as.example", "*.wild.example"}, Static: []Member{
 			static("http://127.0.0.1:1"), static("http://127.0.0.1:2 weight=2"), static("http://127.0.0.1:3 backup"),
 		}},
@@ -190,14 +180,7 @@ func TestExplain_HostsAndMembers(t *testing.T) {
 		}},
 		{Service: "s", Domain: "nobody", Tenants: everybody(t), Hosts: []string{"nobody.example"}},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := New(Config{Routes: routes})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
+	p := newProxy(t, Config{Routes: routes})
 	for _, c := range []struct{ host, normal, pattern, match, domain string }{
 		{"AS.example:8280", "as.example", "as.example", "exact", "turns"},
 		{"b.a.as.example", "b.a.as.example", "as.example", "labels dropped: b.a", "turns"},
@@ -266,15 +249,8 @@ func TestExplain_Affinity(t *testing.T) {
 		}
 		members = append(members, m)
 	}
-	routes, err := NewRoutes([]PoolSpec{{Domain: "d", Tenants: everybody(t), Hosts: []string{"a.example"}, Static: members, Affinity: AffinitySpec{Mode: AffinityCookie, Cookie: "ROUTE"}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := New(Config{Routes: routes})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
+	routes := newRoutes(t, []PoolSpec{{Domain: "d", Tenants: everybody(t), Hosts: []string{"a.example"}, Static: members, Affinity: AffinitySpec{Mode: AffinityCookie, Cookie: "ROUTE"}}})
+	p := newProxy(t, Config{Routes: routes})
 	for _, target := range p.table.Load().pools[0].all() {
 		a := p.Explain(RouteQuestion{Host: "a.example", Path: "/", Cookie: "x=y; ROUTE=" + target.token})
 		if a.Choice != "the member of the session" || !strings.Contains(a.Affinity, target.Member.Name) {

@@ -14,10 +14,7 @@ var secretA, secretB = bytes.Repeat([]byte("a"), 16), bytes.Repeat([]byte("b"), 
 // stickyPool is a pool with affinity of members with these ids, in use in a Proxy of its own.
 func stickyPool(t testing.TB, spec AffinitySpec, secrets [][]byte, domain string, ids ...string) *Pool {
 	t.Helper()
-	routes, err := NewRoutes([]PoolSpec{{Service: "s", Domain: domain, Tenants: everybody(t), Hosts: []string{"app.example"}, Affinity: spec}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	routes := newRoutes(t, []PoolSpec{{Service: "s", Domain: domain, Tenants: everybody(t), Hosts: []string{"app.example"}, Affinity: spec}})
 	p, err := New(Config{Routes: routes, AffinityKeys: secrets})
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +40,7 @@ func stickyMembers(domain string, ids []string) []Member {
 	return members
 }
 
-func (p *Pool) check(text string, now time.Time) (string, verdict) {
+func (p *Pool) check(text string, now time.Time) (string, tokenState) {
 	target, is := p.affinity.check(&stickiness{}, []byte(text), now.UnixNano())
 	if target == nil {
 		return "", is
@@ -95,7 +92,7 @@ func TestToken_BelongsToAPool(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	rapid.Check(t, func(r *rapid.T) {
-		id := rapid.StringN(1, 40, -1).Draw(r, "id")
+		id := rapid.StringN(1, 40, -1).Filter(func(s string) bool { return s != "x" }).Draw(r, "id")
 		domain := rapid.StringMatching(`[a-z]{1,3}(\.[a-z]{1,3})?`).Draw(r, "domain")
 		other := rapid.StringMatching(`[a-z]{1,3}(\.[a-z]{1,3})?`).Filter(func(s string) bool { return s != domain }).Draw(r, "other domain")
 		spec := AffinitySpec{Mode: AffinityCookie}
@@ -110,11 +107,12 @@ func TestToken_BelongsToAPool(t *testing.T) {
 		for name, c := range map[string]struct {
 			pool *Pool
 			id   string
-			is   verdict
+			is   tokenState
 		}{
 			"another load balancer":  {stickyPool(t, spec, [][]byte{secretA}, domain, id, "x"), id, tokenGood},
 			"its key is the second":  {stickyPool(t, spec, [][]byte{secretB, secretA}, domain, id), id, tokenOld},
 			"the member is gone":     {stickyPool(t, spec, [][]byte{secretA}, domain, "x"), "", tokenGood},
+			"gone, an older key":     {stickyPool(t, spec, [][]byte{secretB, secretA}, domain, "x"), "", tokenGood},
 			"nobody has its key":     {stickyPool(t, spec, [][]byte{secretB}, domain, id), "", tokenForged},
 			"a made-up key":          {stickyPool(t, spec, nil, domain, id), "", tokenForged},
 			"a pool of other domain": {stickyPool(t, spec, [][]byte{secretA}, other, id), "", tokenForged},
@@ -153,7 +151,7 @@ func TestToken_Times(t *testing.T) {
 		pool  *Pool
 		token string
 		id    string
-		is    verdict
+		is    tokenState
 	}{
 		"new":                         {timed, timed.tokenOf("m", now), "m", tokenGood},
 		"a tenth old":                 {timed, timed.tokenOf("m", now.Add(-timeout/10)), "m", tokenGood},

@@ -131,7 +131,7 @@ func (h *health) checked(ctx context.Context, r checkResult, fall, rise int) (be
 
 // newHealth is the health of a member that was not there before. One that is checked has to pass a check first.
 func newHealth(checked bool, now time.Time) *health {
-	h := &health{doubts: make(chan struct{}, 1), note: healthNote{since: now}}
+	h := &health{doubts: make(chan struct{}, 1), hints: make(chan struct{}, 1), note: healthNote{since: now}}
 	if checked {
 		h.verdict.Store(verdictUnproven)
 	}

@@ -36,6 +36,9 @@ type Config struct {
 
 	Policy Policy // who is taken in
 
+	// Receive takes what other members send to this one alone, one message after the other; it must not block. When it is nil, nothing is taken.
+	Receive func(Message)
+
 	// InsecureGossip permits an address other than loopback without a key.
 	InsecureGossip bool
 
@@ -81,11 +84,11 @@ func (c *Config) normalize() error {
 		return fmt.Errorf("%s: %d is not a port", c.PortKey, c.BindPort)
 	}
 	if c.Local.ID == "" {
-		id, err := ulid.New(ulid.Now(), rand.Reader)
+		id, err := NewID()
 		if err != nil {
-			return fmt.Errorf("make a member id: %w", err)
+			return err
 		}
-		c.Local.ID = id.String()
+		c.Local.ID = id
 	}
 	if c.Local.StartedAt.IsZero() {
 		c.Local.StartedAt = time.Now()
@@ -96,6 +99,15 @@ func (c *Config) normalize() error {
 		return err
 	}
 	return c.checkMeta()
+}
+
+// NewID makes the id of a member, for a process that is to have the same one in several groups.
+func NewID() (string, error) {
+	id, err := ulid.New(ulid.Now(), rand.Reader)
+	if err != nil {
+		return "", fmt.Errorf("make a member id: %w", err)
+	}
+	return id.String(), nil
 }
 
 // checkMeta refuses what could not be announced in every state, so that SetState never meets the size limit.

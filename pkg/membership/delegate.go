@@ -16,6 +16,8 @@ type delegate struct {
 	self   string                 // its node name
 	judge  *judge
 	reject func(reason string)
+	inbox  chan []byte         // messages that were not read yet; nil when none are taken
+	drop   func(result string) // counts a message that goes no further
 
 	mu      sync.Mutex
 	changed map[string]nodeEvent // by node name; the newest event wins
@@ -108,9 +110,24 @@ func (d *delegate) NotifyAlive(n *memberlist.Node) error {
 // NodeMeta gives the announced metadata, which encodeMeta has kept within the limit.
 func (d *delegate) NodeMeta(int) []byte { return *d.meta.Load() }
 
-// The rest of memberlist.Delegate is not used: no user messages, no state beyond the metadata.
+// NotifyMsg takes a message of another member; see message.go. memberlist goes on to use the buffer.
+func (d *delegate) NotifyMsg(b []byte) {
+	switch {
+	case d.inbox == nil:
+		d.drop(messageUnwanted)
+	case len(b) > messageHead+MaxMessage:
+		d.drop(messageMalformed)
+	default:
+		select {
+		case d.inbox <- slices.Clone(b):
+		default:
+			d.drop(messageOverflow)
+		}
+	}
+}
 
-func (d *delegate) NotifyMsg([]byte)                {}
+// The rest of memberlist.Delegate is not used: no broadcasts, no state beyond the metadata.
+
 func (d *delegate) GetBroadcasts(_, _ int) [][]byte { return nil }
 func (d *delegate) LocalState(bool) []byte          { return nil }
 func (d *delegate) MergeRemoteState([]byte, bool)   {}

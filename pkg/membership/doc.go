@@ -4,7 +4,8 @@
 // # Use
 //
 // [Open] binds, starts and returns at once, whether or not anybody else is up. [Group.Members] is the newest snapshot, [Group.Subscribe]
-// delivers each change of it, [Group.SetState] announces a new state, and [Group.Leave] ends it in good order.
+// delivers each change of it, [Group.SetState] announces a new state, and [Group.Leave] ends it in good order. [Group.Send] tells one
+// member something, which its Config.Receive takes.
 //
 // # Invariants
 //
@@ -28,6 +29,7 @@
 //   - Metadata that cannot be read (other version, other domain, wrong identity) hides that member, is counted, and logged once per member.
 //   - Strangers: packets and streams from outside the Policy, without our key, of another label, too large or malformed are dropped, counted by reason and
 //     logged within a budget; the table stays as it is. Who has the key and is refused by the Policy is counted, logged once and kept in Group.Refused.
+//   - Messages to one member may be lost, come twice or late. Those that are malformed, of nobody in sight, or too many at once are dropped and counted.
 //   - Two processes on one port: the second one's Open fails at once and names the address and the configuration key.
 //
 // # Design
@@ -40,6 +42,8 @@
 // memberlist's callback tells a leaver from a crash as little as its exported state does. Here a member that said it is draining and then went
 // has left; any other that went is lost, and its address is kept for the rejoin loop (rejoin.go). The loop asks only addresses at which no
 // member is seen, at most 8 lost ones and 16 seeds a round, in parallel, each bounded by the dial and stream timeouts.
+//
+// Messages are copied into a queue of 64 in the same way, and one more goroutine passes them on (message.go); processes that take none have neither.
 //
 // Leaving is draining -> told -> leave -> told -> a short delay in which probes are still answered -> shutdown (leave.go). Sockets are
 // memberlist's own, wrapped so that a shutdown ends outgoing connections instead of waiting for their timeouts (socket.go).

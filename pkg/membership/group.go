@@ -1,6 +1,7 @@
 package membership
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,11 +26,12 @@ type Group struct {
 	ring     *memberlist.Keyring // nil: no encryption
 	addr     netip.AddrPort      // bound
 	interval time.Duration       // of gossip
+	receive  func(Message)       // nil: no messages
 
 	updates chan struct{} // holds a token while memberlist reads and re-announces this node, which it does without a lock
 
 	stop     context.CancelFunc // ends the goroutines of running
-	running  sync.WaitGroup     // the view's and the rejoin loop's goroutine
+	running  sync.WaitGroup     // the goroutines of the view, the rejoin loop and messages
 	leaving  sync.Once
 	ending   chan struct{} // closed when Leave begins
 	left     chan struct{} // closed when all is shut down; leaveErr is set before
@@ -149,6 +151,10 @@ func start(c *Config, ends endpoints, judge *judge, logger *log.Logger, m *metri
 		left:     make(chan struct{}),
 		stop:     func() {},
 	}
+	g.delegate.drop = m.message
+	if g.receive = c.Receive; g.receive != nil {
+		g.delegate.inbox = make(chan []byte, inboxLength)
+	}
 	g.delegate.meta.Store(&meta)
 	mc.Delegate, mc.Events, mc.Alive, mc.Logger = g.delegate, g.delegate, g.delegate, logger
 	if g.list, err = memberlist.Create(mc); err != nil {
@@ -158,13 +164,16 @@ func start(c *Config, ends endpoints, judge *judge, logger *log.Logger, m *metri
 	return g, nil
 }
 
-// run starts the two goroutines that Leave ends and waits for.
+// run starts the goroutines that Leave ends and waits for.
 func (g *Group) run(ctx context.Context, seeds []seed, bind netip.Addr) {
 	ctx, stop := context.WithCancel(ctx)
 	g.stop = stop
 	g.rejoin.setSeeds(seeds, g.Local(), g.addr, bind)
 	g.running.Go(func() { g.watch(ctx) })
 	g.running.Go(func() { g.rejoin.run(ctx) })
+	if g.receive != nil {
+		g.running.Go(func() { g.deliver(ctx) })
+	}
 }
 
 // watch turns what the delegate collected into snapshots.
@@ -222,18 +231,37 @@ func (g *Group) SetState(s State) error {
 	if s >= stateCount {
 		return fmt.Errorf("state %d is unknown", uint8(s))
 	}
-	return g.announce(context.Background(), s, announceTimeout, g.ending)
+	return g.announceState(context.Background(), s, announceTimeout, g.ending)
 }
 
-// announce publishes s, if it is a change, and waits until peers were told, within timeout. Nothing is announced once end is closed.
-func (g *Group) announce(ctx context.Context, s State, timeout time.Duration, end <-chan struct{}) error {
+// SetEpoch announces another [Member.Epoch], as SetState does a state. The group must have been opened with one, so that there is room for it.
+func (g *Group) SetEpoch(epoch uint32) error {
+	if epoch == 0 || g.Local().Epoch == 0 {
+		return errors.New("the group was opened without an epoch, or is to lose its own")
+	}
+	if err := g.announce(context.Background(), func(m *Member) { m.Epoch = epoch }, announceTimeout, g.ending); err != nil {
+		return fmt.Errorf("announce epoch %08x: %w", epoch, err)
+	}
+	return nil
+}
+
+func (g *Group) announceState(ctx context.Context, s State, timeout time.Duration, end <-chan struct{}) error {
+	if err := g.announce(ctx, func(m *Member) { m.State = s }, timeout, end); err != nil {
+		return fmt.Errorf("announce state %s: %w", s, err)
+	}
+	return nil
+}
+
+// announce publishes what change makes of this member, if that is other than before, and waits until peers were told, within timeout. Nothing is
+// announced once end is closed.
+func (g *Group) announce(ctx context.Context, change func(*Member), timeout time.Duration, end <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	select {
 	case g.updates <- struct{}{}:
 		defer func() { <-g.updates }()
 	case <-ctx.Done():
-		return fmt.Errorf("announce state %s: %w", s, ctx.Err())
+		return ctx.Err()
 	}
 	select {
 	case <-end:
@@ -241,19 +269,16 @@ func (g *Group) announce(ctx context.Context, s State, timeout time.Duration, en
 	default:
 	}
 	m := g.view.getLocal()
-	if m.State == s {
-		return nil
-	}
-	m.State = s
+	change(&m)
 	meta, err := encodeMeta(m)
 	if err != nil {
 		return err
 	}
+	if bytes.Equal(meta, *g.delegate.meta.Load()) {
+		return nil
+	}
 	g.delegate.meta.Store(&meta)
 	g.view.setLocal(m)
 	deadline, _ := ctx.Deadline()
-	if err := g.list.UpdateNode(max(time.Until(deadline), time.Millisecond)); err != nil {
-		return fmt.Errorf("announce state %s: %w", s, err)
-	}
-	return nil
+	return g.list.UpdateNode(max(time.Until(deadline), time.Millisecond))
 }

@@ -56,7 +56,7 @@ func (g *Group) leave(ctx context.Context) error {
 func (g *Group) tell(ctx context.Context) error {
 	alone := g.view.others.Load() == 0
 	// That peers were not told of draining in time is no reason to stop here: the leave that follows says more.
-	if err := g.announce(ctx, StateDraining, drainTellTimeout, nil); err != nil {
+	if err := g.announceState(ctx, StateDraining, drainTellTimeout, nil); err != nil {
 		g.log.DebugContext(ctx, "draining not announced", "error", err)
 	}
 	if ctx.Err() != nil {

@@ -32,6 +32,7 @@ type Member struct {
 
 	StartedAt    time.Time // when the process started, in UTC, to the millisecond
 	Balancer     bool      // a load balancer in the group, not an application member
+	Epoch        uint32    // names the part of its configuration that all of its kind should share; 0 when not announced
 	PropertyHash uint64    // of the larger property set that does not fit into gossip; 0 when there is none
 
 	Since time.Time // when this process first saw it; not announced

@@ -45,6 +45,7 @@ const (
 	tagBalancer
 	tagPropertyHash
 	tagBackup
+	tagEpoch
 )
 
 // encodeMeta makes the metadata of m. It fails, and names the field, when a value is not allowed or the whole is over 512 bytes.
@@ -82,6 +83,9 @@ func encodeMeta(m Member) ([]byte, error) {
 	}
 	if m.Backup {
 		w.field(tagBackup, "backup", []byte{1})
+	}
+	if m.Epoch != 0 {
+		w.field(tagEpoch, "epoch", binary.BigEndian.AppendUint32(nil, m.Epoch))
 	}
 	return w.finish()
 }
@@ -238,6 +242,11 @@ func (m *Member) setField(tag byte, value []byte) (err error) {
 		m.Balancer = len(value) > 0 && value[0] != 0
 	case tagBackup:
 		m.Backup = len(value) > 0 && value[0] != 0
+	case tagEpoch:
+		if len(value) != 4 {
+			return fmt.Errorf("want 4 bytes, got %d", len(value))
+		}
+		m.Epoch = binary.BigEndian.Uint32(value)
 	case tagPropertyHash:
 		if len(value) != 8 {
 			return fmt.Errorf("want 8 bytes, got %d", len(value))

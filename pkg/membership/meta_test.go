@@ -19,7 +19,7 @@ func fullMember() Member {
 		ID: "01JD0000000000000000000000", Name: "node1", Domain: "wso2.governance.domain", SubDomain: "mgt",
 		RemoteHost: "node1.example", HTTPPort: 9764, HTTPSPort: 9444, PortMappings: map[int]int{8280: 9764, 8243: 9444},
 		State: StateActive, Weight: 5, Zone: "west", HealthPath: "/readyz", Version: "1.0.0",
-		StartedAt: time.UnixMilli(1_790_000_000_123).UTC(), Balancer: true, Backup: true, PropertyHash: 1 << 60,
+		StartedAt: time.UnixMilli(1_790_000_000_123).UTC(), Balancer: true, Backup: true, PropertyHash: 1 << 60, Epoch: 1 << 30,
 	}
 }
 
@@ -35,6 +35,7 @@ func drawMember(t *rapid.T) Member {
 		State:  State(rapid.IntRange(0, int(stateCount)-1).Draw(t, "state")),
 		Weight: rapid.IntRange(WeightNone, 1<<31-1).Draw(t, "weight"), Zone: text("zone", 0), HealthPath: text("health path", 0), Version: text("version", 0),
 		Balancer: rapid.Bool().Draw(t, "balancer"), Backup: rapid.Bool().Draw(t, "backup"), PropertyHash: rapid.Uint64().Draw(t, "property hash"),
+		Epoch: rapid.Uint32().Draw(t, "epoch"),
 	}
 	var id ulid.ULID
 	copy(id[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id"))
@@ -144,7 +145,7 @@ func TestMeta_BytesAreStable(t *testing.T) {
 		"0205" + fmt.Sprintf("%x", "node1") + "0316" + fmt.Sprintf("%x", "wso2.governance.domain") + "0403" + fmt.Sprintf("%x", "mgt") +
 		"0502a44c" + "0602e449" + "0708b340e449d840a44c" + "080101" + "090105" + "0a04" + fmt.Sprintf("%x", "west") +
 		"0b07" + fmt.Sprintf("%x", "/readyz") + "0c06f6b183c59868" + "0d05" + fmt.Sprintf("%x", "1.0.0") +
-		"0e0d" + fmt.Sprintf("%x", "node1.example") + "0f0101" + "1008" + "1000000000000000" + "110101"
+		"0e0d" + fmt.Sprintf("%x", "node1.example") + "0f0101" + "1008" + "1000000000000000" + "110101" + "1204" + "40000000"
 	data, err := encodeMeta(fullMember())
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ type metrics struct {
 	events   *prometheus.CounterVec
 	attempts *prometheus.CounterVec
 	rejected *prometheus.CounterVec
+	messages *prometheus.CounterVec
 	members  *prometheus.Desc
 	health   *prometheus.Desc
 
@@ -40,6 +41,17 @@ const (
 	rejectMalformed = "malformed" // packet or stream that cannot be read
 )
 
+// The values of the label result of …_messages_total.
+const (
+	messageSent      = "sent"
+	messageFailed    = "failed" // could not be sent
+	messageReceived  = "received"
+	messageMalformed = "malformed" // cannot be read
+	messageStranger  = "stranger"  // of no member that is in sight
+	messageOverflow  = "overflow"  // there were too many at once
+	messageUnwanted  = "unwanted"  // this process takes none
+)
+
 // rejectReasons are all of them.
 func rejectReasons() []string {
 	return []string{rejectMeta, rejectDomain, rejectIdentity, rejectLabel, rejectKey, rejectCIDR, rejectPolicy, rejectOversized, rejectMalformed}
@@ -63,6 +75,8 @@ func newMetrics(domain, prefix string) *metrics {
 			resultOK, resultError),
 		rejected: counter("_rejected_total", "Members, packets and streams refused, by reason.", "reason",
 			rejectReasons()...),
+		messages: counter("_messages_total", "Messages between two members, by what became of them.", "result",
+			messageSent, messageFailed, messageReceived, messageMalformed, messageStranger, messageOverflow, messageUnwanted),
 		members: prometheus.NewDesc(prefix+"_members", "Members seen, this process included, by state.", []string{"state"}, labels),
 		health: prometheus.NewDesc(prefix+"_health_score",
 			"How badly this process meets the gossip protocol's deadlines, 0 (well) to 7.", nil, labels),
@@ -88,8 +102,9 @@ func (m *metrics) unregister() {
 	}
 }
 
-func (m *metrics) reject(reason string) { m.rejected.WithLabelValues(reason).Inc() }
-func (m *metrics) rejoin(result string) { m.attempts.WithLabelValues(result).Inc() }
+func (m *metrics) reject(reason string)  { m.rejected.WithLabelValues(reason).Inc() }
+func (m *metrics) message(result string) { m.messages.WithLabelValues(result).Inc() }
+func (m *metrics) rejoin(result string)  { m.attempts.WithLabelValues(result).Inc() }
 
 func (m *metrics) count(c change) {
 	m.events.WithLabelValues(c.kind).Inc()
@@ -103,6 +118,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	m.events.Describe(ch)
 	m.attempts.Describe(ch)
 	m.rejected.Describe(ch)
+	m.messages.Describe(ch)
 	ch <- m.members
 	ch <- m.health
 }
@@ -112,6 +128,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	m.events.Collect(ch)
 	m.attempts.Collect(ch)
 	m.rejected.Collect(ch)
+	m.messages.Collect(ch)
 	var counts [stateCount]int
 	for _, member := range m.snapshot() {
 		counts[member.State]++

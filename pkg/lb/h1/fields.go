@@ -164,7 +164,7 @@ func (f *Fields) add(buf []byte, lf int) fault {
 	if len(f.list) == MaxFields {
 		return tooManyFields
 	}
-	value, end := trim(line, colon+1, len(line))
+	value, end := Trim(line, colon+1, len(line))
 	f.seen |= 1 << id
 	f.list = append(f.list, field{
 		start: uint32(start),

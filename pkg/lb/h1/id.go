@@ -226,7 +226,7 @@ func identifyOther(name []byte) (id ID, ok bool) {
 	if len(name) >= len(prefix) && equalTwin(name[:len(prefix)], prefix) {
 		id = Forwarding
 	}
-	return id, isToken(name)
+	return id, IsToken(name)
 }
 
 // equalTwin compares a name with a known one of the same length, taking all punctuation as equal.

@@ -95,8 +95,8 @@ var fold = func() (t [256]byte) {
 	return t
 }()
 
-// isToken reports whether b is a token, which is never empty.
-func isToken(b []byte) bool {
+// IsToken reports whether b is a token (RFC 9110 section 5.6.2), which is never empty.
+func IsToken(b []byte) bool {
 	for _, c := range b {
 		if fold[c] == 0 {
 			return false
@@ -167,8 +167,8 @@ func equalFoldBytes(a, b []byte) bool {
 // isSpace reports optional white space (RFC 9110 section 5.6.3).
 func isSpace(c byte) bool { return c == ' ' || c == '\t' }
 
-// trim gives the span of b[from:to] without white space around it.
-func trim(b []byte, from, to int) (start, end int) {
+// Trim gives the span of b[from:to] without white space around it (RFC 9110 section 5.6.3).
+func Trim(b []byte, from, to int) (start, end int) {
 	for from < to && isSpace(b[from]) {
 		from++
 	}
@@ -185,7 +185,7 @@ func nextElement(list []byte) (element, rest []byte, more bool) {
 	for comma < len(list) && list[comma] != ',' {
 		comma++
 	}
-	from, to := trim(list, 0, comma)
+	from, to := Trim(list, 0, comma)
 	if comma == len(list) {
 		return list[from:to], nil, false
 	}

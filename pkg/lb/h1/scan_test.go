@@ -20,13 +20,13 @@ func TestScannersSeeEveryByte(t *testing.T) {
 				if want := c > ' ' && c < 0x7f && c != '#'; isURI(b) != want {
 					t.Fatalf("isURI(%q) = %t", b, !want)
 				}
-				if want := c < 0x80 && c > ' ' && c != 0x7f && !strings.ContainsRune(`"(),/:;<=>?@[\]{}`, rune(c)); isToken(b) != want {
-					t.Fatalf("isToken(%q) = %t", b, !want)
+				if want := c < 0x80 && c > ' ' && c != 0x7f && !strings.ContainsRune(`"(),/:;<=>?@[\]{}`, rune(c)); IsToken(b) != want {
+					t.Fatalf("IsToken(%q) = %t", b, !want)
 				}
 			}
 		}
 	}
-	if !isText(nil) || !isURI(nil) || isToken(nil) {
+	if !isText(nil) || !isURI(nil) || IsToken(nil) {
 		t.Error("the empty string is text, and no token")
 	}
 	if isText([]byte("a\ta\ta\ta\x00\t")) || !isText([]byte("\t\t\t\t\t\t\t\t\t")) {

@@ -206,9 +206,3 @@ func PriorityFault(f Frame, payload []byte) error {
 // Increment reads the payload of a WINDOW_UPDATE frame that Check passed. That 0 is an error, of the stream or of the
 // connection (RFC 9113 section 6.9), is for the caller to say.
 func Increment(payload []byte) uint32 { return binary.BigEndian.Uint32(payload) & MaxWindow }
-
-// ResetCode reads the payload of a RST_STREAM frame that Check passed.
-func ResetCode(payload []byte) Code { return Code(binary.BigEndian.Uint32(payload)) }
-
-// GoAwayCode reads why the peer ends the connection from the payload of a GOAWAY frame that Check passed.
-func GoAwayCode(payload []byte) Code { return Code(binary.BigEndian.Uint32(payload[4:])) }
