@@ -19,6 +19,11 @@ type sickbed struct {
 	load    *drill.Loop
 }
 
+func newSickbed(t *testing.T) *sickbed {
+	t.Helper()
+	return newSickbedOf(t, "access_log: false\nhealth: {path: /healthz}\n")
+}
+
 // newSickbedOf starts the members, and a load balancer with these lines in its file, and waits until it uses all members.
 func newSickbedOf(t *testing.T, keys string) *sickbed {
 	t.Helper()
@@ -52,6 +57,14 @@ func (s *sickbed) awaitUpAt(t *testing.T, b *loneELB, want int) {
 		}
 		return nil
 	})
+}
+
+// client asks the load balancer for the application of the members.
+func (s *sickbed) client(t *testing.T) *drill.Client {
+	t.Helper()
+	client := &drill.Client{Addr: s.elb.httpAddr, Host: fieldHost, Limit: fieldLimit}
+	t.Cleanup(client.CloseIdle)
+	return client
 }
 
 // start begins the load.
