@@ -301,6 +301,7 @@ func takeForwarding(t *testing.T, m message, proto string) map[string][]string {
 		"x-forwarded-port":  `\d+`,
 		"forwarded":         `for=127\.0\.0\.1;host="` + regexp.QuoteMeta(host) + `";proto=` + proto,
 		"x-request-id":      requestIDForm.String()[1 : len(requestIDForm.String())-1],
+		"traceparent":       `00-[0-9a-f]{32}-[0-9a-f]{16}-01`,
 	} {
 		got := fields[name]
 		if len(got) != 1 || !regexp.MustCompile(`^(?:`+want+`)$`).MatchString(got[0]) {

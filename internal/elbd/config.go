@@ -39,6 +39,8 @@ type Config struct {
 	AcceptFrom      []string         `yaml:"accept_from"`       // where gossip may come from and members may be, as addresses or CIDR ranges; anywhere when empty
 	AffinityKeyFile string           `yaml:"affinity_key_file"` // signs affinity cookies; the gossip keys when empty, else a file in the state folder
 	Timeouts        Timeouts         `yaml:"timeouts"`
+	Trace           Trace            `yaml:"trace"`           // distributed tracing
+	Limits          Limits           `yaml:"limits"`          // how much this ELB carries at once
 	Health          Health           `yaml:"health"`          // how members are checked, unless their domain says otherwise
 	TrustedProxies  []string         `yaml:"trusted_proxies"` // peers whose forwarding headers are believed, as addresses or CIDR ranges
 	AccessLog       bool             `yaml:"access_log"`      // a log record for each request
@@ -64,6 +66,12 @@ type Timeouts struct {
 	UpgradeIdle    time.Duration `yaml:"upgrade_idle"`    // a websocket without traffic
 }
 
+// Trace is the trace block: what is done about requests that bring no valid traceparent.
+type Trace struct {
+	Start   bool `yaml:"start"`   // they get one, which begins a trace
+	Sampled bool `yaml:"sampled"` // and says that members may record it
+}
+
 // Service is one entry of services.
 type Service struct {
 	Hosts   []string          `yaml:"hosts"` // for the domains without hosts of their own
@@ -72,28 +80,32 @@ type Service struct {
 
 // Domain is one cluster domain of a service.
 type Domain struct {
-	TenantRange  string     `yaml:"tenant_range"`   // * when empty
-	GroupMgtPort int        `yaml:"group_mgt_port"` // where its members find the group, TCP and UDP
-	Hosts        []string   `yaml:"hosts"`          // for members without a sub-domain; the service's when empty
-	Members      []string   `yaml:"members"`        // static ones, http://host:port
-	AcceptFrom   []string   `yaml:"accept_from"`    // where its gossip may come from and its members may be; the ELB's accept_from when empty
-	AcceptHosts  []string   `yaml:"accept_hosts"`   // names that its members may announce to be reached at; none when empty
-	Balancer     *Balancer  `yaml:"balancer"`       // how a member is chosen; round_robin when nil
-	Affinity     *Affinity  `yaml:"affinity"`       // whether sessions stay at one member; they do not when nil
-	Health       *Health    `yaml:"health"`         // what differs from the health block at the top
-	Mgt          *SubDomain `yaml:"mgt"`
-	Worker       *SubDomain `yaml:"worker"`
+	TenantRange  string      `yaml:"tenant_range"`   // * when empty
+	GroupMgtPort int         `yaml:"group_mgt_port"` // where its members find the group, TCP and UDP
+	Hosts        []string    `yaml:"hosts"`          // for members without a sub-domain; the service's when empty
+	Members      []string    `yaml:"members"`        // static ones, http://host:port
+	AcceptFrom   []string    `yaml:"accept_from"`    // where its gossip may come from and its members may be; the ELB's accept_from when empty
+	AcceptHosts  []string    `yaml:"accept_hosts"`   // names that its members may announce to be reached at; none when empty
+	Balancer     *Balancer   `yaml:"balancer"`       // how a member is chosen; round_robin when nil
+	Affinity     *Affinity   `yaml:"affinity"`       // whether sessions stay at one member; they do not when nil
+	Health       *Health     `yaml:"health"`         // what differs from the health block at the top
+	Limits       *PoolLimits `yaml:"limits"`         // how much each member is given at once; all that comes when nil
+	Retry        *Retry      `yaml:"retry"`          // when requests are sent once more; after failed attempts when nil
+	Mgt          *SubDomain  `yaml:"mgt"`
+	Worker       *SubDomain  `yaml:"worker"`
 
 	SubDomains map[string]SubDomain `yaml:"sub_domains"` // those of other names
 }
 
 // SubDomain is a part of a domain: its members that announce one sub-domain.
 type SubDomain struct {
-	TenantRange string    `yaml:"tenant_range"` // the domain's when empty
-	Hosts       []string  `yaml:"hosts"`
-	Members     []string  `yaml:"members"`  // static ones
-	Balancer    *Balancer `yaml:"balancer"` // the domain's when nil
-	Affinity    *Affinity `yaml:"affinity"` // likewise
+	TenantRange string      `yaml:"tenant_range"` // the domain's when empty
+	Hosts       []string    `yaml:"hosts"`
+	Members     []string    `yaml:"members"`  // static ones
+	Balancer    *Balancer   `yaml:"balancer"` // the domain's when nil
+	Affinity    *Affinity   `yaml:"affinity"` // likewise
+	Limits      *PoolLimits `yaml:"limits"`   // likewise
+	Retry       *Retry      `yaml:"retry"`    // likewise
 }
 
 // Balancer is a balancer block; a word alone is its policy.
@@ -119,6 +131,7 @@ func Default() Config {
 			Body: t.Body, Write: t.Write, Connect: t.Connect, ResponseHeader: t.ResponseHeader,
 			Stream: t.Stream, MemberIdle: t.MemberIdle, UpgradeIdle: t.UpgradeIdle,
 		},
+		Trace:        Trace{Start: true, Sampled: true},
 		Health:       defaultHealth(),
 		AccessLog:    true,
 		DrainDelay:   3 * time.Second,
@@ -196,7 +209,7 @@ func (c *Config) complete() {
 }
 
 func (c *Config) validate(d *daemon.Document) []error {
-	faults := slices.Concat(c.validatePorts(d), c.validateGossip(d), c.validateTimeouts(d), c.Tenants.validate(d), c.Log.Validate(d, "log"), c.TLS.Validate(d, "tls"))
+	faults := slices.Concat(c.validatePorts(d), c.validateGossip(d), c.validateTimeouts(d), c.Limits.validate(d), c.Tenants.validate(d), c.Log.Validate(d, "log"), c.TLS.Validate(d, "tls"))
 	if c.StateDir == "" {
 		faults = append(faults, d.Fault("state_dir", "must name a folder"))
 	}

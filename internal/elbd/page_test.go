@@ -69,6 +69,11 @@ func states() map[string]status {
 			p.Lost = []lb.MemberStatus{member("node4", lb.ConditionLost, 10*time.Minute, "it went without a word; before that: connection refused")}
 			s.Events = append(s.Events, event{At: noon.Add(-42 * time.Second), Times: 4, Level: "warn", Message: "member ejected", Member: "node2", Domain: p.Domain, Detail: "reason=reset"})
 		}),
+		"limits": with(func(_ *status, p *lb.PoolStatus) {
+			p.Waiting, p.Queue = 7, 100
+			p.Members[0].InFlight, p.Members[0].MaxInFlight = 50, 50
+			p.Members[1].MaxInFlight = 50
+		}),
 		"draining": with(func(_ *status, p *lb.PoolStatus) {
 			p.Usable = 1
 			p.Members[0] = member("node1", lb.ConditionDraining, 5*time.Second, "it says that it is about to stop")

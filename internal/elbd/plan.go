@@ -16,7 +16,7 @@ import (
 // liveKeys are the top-level keys that can change while the ELB runs. All others need a restart.
 func liveKeys() []string {
 	return []string{
-		"http_port", "https_port", "tls", "timeouts", "trusted_proxies", "access_log", "access_log_file",
+		"http_port", "https_port", "tls", "timeouts", "limits", "trace", "trusted_proxies", "access_log", "access_log_file",
 		"drain_delay", "drain_timeout", "log", "services", "zone", "health", "tenants",
 	}
 }
@@ -31,11 +31,11 @@ func epochOf(c Config) (string, error) {
 	return hex.EncodeToString(digest[:4]), nil
 }
 
-// hostKeys are the top-level keys that may differ from ELB to ELB in front of the same members: where each listens, keeps and writes, and how it stops.
+// hostKeys are the top-level keys that may differ from ELB to ELB in front of the same members: where each listens, keeps and writes, how much it carries, and how it stops.
 func hostKeys() []string {
 	return []string{
 		"http_port", "https_port", "listen_host", "local_member_host", "local_member_port", "members", "node_name", "admin", "admin_token_file", "zone", "state_dir",
-		"tls", "gossip_key_file", "insecure_gossip", "accept_from", "affinity_key_file", "access_log", "access_log_file", "drain_delay", "drain_timeout", "log",
+		"tls", "gossip_key_file", "insecure_gossip", "accept_from", "affinity_key_file", "access_log", "access_log_file", "drain_delay", "drain_timeout", "log", "limits",
 	}
 }
 

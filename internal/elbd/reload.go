@@ -374,7 +374,7 @@ func (c *Config) specs(doc *daemon.Document) ([]lb.PoolSpec, error) {
 func (b *balancer) makeSettings(c Config, clients []*clientPort) (lb.Settings, error) {
 	var err error
 	t := c.Timeouts
-	s := lb.Settings{Timeouts: lb.Timeouts{
+	s := lb.Settings{MaxInFlight: c.Limits.MaxInFlight, Trace: lb.TraceSpec(c.Trace), Timeouts: lb.Timeouts{
 		Connect: t.Connect, ResponseHeader: t.ResponseHeader, MemberIdle: t.MemberIdle, Body: t.Body,
 		Stream: t.Stream, Write: t.Write, UpgradeIdle: t.UpgradeIdle,
 	}}

@@ -241,6 +241,8 @@ func (b *balancer) buildProxy() error {
 		TrustedProxies: s.TrustedProxies,
 		HTTPPort:       s.HTTPPort,
 		HTTPSPort:      s.HTTPSPort,
+		MaxInFlight:    s.MaxInFlight,
+		Trace:          s.Trace,
 		AccessLog:      s.AccessLog,
 		Logger:         b.log,
 		Registerer:     b.metrics,

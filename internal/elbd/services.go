@@ -20,6 +20,10 @@ type poolSource struct {
 	members              []string
 	balancerKey          string
 	balancer             *Balancer
+	limitsKey            string
+	limits               *PoolLimits
+	retryKey             string
+	retry                *Retry
 }
 
 // block is a sub-domain of a domain, with its name and key.
@@ -63,6 +67,8 @@ func (c *Config) sources(service, domain string) []poolSource {
 		hostsKey: key + ".hosts", hosts: dom.Hosts,
 		membersKey: key + ".members", members: dom.Members,
 		balancerKey: key + ".balancer", balancer: dom.Balancer,
+		limitsKey: key + ".limits", limits: dom.Limits,
+		retryKey: key + ".retry", retry: dom.Retry,
 	}
 	var pools []poolSource
 	for _, b := range dom.blocks(key) {
@@ -72,12 +78,20 @@ func (c *Config) sources(service, domain string) []poolSource {
 			hostsKey: b.key + ".hosts", hosts: b.Hosts,
 			membersKey: b.key + ".members", members: b.Members,
 			balancerKey: b.key + ".balancer", balancer: b.Balancer,
+			limitsKey: b.key + ".limits", limits: b.Limits,
+			retryKey: b.key + ".retry", retry: b.Retry,
 		}
 		if p.tenants == "" {
 			p.tenantsKey, p.tenants = own.tenantsKey, own.tenants
 		}
 		if p.balancer == nil {
 			p.balancerKey, p.balancer = own.balancerKey, own.balancer
+		}
+		if p.limits == nil {
+			p.limitsKey, p.limits = own.limitsKey, own.limits
+		}
+		if p.retry == nil {
+			p.retryKey, p.retry = own.retryKey, own.retry
 		}
 		pools = append(pools, p)
 	}
@@ -179,7 +193,7 @@ func (b *specBuilder) domain(c *Config, service, domain string) {
 }
 
 func (b *specBuilder) pool(s poolSource, health lb.HealthSpec) {
-	spec := lb.PoolSpec{Service: s.service, Domain: s.domain, SubDomain: s.sub, Hosts: s.hosts, Balancer: b.balancer(s), Health: health}
+	spec := lb.PoolSpec{Service: s.service, Domain: s.domain, SubDomain: s.sub, Hosts: s.hosts, Balancer: b.balancer(s), Health: health, Limits: b.limits(s), Retry: b.retry(s)}
 	spec.Balancer.Zone = b.zone
 	if s.hostsKey == serviceKey(s.service)+".hosts" {
 		b.served[s.service] = true

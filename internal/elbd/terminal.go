@@ -226,7 +226,7 @@ func (s *status) printMembers(out io.Writer) error {
 			check = fmt.Sprintf("%s %s", m.LastCheck.Result, formatMillis(m.LastCheck.Seconds))
 		}
 		t.row(m.Domain, orDash(m.SubDomain), m.Name, string(m.Condition), formatAgo(s.Now, m.ConditionSince), m.Host, fmt.Sprintf("%.3g", m.Weight),
-			strconv.FormatInt(m.InFlight, 10), formatRate(m.Traffic.PerSecond), formatMillis(m.Traffic.P50), formatMillis(m.Traffic.P99),
+			inFlight(&m), formatRate(m.Traffic.PerSecond), formatMillis(m.Traffic.P50), formatMillis(m.Traffic.P99),
 			formatShare(m.Traffic.ErrorShare), strconv.Itoa(m.Ejections), check, s.elsewhere(&m), m.ID, m.Why)
 	}
 	for _, p := range s.Pools {
@@ -238,6 +238,14 @@ func (s *status) printMembers(out io.Writer) error {
 		line(m)
 	}
 	return t.w.Flush()
+}
+
+// inFlight is what runs on a member, and what may if that is limited.
+func inFlight(m *lb.MemberStatus) string {
+	if m.MaxInFlight > 0 {
+		return fmt.Sprintf("%d/%d", m.InFlight, m.MaxInFlight)
+	}
+	return strconv.FormatInt(m.InFlight, 10)
 }
 
 // elsewhere tells what other ELBs make of a member.

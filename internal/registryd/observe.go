@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/regent-registry/regent/pkg/tracecontext"
 )
 
 // observer counts and times the requests of each door, logs them when asked, and turns a panic of a handler into a 500.
@@ -55,7 +57,7 @@ func (o *observer) door(name string, next http.Handler) http.Handler {
 			o.requests.WithLabelValues(name, methodLabel(r.Method), strconv.Itoa(rec.code())).Inc()
 			if o.accessLog {
 				o.log.InfoContext(r.Context(), "request", "door", name, "method", r.Method, "path", path, "status", rec.code(), "bytes", rec.bytes,
-					"duration", elapsed, "client", r.RemoteAddr, "request_id", r.Header.Get("X-Request-Id"))
+					"duration", elapsed, "client", r.RemoteAddr, "request_id", r.Header.Get("X-Request-Id"), "trace_id", traceID(r))
 			}
 		}()
 		next.ServeHTTP(rec, r)
@@ -67,11 +69,21 @@ func (o *observer) recovered(rec *recorder, r *http.Request, p any) {
 		panic(p)
 	}
 	o.panics.Inc()
-	o.log.ErrorContext(r.Context(), "handler panicked", "panic", p, "request_id", r.Header.Get("X-Request-Id"), "stack", string(debug.Stack()))
+	o.log.ErrorContext(r.Context(), "handler panicked", "panic", p, "request_id", r.Header.Get("X-Request-Id"), "trace_id", traceID(r), "stack", string(debug.Stack()))
 	if rec.status != 0 {
 		panic(http.ErrAbortHandler) // half an answer is out: break the connection rather than end it as if it were whole
 	}
 	http.Error(rec, "internal error", http.StatusInternalServerError)
+}
+
+// traceID names the distributed trace that a request belongs to; "" if it belongs to none, or says so in a way that is invalid.
+func traceID(r *http.Request) string {
+	parents := r.Header["Traceparent"]
+	if len(parents) != 1 {
+		return ""
+	}
+	id, _ := tracecontext.TraceID(parents[0])
+	return id
 }
 
 // methodLabel keeps what clients invent out of the metrics.

@@ -66,7 +66,7 @@ func TestPick_AllocatesNothing(t *testing.T) {
 					s.now = time.Now().UnixNano()
 					s.key, s.keyed = p.requestKey(x)
 					if t := p.pick(s); t != nil {
-						t.load.begin()
+						t.load.begin(0)
 						t.load.note(time.Millisecond, s.now)
 					}
 				}); n != 0 {

@@ -162,7 +162,7 @@ func (x *exchange) refuseFailure() *refusal {
 		return &refusal{status: http.StatusBadRequest, detail: "The request's body could not be read to its end."}
 	case r.Failure == FailureClient:
 		return &refusal{status: statusClientGone, detail: "The client closed the connection."}
-	case r.Failure == FailureTimeout, r.Failure == FailureDown, r.Failure == FailureConnect && isTimeout(r.Err):
+	case r.Failure == FailureTimeout, r.Failure == FailureDown, r.Failure == FailureSlow, r.Failure == FailureConnect && isTimeout(r.Err):
 		return &refusal{status: http.StatusGatewayTimeout, detail: "The member that had this request did not answer in time."}
 	case r.Failure == FailureConnect && x.sent:
 		return &refusal{status: http.StatusBadGateway, detail: "The member that had this request broke off its answer, and no other could be reached."}

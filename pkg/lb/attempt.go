@@ -20,6 +20,7 @@ type attempt struct {
 	link *wire.Conn
 
 	reused  bool
+	due     int64 // of the watch's clock: when the first byte of the answer is late; 0 = never
 	mark    int64 // link.Written before the request
 	in      *buffer
 	r, w    int     // in.mem[r:w] was read and not used
@@ -39,6 +40,7 @@ var (
 	errShortAnswer    = errors.New("the member's answer ended early")
 	errTooManyInterim = errors.New("the member sent too many interim answers")
 	errMemberDown     = errors.New("the member was found to be down while the request waited for it")
+	errSlowTry        = errors.New("the member did not begin its answer in the time of an attempt")
 	errHeadFull       = errors.New("the head of the member's answer is too large")
 )
 
@@ -106,6 +108,9 @@ func (a *attempt) finish() {
 // run sends, waits for the answer's head, and passes the answer on.
 func (a *attempt) run() Result {
 	a.x.await()
+	if most := a.x.pool.retry.TryTimeout; most > 0 {
+		a.due = a.p.watch.Due(most)
+	}
 	a.link.GiveUpIf(a.x.lost)
 	sendErr := a.send()
 	var err error
@@ -149,6 +154,8 @@ func (a *attempt) failed(err, sendErr error) Result {
 		r.Failure, r.Err = FailureClient, a.x.front.gone()
 	case a.x.awaits.Load() == waitOver:
 		r.Failure, r.Err = FailureDown, errMemberDown
+	case a.x.awaits.Load() == waitSlow:
+		r.Failure, r.Err = FailureSlow, errSlowTry
 	case a.heard && !errors.Is(err, os.ErrDeadlineExceeded):
 		r.Failure, r.Err = FailureBroken, err
 	case errors.Is(r.Err, os.ErrDeadlineExceeded):

@@ -138,6 +138,7 @@ type Selection struct {
 	now    int64     // unix nanoseconds
 	tried  []*Target // by earlier attempts of the same request
 	resort resort    // who is admitted
+	full   bool      // of those, somebody was passed over for want of room
 	key    uint64    // hash of what PolicyHash goes by
 	keyed  bool      // there is a key
 }
@@ -152,14 +153,21 @@ const (
 	resortAnybody                // also those that do not answer
 )
 
-// Usable reports whether the member may be chosen.
+// Usable reports whether the member may be chosen: it was not tried, is well enough, and has room.
 func (s *Selection) Usable(t *Target) bool {
 	for _, tried := range s.tried {
 		if tried.Member.ID == t.Member.ID {
 			return false
 		}
 	}
-	return t.health.admitted(s.resort, s.now)
+	if !t.health.admitted(s.resort, s.now) {
+		return false
+	}
+	if t.full() {
+		s.full = true
+		return false
+	}
+	return true
 }
 
 // Take makes the choice final. It reports false if another request has just taken the member's only probe.

@@ -107,7 +107,10 @@ func proxiedGets(tb testing.TB) func() {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	routes, err := NewRoutes([]PoolSpec{{Service: "s", Domain: testDomain, Tenants: everybody(tb), Hosts: []string{"app.example"}, Static: []Member{static}}})
+	routes, err := NewRoutes([]PoolSpec{{
+		Service: "s", Domain: testDomain, Tenants: everybody(tb), Hosts: []string{"app.example"}, Static: []Member{static},
+		Limits: LimitSpec{MaxInFlight: 10, QueueLength: 10, QueueTime: time.Second},
+	}})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -116,7 +119,7 @@ func proxiedGets(tb testing.TB) func() {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = access.Close(context.Background()) })
-	p, err := New(Config{Routes: routes, AccessLog: access})
+	p, err := New(Config{Routes: routes, AccessLog: access, MaxInFlight: 100, Trace: TraceSpec{Start: true}})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -74,6 +74,9 @@ func (p *Proxy) abandon(dead targetKey, u *upstream) {
 		if pool.key() == dead.pool && pool.another(nil, dead.id) {
 			u.stopDialing()
 		}
+		if pool.key() == dead.pool {
+			pool.line.look() // some may wait for it
+		}
 	}
 	p.watch.Look()
 }

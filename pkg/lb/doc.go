@@ -3,7 +3,7 @@
 //
 // One request goes one way, whatever protocol it came by:
 //
-//	listener -> front -> screen -> route (host) -> pool -> affinity -> pick -> forward -> (retry) -> log and metrics
+//	listener -> front -> screen -> route (host) -> pool -> affinity -> pick -> (line) -> forward -> (retry) -> log and metrics
 //
 // # Parts
 //
@@ -17,6 +17,7 @@
 //   - Pool: the members of one (domain, sub-domain), in groups by rank: here, elsewhere, backup. A balancer chooses among
 //     those of the first group that has a usable one, by weight, turn, load or key. What it goes by (load) is counted from this
 //     process's own requests.
+//   - line: where requests wait for room when all members have as many requests as they may (LimitSpec).
 //   - affinity: reads which member a request's cookies name, and writes that into answers. It has no table of sessions: a cookie
 //     holds a signed token, and whoever has the key can read it.
 //   - upstream: one member's connections. An attempt carries one request to one member: the head is written with
@@ -38,7 +39,7 @@
 // # Invariants
 //
 //   - A client cannot add to, fake or remove what the proxy says about it (X-Forwarded-*, Forwarded),
-//     unless its address is a trusted proxy. It may name its request (X-Request-Id), in harmless characters.
+//     unless its address is a trusted proxy. It may name its request (X-Request-Id), in harmless characters, and the trace that it belongs to.
 //   - A request is sent a second time only if nothing of it can have been acted on, or if its method is idempotent and
 //     its body is still there; and never to the same member while another one is eligible. No header makes an
 //     exception. That nothing can have been acted on is known if nothing was written, or if TCP proves that the
@@ -57,7 +58,11 @@
 // they pass again. While no member is well, those that are worse are asked rather than nobody.
 //
 // A request whose member is found dead while it waits goes to another one, if it does no harm when it is carried out twice
-// and its answer has not begun. A member that gossip loses but that passes its checks stays as a last resort.
+// and its answer has not begun. A member that gossip loses but that passes its checks stays as a last resort,
+// unless a process that was started later has taken its place: that one succeeds it at once, also while gossip still tells of both.
+//
+// While all members that are well are at their limits a request waits, for a short time, and gets 503 if that was in vain; nobody who is worse is
+// asked for that.
 //
 // With all members gone the answer is 503
 // with Retry-After; a member that cannot be reached or breaks off gives 502, one that is too slow 504.

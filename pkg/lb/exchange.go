@@ -7,6 +7,7 @@ import (
 
 	"github.com/regent-registry/regent/pkg/lb/h1"
 	"github.com/regent-registry/regent/pkg/lb/wire"
+	"github.com/regent-registry/regent/pkg/tracecontext"
 )
 
 // front is the client's side of an exchange: an HTTP/1 connection, or a stream of HTTP/2. The request path
@@ -73,6 +74,9 @@ type exchange struct {
 	reply  answer
 	choice Selection
 	sticky stickiness
+	place  place        // in the line of the pool
+	loyal  bool         // it rather waits for its session's member than going to another one
+	held   bool         // it does so
 	lost   func() bool  // pointless
 	awaits atomic.Int32 // how the answer is waited for
 
@@ -80,6 +84,8 @@ type exchange struct {
 	host    string // as the client wrote it
 	id      []byte // names the request in logs, in X-Request-Id to the member and in the answer
 	idText  [idLength]byte
+	traceID []byte     // names the trace that it belongs to in logs; nil = none
+	trace   []byte     // the traceparent of one that began here; nil = what came with the request holds
 	asked   netip.Addr // whom the request is from: the peer, unless that one is a trusted proxy and says otherwise
 	forward []byte     // what the member is asked for, if that is not written as the client wrote it
 	room    []byte     // memory for that
@@ -89,15 +95,19 @@ type exchange struct {
 	pool    *Pool
 	started time.Time
 
+	traceText [tracecontext.Length]byte
+
 	// What the log says in the end.
 	target    *Target
 	attempts  int
-	result    Result // of the last attempt
-	sent      bool   // by a failed attempt, not necessarily the last
-	stopped   string // why there was no further attempt
-	status    int    // of the final answer as sent; 0 = none
-	out, in   int64  // bytes of content, to and from the client
+	result    Result     // of the last attempt
+	sent      bool       // by a failed attempt, not necessarily the last
+	stopped   string     // why there was no further attempt
+	status    int        // of the final answer as sent; 0 = none
+	out, in   int64      // bytes of content, to and from the client
+	shed      shedReason // why it was refused for want of room
 	waited    time.Duration
+	queued    time.Duration // of that, in the line
 	connected time.Duration
 	firstByte time.Duration
 }
@@ -109,7 +119,7 @@ func (x *exchange) reset() {
 	x.res.Reset()
 	x.tail.Reset()
 	x.body.reset()
-	x.method, x.host, x.id = "", "", nil
+	x.method, x.host, x.id, x.traceID, x.trace = "", "", nil, nil, nil
 	x.asked = netip.Addr{}
 	x.headSize = 0
 	x.forward, x.room, x.tenant, x.owner = nil, x.room[:0], x.tenant[:0], TenantID{}
@@ -118,7 +128,8 @@ func (x *exchange) reset() {
 	}
 	x.table, x.pool, x.target = nil, nil, nil
 	x.attempts, x.result, x.sent, x.stopped, x.status = 0, Result{}, false, "", 0
-	x.out, x.in, x.waited, x.connected, x.firstByte = 0, 0, 0, 0, 0
+	x.out, x.in, x.waited, x.queued, x.connected, x.firstByte = 0, 0, 0, 0, 0, 0
+	x.place.got, x.loyal, x.held, x.shed = nil, false, false, shedNone
 	clear(x.choice.tried)
 	x.choice.tried = x.choice.tried[:0]
 	x.sticky.reset()

@@ -198,14 +198,19 @@ func (a *RouteAnswer) affinity(x *exchange) {
 func (x *exchange) foresee() (next []*Target, how string) {
 	if x.sticky.by != nil {
 		for _, t := range [...]*Target{x.sticky.session, x.sticky.ours} {
+			x.choice.full = false
 			if x.canFollow(t) {
 				return []*Target{t}, "the member of the session"
+			}
+			if x.choice.full && x.pool.limits.QueueLength > 0 {
+				return []*Target{t}, "the member of the session, as soon as it has room"
 			}
 		}
 	}
 	p, s := x.pool, &x.choice
+	s.full = false
 	for s.resort = resortNone; s.resort <= resortAnybody; s.resort++ {
-		for _, g := range p.groups {
+		for i, g := range p.groups {
 			for _, t := range g.members {
 				if s.Usable(t) {
 					next = append(next, t)
@@ -213,6 +218,9 @@ func (x *exchange) foresee() (next []*Target, how string) {
 			}
 			if len(next) > 0 {
 				return p.foreseeIn(g, s, next)
+			}
+			if s.full && !p.spills(i) {
+				return nil, "none now: those that could be chosen are at their limits"
 			}
 		}
 	}

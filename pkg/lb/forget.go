@@ -12,6 +12,7 @@ func (p *Proxy) forgetPools(t *Table) {
 	}
 	for key, pool := range p.pools {
 		if !pools[key] {
+			pool.line.use(nil)
 			delete(p.pools, key)
 			pool.metrics.forget(!domains[key.domain])
 		}
@@ -31,10 +32,11 @@ func (p *poolMetrics) forget(domain bool) {
 		return
 	}
 	labels = prometheus.Labels{"domain": p.domain}
-	for _, series := range []*prometheus.CounterVec{m.retries, m.budgetEmpty, m.ejections, m.noMember, m.sticky, m.checks} {
+	for _, series := range []*prometheus.CounterVec{m.retries, m.budgetEmpty, m.ejections, m.noMember, m.shed, m.limitHits, m.sticky, m.checks} {
 		series.DeletePartialMatch(labels)
 	}
 	m.checkTook.DeletePartialMatch(labels)
+	m.queueTook.DeletePartialMatch(labels)
 }
 
 // find looks a series up, or makes it. One of a pool that is gone is nobody's: it would stay for ever.

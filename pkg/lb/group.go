@@ -9,6 +9,7 @@ import (
 
 // group is members of a pool that are equal in rank, with what balancers want to know beforehand. It is immutable.
 type group struct {
+	rank    int
 	members []*Target // by id
 	// turns is the order in which members have their turns, smooth by weight: a member of weight 2 stands there twice, and
 	// the others' turns lie between. It is members itself if all weights are alike.
@@ -135,13 +136,16 @@ func (p *Pool) arrange() {
 	var ranks [rankCount][]*Target
 	for _, t := range p.all() {
 		t.prepare(p.spec.SlowStart)
+		t.limit = int64(p.limits.MaxInFlight)
 		r := rank(&t.Member, p.spec.Zone)
 		ranks[r] = append(ranks[r], t)
 	}
 	p.groups = nil
-	for _, members := range ranks {
+	for r, members := range ranks {
 		if len(members) > 0 {
-			p.groups = append(p.groups, newGroup(members))
+			g := newGroup(members)
+			g.rank = r
+			p.groups = append(p.groups, g)
 		}
 	}
 }

@@ -340,7 +340,7 @@ func TestLeastInFlight(t *testing.T) {
 	fill := func(t *testing.T, p *Pool, n int) []int {
 		t.Helper()
 		for range n {
-			p.pick(&Selection{now: 1}).load.begin()
+			p.pick(&Selection{now: 1}).load.begin(0)
 		}
 		var got []int
 		for _, target := range p.active {
@@ -358,7 +358,7 @@ func TestLeastInFlight(t *testing.T) {
 	t.Run("a busy one does not help its neighbour", func(t *testing.T) {
 		t.Parallel()
 		p := balancing(least, alike(3)...)
-		p.active[0].load.begin() // a long download
+		p.active[0].load.begin(0) // a long download
 		if got := picks(t, p, 1, 300); got[0] != 0 || got[1] != 150 || got[2] != 150 {
 			t.Errorf("%v", got)
 		}
@@ -434,7 +434,7 @@ func TestProxy_BalancersOutliveTables(t *testing.T) {
 		return pool
 	}
 	first := use(routes, members)
-	first.active[0].load.begin()
+	first.active[0].load.begin(0)
 	second := use(routes, members[:1])
 	if second.balancer != first.balancer || second.active[0].load != first.active[0].load {
 		t.Error("a new table forgot what was known")

@@ -71,6 +71,7 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 	if change != nil {
 		change(&c)
 	}
+	b.routes = c.Routes
 	if b.proxy, err = New(c); err != nil {
 		t.Fatal(err)
 	}

@@ -195,7 +195,7 @@ func TestHash_BoundedLoad(t *testing.T) {
 		}
 		for n := 1; n <= 400; n++ {
 			target := p.pick(&Selection{now: 1, keyed: true, key: 7})
-			target.load.begin()
+			target.load.begin(0)
 			most := max(boundLeast, math.Ceil(c.bound*float64(n)*float64(target.weight)/float64(sum)))
 			if running := target.load.inFlight.Load(); float64(running) > most {
 				t.Fatalf("%+v: %d of %d in flight on %s, at most %v", c, running, n, target.Member.ID, most)
@@ -220,7 +220,7 @@ func TestHash_AFewRequestsStayTogether(t *testing.T) {
 		if target := p.pick(&Selection{now: 1, keyed: true, key: 7}); target != home {
 			t.Fatalf("%d in flight: another member", home.load.inFlight.Load())
 		}
-		home.load.begin()
+		home.load.begin(0)
 	}
 }
 

@@ -43,6 +43,10 @@ func (x *exchange) appendRequestHead(dst []byte) []byte {
 			if !r.Hop(i) {
 				dst = x.appendCookie(dst, i)
 			}
+		case h1.Traceparent, h1.Tracestate:
+			if len(x.trace) == 0 && !r.Hop(i) {
+				dst = r.AppendLine(dst, i)
+			}
 		default:
 			if !r.Hop(i) {
 				dst = r.AppendLine(dst, i)
@@ -50,6 +54,7 @@ func (x *exchange) appendRequestHead(dst []byte) []byte {
 		}
 	}
 	dst = x.appendForwarding(dst)
+	dst = x.appendTrace(dst)
 	dst = append(dst, "X-Request-Id: "...)
 	dst = append(dst, x.id...)
 	dst = append(dst, "\r\n"...)

@@ -27,8 +27,25 @@ const (
 	failureMost  = time.Minute
 )
 
-// begin counts a request that goes to the member.
-func (l *load) begin() { l.inFlight.Add(1) }
+// begin counts a request that goes to the member, if fewer than limit run there; 0 is no limit.
+func (l *load) begin(limit int64) bool { return enter(&l.inFlight, limit) }
+
+// enter counts one more, unless there are limit of them already; 0 is no limit.
+func enter(running *atomic.Int64, limit int64) bool {
+	if limit <= 0 {
+		running.Add(1)
+		return true
+	}
+	for {
+		n := running.Load()
+		if n >= limit {
+			return false
+		}
+		if running.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
 
 // end notes that the request which began at started is over, and what its attempt tells of the member's latency: the time to
 // the first byte of the answer, whatever came after.

@@ -59,7 +59,7 @@ func TestLoad_End(t *testing.T) {
 				x := newExchange()
 				x.started = started.Add(-c.waited)
 				x.result, x.status, x.firstByte, x.waited, x.body.streamed = c.result, c.status, c.firstByte, c.waited, c.streamed
-				l.begin()
+				l.begin(0)
 				time.Sleep(c.over)
 				l.end(x, started)
 				if got := time.Duration(l.mean()); got.Round(time.Microsecond) != c.want {
@@ -83,7 +83,7 @@ func TestLoad_FailuresOfSlowMembers(t *testing.T) {
 		x.result = Result{Failure: FailureConnect, Err: errors.New("refused")}
 		for _, want := range []time.Duration{10 * time.Second, 20 * time.Second, 40 * time.Second, time.Minute, time.Minute} {
 			time.Sleep(time.Hour)
-			l.begin()
+			l.begin(0)
 			l.end(x, time.Now())
 			if got := time.Duration(l.mean()); got.Round(time.Millisecond) != want {
 				t.Errorf("latency %v, want %v", got, want)
@@ -129,7 +129,7 @@ func TestLoad_Concurrently(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for i := range 1000 {
-				l.begin()
+				l.begin(0)
 				l.note(time.Millisecond, int64(time.Hour)+int64(i))
 				l.inFlight.Add(-1)
 			}
@@ -350,7 +350,7 @@ func pickAndFail(t *testing.T, p *Proxy, g int) {
 			if !found {
 				t.Errorf("%s is not in the table", target.Member.ID)
 			}
-			target.load.begin()
+			target.load.begin(0)
 			x.result, x.status, x.firstByte = Result{Status: 200}, 200, time.Millisecond
 			if i%17 == 0 {
 				x.result, x.status = Result{Failure: FailureReset, Err: io.EOF}, 0

@@ -22,10 +22,12 @@ type metrics struct {
 	budgetEmpty *prometheus.CounterVec
 	ejections   *prometheus.CounterVec
 	noMember    *prometheus.CounterVec
+	shed        *prometheus.CounterVec
+	limitHits   *prometheus.CounterVec
+	queueTook   *prometheus.HistogramVec
 	sticky      *prometheus.CounterVec
 	checks      *prometheus.CounterVec
 	checkTook   *prometheus.HistogramVec
-	inFlight    prometheus.Gauge
 	tenants     tenantMetrics
 	other       *poolMetrics
 }
@@ -34,7 +36,7 @@ type metrics struct {
 const otherDomain = "_other"
 
 // newMetrics makes the metrics and registers them, unless r is nil.
-func newMetrics(r prometheus.Registerer, table *atomic.Pointer[Table]) (*metrics, error) {
+func newMetrics(r prometheus.Registerer, table *atomic.Pointer[Table], running *atomic.Int64) (*metrics, error) {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
@@ -50,13 +52,19 @@ func newMetrics(r prometheus.Registerer, table *atomic.Pointer[Table]) (*metrics
 		budgetEmpty: counter("elb_retry_budget_exhausted_total", "Requests that got no further attempt because too many needed one.", "domain"),
 		ejections:   counter("elb_ejections_total", "Members taken out of use for a while by this ELB.", "domain", "reason"),
 		noMember:    counter("elb_no_member_total", "Requests answered with 503 because the pool had no member.", "domain"),
-		sticky:      counter("elb_sticky_total", "Requests to pools with affinity, by what became of the cookie.", "domain", "result"),
-		checks:      counter("elb_checks_total", "Health checks by what they met.", "domain", "result"),
+		shed:        counter("elb_shed_total", "Requests refused, or not sent again, for want of room, by what was exhausted.", "domain", "reason"),
+		limitHits:   counter("elb_limit_hits_total", "Requests that had to wait or were refused because every member for them was at its limit.", "domain"),
+		queueTook: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "elb_queue_duration_seconds", Help: "How long requests waited for room at a member.", Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"domain"}),
+		sticky: counter("elb_sticky_total", "Requests to pools with affinity, by what became of the cookie.", "domain", "result"),
+		checks: counter("elb_checks_total", "Health checks by what they met.", "domain", "result"),
 		checkTook: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "elb_check_duration_seconds", Help: "How long health checks that passed took.", Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1},
 		}, []string{"domain"}),
-		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "elb_requests_in_flight", Help: "Requests that are running now."}),
 	}
+	inFlight := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "elb_requests_in_flight", Help: "Requests that are running now."},
+		func() float64 { return float64(running.Load()) })
 	tenants := counter("elb_tenant_requests_total", "Requests that named a tenant, to hosts whose tenants go to different domains; failed: its id could not be found out.", "tenant")
 	m.tenants = newTenantMetrics(tenants)
 	m.other = m.pool(otherDomain, "")
@@ -64,7 +72,7 @@ func newMetrics(r prometheus.Registerer, table *atomic.Pointer[Table]) (*metrics
 		return m, nil
 	}
 	members := newMemberCollector(table)
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.upstream, m.retries, m.budgetEmpty, m.ejections, m.noMember, m.sticky, m.checks, m.checkTook, m.inFlight, tenants, members} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.upstream, m.retries, m.budgetEmpty, m.ejections, m.noMember, m.shed, m.limitHits, m.queueTook, m.sticky, m.checks, m.checkTook, inFlight, tenants, members} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
@@ -159,6 +167,9 @@ type poolMetrics struct {
 	domain, subDomain string
 	methods           [methodCount]atomic.Pointer[methodMetrics]
 	noMember          prometheus.Counter
+	shed              [shedReasons]prometheus.Counter // but for shedNone
+	limitHits         prometheus.Counter
+	queueTook         prometheus.Observer
 	budgetEmpty       prometheus.Counter
 	checks            [checkKinds]prometheus.Counter
 	checkTook         prometheus.Observer
@@ -184,7 +195,12 @@ type codeMetrics struct{ prometheus.Counter }
 
 func (m *metrics) pool(domain, subDomain string) *poolMetrics {
 	p := &poolMetrics{all: m, domain: domain, subDomain: subDomain}
+	p.shed[shedInFlight] = m.shed.WithLabelValues(domain, shedInFlight.String())
 	if domain != otherDomain {
+		p.shed[shedFull] = m.shed.WithLabelValues(domain, shedFull.String())
+		p.shed[shedTime] = m.shed.WithLabelValues(domain, shedTime.String())
+		p.limitHits = m.limitHits.WithLabelValues(domain)
+		p.queueTook = m.queueTook.WithLabelValues(domain)
 		p.noMember = m.noMember.WithLabelValues(domain)
 		p.budgetEmpty = m.budgetEmpty.WithLabelValues(domain)
 		p.checkTook = m.checkTook.WithLabelValues(domain)
@@ -255,6 +271,7 @@ const (
 	outcomeTimeout
 	outcomeBroken
 	outcomeDown
+	outcomeSlow
 	outcomeClient
 	outcomeCount
 )
@@ -262,7 +279,7 @@ const (
 func outcomeLabels() [outcomeCount]string {
 	return [outcomeCount]string{
 		"ok", "4xx", "5xx",
-		FailureConnect.String(), FailureReset.String(), FailureTimeout.String(), FailureBroken.String(), FailureDown.String(), FailureClient.String(),
+		FailureConnect.String(), FailureReset.String(), FailureTimeout.String(), FailureBroken.String(), FailureDown.String(), FailureSlow.String(), FailureClient.String(),
 	}
 }
 
@@ -278,6 +295,8 @@ func outcomeOf(r Result) outcome {
 		return outcomeBroken
 	case FailureDown:
 		return outcomeDown
+	case FailureSlow:
+		return outcomeSlow
 	case FailureClient:
 		return outcomeClient
 	case FailureNone:
@@ -306,85 +325,3 @@ func (m *metrics) member(of Member) *memberMetrics {
 
 // count counts one attempt.
 func (m *memberMetrics) count(r Result) { m.outcomes[outcomeOf(r)].Inc() }
-
-// memberCollector counts members when it is asked, so that there is nothing to keep in step.
-type memberCollector struct {
-	table                                  *atomic.Pointer[Table]
-	members, up, inFlight, weight, latency *prometheus.Desc
-}
-
-func newMemberCollector(table *atomic.Pointer[Table]) *memberCollector {
-	each := []string{"domain", "sub_domain", "member"}
-	return &memberCollector{
-		table:    table,
-		members:  prometheus.NewDesc("elb_members", "Members in the table of this ELB, by state.", []string{"domain", "sub_domain", "state"}, nil),
-		up:       prometheus.NewDesc("elb_member_up", "1 if this ELB holds the member to be well, by its checks and requests; else 0.", each, nil),
-		inFlight: prometheus.NewDesc("elb_member_inflight", "Requests and tunnels of this ELB that run on the member.", each, nil),
-		weight:   prometheus.NewDesc("elb_member_weight", "The member's weight, as far as it has grown after a slow start; 0 for one that wants nothing new.", each, nil),
-		latency:  prometheus.NewDesc("elb_member_latency_seconds", "Average time to the first byte of an answer, newer ones counting more.", each, nil),
-	}
-}
-
-// Describe implements prometheus.Collector.
-func (c *memberCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{c.members, c.up, c.inFlight, c.weight, c.latency} {
-		ch <- desc
-	}
-}
-
-// Collect implements prometheus.Collector.
-func (c *memberCollector) Collect(ch chan<- prometheus.Metric) {
-	t := c.table.Load()
-	if t == nil {
-		return
-	}
-	now := time.Now().UnixNano()
-	for _, p := range t.pools {
-		count := map[string]int{stateActive: 0, StandingUnproven: 0, StandingDown: 0, StandingEjected: 0, stateSuspect: 0, stateDraining: 0}
-		for _, target := range p.all() {
-			count[target.state(now)]++
-			c.member(ch, p, target, now)
-		}
-		for state, n := range count {
-			ch <- prometheus.MustNewConstMetric(c.members, prometheus.GaugeValue, float64(n), p.Domain, p.SubDomain, state)
-		}
-	}
-}
-
-// The states of members in metrics, besides their standings.
-const (
-	stateActive   = "active"
-	stateSuspect  = "suspect"
-	stateDraining = "draining"
-)
-
-// state is the member's one state in metrics.
-func (t *Target) state(now int64) string {
-	standing := t.health.standing(now)
-	switch {
-	case t.Member.Draining:
-		return stateDraining
-	case standing != StandingUp:
-		return standing
-	case t.Member.Suspect:
-		return stateSuspect
-	}
-	return stateActive
-}
-
-// member gives the gauges of one member.
-func (c *memberCollector) member(ch chan<- prometheus.Metric, p *Pool, t *Target, now int64) {
-	gauge := func(desc *prometheus.Desc, value float64) {
-		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, p.Domain, p.SubDomain, t.Member.ID)
-	}
-	up := 0.0
-	if t.health.standing(now) == StandingUp {
-		up = 1
-	}
-	gauge(c.up, up)
-	gauge(c.inFlight, float64(t.load.inFlight.Load()))
-	gauge(c.weight, t.weightNow(now))
-	if mean, known := t.load.latency(now); known > 0 {
-		gauge(c.latency, mean/float64(time.Second))
-	}
-}

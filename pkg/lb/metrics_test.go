@@ -155,7 +155,7 @@ func TestMethodOf(t *testing.T) {
 func testMetrics(tb testing.TB) (*metrics, *prometheus.Registry) {
 	tb.Helper()
 	r := prometheus.NewRegistry()
-	m, err := newMetrics(r, &atomic.Pointer[Table]{})
+	m, err := newMetrics(r, &atomic.Pointer[Table]{}, &atomic.Int64{})
 	if err != nil {
 		tb.Fatal(err)
 	}

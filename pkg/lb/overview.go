@@ -13,7 +13,9 @@ type PoolStatus struct {
 	SubDomain string         `json:"sub_domain"`
 	Hosts     []string       `json:"hosts"`
 	Balancer  string         `json:"balancer"`
-	Usable    int            `json:"usable"` // members that requests go to now
+	Usable    int            `json:"usable"`              // members that requests go to now
+	Waiting   int            `json:"waiting"`             // requests that wait for room at a member
+	Queue     int            `json:"queue_max,omitempty"` // how many may
 	Traffic   TrafficStatus  `json:"traffic"`
 	Members   []MemberStatus `json:"members"`
 	Lost      []MemberStatus `json:"lost"` // members that went without a word and did not come back, for an hour
@@ -35,6 +37,7 @@ func (d *Discovery) Overview() Overview {
 	for _, pool := range table.pools {
 		s := PoolStatus{
 			Service: pool.Service, Domain: pool.Domain, SubDomain: pool.SubDomain, Balancer: string(cmp.Or(pool.spec.Policy, PolicyRoundRobin)),
+			Waiting: int(pool.line.waiting.Load()), Queue: pool.limits.QueueLength,
 			Hosts: []string{}, Members: []MemberStatus{}, Lost: []MemberStatus{},
 		}
 		var all recentTraffic

@@ -25,7 +25,8 @@ type Proxy struct {
 	watch     *wire.Watch
 	pipes     *wire.Pipes
 	buffers   *buffers
-	exchanges sync.Pool // of *exchange
+	exchanges sync.Pool    // of *exchange
+	running   atomic.Int64 // requests
 	clock     clock
 
 	checks  sync.WaitGroup                              // checkers that run
@@ -49,6 +50,7 @@ type targetKey struct {
 type poolState struct {
 	spec     BalancerSpec
 	balancer balancer
+	line     *line
 	budget   *retryBudget
 	metrics  *poolMetrics
 	ejecting *sync.Mutex
@@ -64,6 +66,8 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// HTTPPort and HTTPSPort are our ports as clients know them, for Location headers; 0 = unknown.
 	HTTPPort, HTTPSPort int
+	MaxInFlight         int                   // requests that may run at once, others are refused; 0 = no limit
+	Trace               TraceSpec             // what is done about requests that belong to no trace
 	AccessLog           *accesslog.Log        // a record of every request; nil = only failures are logged, by Logger
 	Logger              *slog.Logger          // nil = no log
 	Registerer          prometheus.Registerer // nil = metrics are kept to ourselves
@@ -98,10 +102,10 @@ func New(c Config) (*Proxy, error) {
 	}
 	settings := Settings{
 		Timeouts: c.Timeouts.withDefaults(), Roots: c.Roots, TrustedProxies: c.TrustedProxies,
-		HTTPPort: c.HTTPPort, HTTPSPort: c.HTTPSPort, AccessLog: c.AccessLog,
+		HTTPPort: c.HTTPPort, HTTPSPort: c.HTTPSPort, MaxInFlight: c.MaxInFlight, Trace: c.Trace, AccessLog: c.AccessLog,
 	}
 	p.settings.Store(&settings)
-	p.watch = wire.NewWatch(settings.Timeouts.tick())
+	p.watch = wire.NewWatch(tickFor(settings.Timeouts.all()))
 	p.exchanges.New = func() any { return newExchange() }
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
@@ -110,7 +114,7 @@ func New(c Config) (*Proxy, error) {
 	if p.masters, err = newMasterKeys(c.AffinityKeys); err != nil {
 		return nil, err
 	}
-	if p.metrics, err = newMetrics(c.Registerer, &p.table); err != nil {
+	if p.metrics, err = newMetrics(c.Registerer, &p.table, &p.running); err != nil {
 		return nil, err
 	}
 	p.Use(NewTable(c.Routes, nil))
@@ -152,7 +156,11 @@ func (p *Proxy) Use(t *Table) {
 		}
 		p.attachAffinity(pool)
 	}
+	for _, pool := range t.pools {
+		pool.line.use(pool) // before requests can come to it
+	}
 	p.table.Store(t)
+	p.setTick()
 	for _, target := range current {
 		if target.Member.Draining {
 			target.upstream.retire()
@@ -177,13 +185,13 @@ func (p *Proxy) Use(t *Table) {
 func (p *Proxy) attachPool(pool *Pool) {
 	state, known := p.pools[pool.key()]
 	if !known {
-		state = poolState{spec: pool.spec, balancer: newBalancer(pool.spec), budget: newRetryBudget(time.Now()), metrics: p.metrics.pool(pool.Domain, pool.SubDomain), ejecting: &sync.Mutex{}}
+		state = poolState{spec: pool.spec, balancer: newBalancer(pool.spec), line: &line{}, budget: newRetryBudget(time.Now()), metrics: p.metrics.pool(pool.Domain, pool.SubDomain), ejecting: &sync.Mutex{}}
 		p.pools[pool.key()] = state
 	} else if state.spec != pool.spec {
 		state.spec, state.balancer = pool.spec, newBalancer(pool.spec)
 		p.pools[pool.key()] = state
 	}
-	pool.balancer, pool.budget, pool.metrics, pool.ejecting = state.balancer, state.budget, state.metrics, state.ejecting
+	pool.balancer, pool.line, pool.budget, pool.metrics, pool.ejecting = state.balancer, state.line, state.budget, state.metrics, state.ejecting
 }
 
 // attach gives a target what its predecessor in the last table, if any, has learnt. What was learnt of

@@ -16,7 +16,7 @@ func (r Result) sent() bool { return r.Failure != FailureConnect && !r.Unsent }
 // Failure is the kind of a failed attempt. Its words are label values of metrics.
 type Failure uint8
 
-// The kinds of failure. Connect, reset, timeout, broken and down are the member's; client is the client's.
+// The kinds of failure. Connect, reset, timeout, broken, down and slow are the member's; client is the client's.
 const (
 	FailureNone    Failure = iota
 	FailureConnect         // no connection, or no TLS session that we trust
@@ -24,6 +24,7 @@ const (
 	FailureTimeout         // the member was too slow
 	FailureBroken          // the answer was malformed or ended early
 	FailureDown            // the member was found to be down while the request waited, and another one is there
+	FailureSlow            // the member did not begin its answer in the time of an attempt, and another one is there
 	FailureClient          // the client went away or sent a broken body
 )
 
@@ -42,6 +43,8 @@ func (f Failure) String() string {
 		return "broken"
 	case FailureDown:
 		return "down"
+	case FailureSlow:
+		return "slow"
 	case FailureClient:
 		return "client"
 	}

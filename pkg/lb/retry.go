@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"errors"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -10,6 +11,21 @@ import (
 
 // maxAttempts bounds how often one request is sent.
 const maxAttempts = 3
+
+// RetrySpec is when requests of a pool are sent once more. The zero value is: when an attempt has failed.
+type RetrySpec struct {
+	// TryTimeout is how long an attempt may take to the first byte of its answer. One that takes longer counts as failed if the request may be sent to another
+	// member, which can be had; else it is waited for as ever. 0 = attempts are waited for.
+	TryTimeout time.Duration
+}
+
+// check tells what is wrong with a specification.
+func (s RetrySpec) check() error {
+	if s.TryTimeout < 0 {
+		return errors.New("the time of an attempt must not be negative")
+	}
+	return nil
+}
 
 // Why a failed attempt was the last one; the words of the log and the answer.
 const (
@@ -23,6 +39,7 @@ const (
 	stopAttempts   = "it was tried three times"
 	stopBudget     = "too many requests need a retry"
 	stopNobodyLeft = "no other member is left"
+	stopNoRoom     = "the other members have as many requests as they may"
 )
 
 // stopReason decides whether a request may be sent once more after a failed attempt: stopNone means yes.
@@ -47,10 +64,21 @@ func (x *exchange) stopReason(r Result) string {
 		return stopBody
 	case x.attempts >= maxAttempts:
 		return stopAttempts
-	case r.Failure != FailureDown && !x.pool.budget.take(time.Now()): // else it is paid for
+	case r.Failure != FailureDown && r.Failure != FailureSlow && !x.pool.budget.take(time.Now()): // else it is paid for
 		return stopBudget
 	}
 	return stopNone
+}
+
+// stranded is why nobody was chosen for a further attempt.
+func (x *exchange) stranded() string {
+	switch {
+	case x.result.Failure == FailureClient:
+		return stopClient
+	case x.shed != shedNone:
+		return stopNoRoom
+	}
+	return stopNobodyLeft
 }
 
 func isSafe(method string) bool {

@@ -18,6 +18,8 @@ type PoolSpec struct {
 	Balancer  BalancerSpec
 	Affinity  AffinitySpec
 	Health    HealthSpec
+	Limits    LimitSpec
+	Retry     RetrySpec
 }
 
 // Routes is the compiled, immutable form of what the operator configured: host and tenant -> pool. Safe for
@@ -46,7 +48,7 @@ func NewRoutes(specs []PoolSpec) (*Routes, error) {
 		for i := range spec.Static {
 			spec.Static[i].Domain, spec.Static[i].SubDomain = spec.Domain, spec.SubDomain
 		}
-		if err := errors.Join(spec.Balancer.check(), spec.Health.check()); err != nil {
+		if err := errors.Join(spec.Balancer.check(), spec.Health.check(), spec.Limits.check(), spec.Retry.check()); err != nil {
 			faults = append(faults, fmt.Errorf("domain %s, sub-domain %q: %w", spec.Domain, spec.SubDomain, err))
 		}
 		if err := spec.Affinity.Check(); err != nil {

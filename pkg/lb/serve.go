@@ -28,16 +28,33 @@ func (p *Proxy) freeExchange(x *exchange) {
 
 // serve is the whole way of a request: screen, route, pick, forward, retry, observe. HTTP/1 and HTTP/2 meet here.
 func (p *Proxy) serve(x *exchange) {
-	p.metrics.inFlight.Inc()
-	p.answer(x)
-	p.metrics.inFlight.Dec()
+	if enter(&p.running, int64(p.settings.Load().MaxInFlight)) {
+		p.answer(x)
+		p.running.Add(-1)
+	} else {
+		p.overflow(x)
+	}
 	p.observe(x)
 }
 
-func (p *Proxy) answer(x *exchange) {
+// overflow refuses a request that is one too many for this process, before anything is done for it.
+func (p *Proxy) overflow(x *exchange) {
+	p.begin(x)
+	x.host, x.pool, _ = x.from.lookup(x.table, x.req.Host())
+	x.shed = shedInFlight
+	p.turnAway(x)
+}
+
+// begin notes what is known of a request from the start.
+func (p *Proxy) begin(x *exchange) {
 	x.started = time.Now()
 	x.method = methodName(x.req.Method())
 	p.identify(x)
+}
+
+// answer has a request answered, by a member or by ourselves.
+func (p *Proxy) answer(x *exchange) {
+	p.begin(x)
 	if no := p.screen(x); no != nil {
 		p.refuse(x, no)
 		return
@@ -71,6 +88,7 @@ func (p *Proxy) identify(x *exchange) {
 		x.asked = settings.trusted().origin(x.values(h1.XForwardedFor), x.from.peer)
 	}
 	x.nameRequest()
+	x.nameTrace(settings.Trace)
 }
 
 // screen finds the pool, or the reason to refuse.
@@ -110,28 +128,28 @@ func (p *Proxy) forward(x *exchange) {
 		started = time.Now()
 	}
 	for {
-		target := x.pick()
-		if target == nil && x.result.Kept {
-			target = x.target // nobody else is left, and what failed was perhaps only an old connection
+		queued := x.queued
+		target := x.choose()
+		if target == nil && x.result.Kept && x.target.load.begin(x.target.limit) {
+			target, x.shed = x.target, shedNone // nobody else is left, and what failed was perhaps only an old connection
 		}
 		if target == nil && x.attempts == 0 {
-			x.pool.metrics.noMember.Inc()
-			p.refuse(x, &refusal{
-				status: http.StatusServiceUnavailable, retryAfter: 5,
-				detail: noMember(x.pool),
-			})
+			p.turnAway(x)
 			return
 		}
 		if target == nil {
-			x.stopped = stopNobodyLeft
+			x.stopped = x.stranded()
 			break
+		}
+		if x.queued != queued {
+			started = time.Now()
 		}
 		x.attempts++
 		x.target = target
 		x.waited = started.Sub(x.started)
-		target.load.begin()
 		x.result = target.upstream.forward(x)
 		p.judge(x, started)
+		x.pool.line.look()
 		if x.result.Failure == FailureNone {
 			return
 		}
@@ -153,6 +171,26 @@ func (p *Proxy) forward(x *exchange) {
 	}
 	p.refuse(x, x.refuseFailure())
 }
+
+// turnAway refuses a request that no member was asked for.
+func (p *Proxy) turnAway(x *exchange) {
+	no := &refusal{status: http.StatusServiceUnavailable, retryAfter: 5}
+	switch {
+	case x.result.Failure == FailureClient: // it left the line
+		no = x.refuseFailure()
+	case x.shed == shedInFlight:
+		no.retryAfter, no.detail = shedRetryAfter, "This load balancer carries as many requests as it may. Try again in a second."
+	case x.shed != shedNone:
+		no.retryAfter, no.detail = shedRetryAfter, "All members of "+x.pool.Domain+" have as many requests as they may. Try again in a second."
+	default:
+		x.pool.metrics.noMember.Inc()
+		no.detail = noMember(x.pool)
+	}
+	p.refuse(x, no)
+}
+
+// shedRetryAfter is when a client that was refused for want of room may come again, in seconds.
+const shedRetryAfter = 1
 
 // judge draws the conclusions about the member from one attempt.
 func (p *Proxy) judge(x *exchange, started time.Time) {
@@ -209,6 +247,9 @@ func (p *Proxy) observe(x *exchange) {
 		m = x.pool.metrics
 	}
 	m.finished(methodOf(x.method), status, took)
+	if x.shed != shedNone {
+		m.shed[x.shed].Inc()
+	}
 	if len(x.tenant) > 0 {
 		p.metrics.tenants.count(x.owner)
 	}
@@ -230,10 +271,10 @@ func (p *Proxy) observe(x *exchange) {
 // logRequest writes the record of a request to the access log.
 func logRequest(log *accesslog.Log, x *exchange, status int, took time.Duration) {
 	r := accesslog.Record{
-		Time: x.started, RequestID: x.id, Client: x.asked, Method: x.req.Method(), Host: x.req.Host(), Path: x.path(),
+		Time: x.started, RequestID: x.id, TraceID: x.traceID, Client: x.asked, Method: x.req.Method(), Host: x.req.Host(), Path: x.path(),
 		Proto: x.from.proto(x.req.Minor()), TLS: x.from.tls, Status: status, Bytes: x.out, BytesIn: x.body.size() + x.in,
 		Attempts: x.attempts, Wait: x.waited, Connect: x.connected, FirstByte: x.firstByte, Total: took,
-		NoRetry: x.stopped, Error: x.result.Err,
+		Queue: x.queued, Shed: x.shed.String(), NoRetry: x.stopped, Error: x.result.Err,
 	}
 	if x.pool != nil {
 		r.Service, r.Domain, r.SubDomain = x.pool.Service, x.pool.Domain, x.pool.SubDomain
@@ -253,7 +294,7 @@ func logRequest(log *accesslog.Log, x *exchange, status int, took time.Duration)
 // logFailure is the record of a failed request when there is no access log.
 func (p *Proxy) logFailure(x *exchange, status int, took time.Duration) {
 	attrs := []slog.Attr{
-		slog.String("request_id", string(x.id)), slog.String("client", x.asked.String()), slog.String("method", x.method),
+		slog.String("request_id", string(x.id)), slog.String("trace_id", string(x.traceID)), slog.String("client", x.asked.String()), slog.String("method", x.method),
 		slog.String("host", x.host), slog.String("path", string(x.path())), slog.Int("status", status), slog.Duration("duration", took),
 		slog.Int("attempts", x.attempts), slog.String("failure", x.result.Failure.String()), slog.String("no_retry", x.stopped), slog.Any("error", x.result.Err),
 	}

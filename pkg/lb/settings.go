@@ -16,6 +16,8 @@ type Settings struct {
 	TrustedProxies []netip.Prefix
 	// HTTPPort and HTTPSPort are our ports as clients know them, for Location headers; 0 = unknown.
 	HTTPPort, HTTPSPort int
+	MaxInFlight         int            // requests that may run at once, others are refused; 0 = no limit
+	Trace               TraceSpec      // what is done about requests that belong to no trace
 	AccessLog           *accesslog.Log // a record of every request; nil = only failures are logged
 }
 
@@ -28,13 +30,24 @@ func (p *Proxy) Set(s Settings) {
 	defer p.mu.Unlock()
 	s.Timeouts = s.Timeouts.withDefaults()
 	old := p.settings.Swap(&s)
-	p.watch.SetTick(s.Timeouts.tick())
+	p.setTick()
 	if s.Roots.Equal(old.Roots) {
 		return
 	}
 	for _, target := range p.targets {
 		target.upstream.distrust()
 	}
+}
+
+// setTick has the watch look often enough for the shortest of all times. p.mu is held.
+func (p *Proxy) setTick() {
+	times := p.timeouts().all()
+	for _, pool := range p.table.Load().pools {
+		if pool.retry.TryTimeout > 0 {
+			times = append(times, pool.retry.TryTimeout)
+		}
+	}
+	p.watch.SetTick(tickFor(times))
 }
 
 func (p *Proxy) timeouts() *Timeouts { return &p.settings.Load().Timeouts }

@@ -74,7 +74,7 @@ func (s *simulation) run(t testing.TB, d time.Duration, rate float64) {
 		i := index(t, target)
 		s.count[i]++
 		took := s.took(i, target.load.inFlight.Load())
-		target.load.begin()
+		target.load.begin(0)
 		switch {
 		case took > 0:
 			heap.Push(&s.ends, ending{s.now + took, target, took, false})

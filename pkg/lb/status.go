@@ -29,6 +29,8 @@ type MemberStatus struct {
 	Zone       string    `json:"zone,omitempty"`
 	Backup     bool      `json:"backup,omitempty"` // gets requests only while no other member can be used
 	InFlight   int64     `json:"in_flight"`        // requests and tunnels of this ELB that run on it
+	// MaxInFlight is how many may, 0 = any number.
+	MaxInFlight int64 `json:"max_in_flight,omitempty"`
 
 	// What this ELB makes of its own checks and requests; nothing of it for a stray member.
 	Standing      string       `json:"standing,omitempty"`
@@ -47,6 +49,9 @@ type MemberStatus struct {
 	Traffic TrafficStatus `json:"traffic"`        // of this ELB, over the last seconds
 	Gone    *time.Time    `json:"gone,omitempty"` // when it was lost; only in lists of lost members
 }
+
+// AtLimit reports whether the member has as many requests as it may.
+func (s *MemberStatus) AtLimit() bool { return s.MaxInFlight > 0 && s.InFlight >= s.MaxInFlight }
 
 // CheckStatus is a health check as the admin page shows it.
 type CheckStatus struct {
@@ -129,7 +134,7 @@ func (p *Proxy) annotate(list []MemberStatus) {
 		if target := targets[targetKey{key, list[i].ID}]; target != nil {
 			target.health.describe(&list[i], now)
 			list[i].Weight = target.weightNow(now)
-			list[i].InFlight = target.load.inFlight.Load()
+			list[i].InFlight, list[i].MaxInFlight = target.load.inFlight.Load(), target.limit
 			recent := target.traffic.recent(clock)
 			list[i].Traffic = recent.status()
 		}

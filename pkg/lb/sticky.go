@@ -135,13 +135,19 @@ func (s *stickiness) sessionCookie(field int, value []byte, from, to int, now in
 	s.cuts = append(s.cuts, cut{field, dot, to, false})
 }
 
-// pick chooses the member for the next attempt: the session's own if it can be used, else by the pool's balancer.
+// pick chooses the member for the next attempt: the session's own if it can be used, else by the pool's balancer. While the session's own has no room and x is
+// loyal it chooses nobody.
 func (x *exchange) pick() *Target {
 	s := &x.sticky
+	x.held = false
 	if s.by != nil {
 		for _, t := range [...]*Target{s.session, s.ours} {
+			x.choice.full = false
 			if x.canFollow(t) && x.choice.Take(t) {
 				return t
+			}
+			if x.held = x.choice.full && x.loyal; x.held {
+				return nil
 			}
 		}
 	}

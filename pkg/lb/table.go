@@ -27,7 +27,7 @@ func newTable(routes *Routes, members []Member, drained map[string]time.Time) *T
 	byKey := make(map[poolKey]*Pool, len(routes.pools))
 	for i := range routes.pools {
 		spec := &routes.pools[i]
-		p := &Pool{Service: spec.Service, Domain: spec.Domain, SubDomain: spec.SubDomain, spec: spec.Balancer, stick: spec.Affinity, health: spec.Health, checkHost: checkHost(spec.Hosts)}
+		p := &Pool{Service: spec.Service, Domain: spec.Domain, SubDomain: spec.SubDomain, spec: spec.Balancer, stick: spec.Affinity, limits: spec.Limits, retry: spec.Retry, health: spec.Health, checkHost: checkHost(spec.Hosts)}
 		t.pools[i] = p
 		byKey[p.key()] = p
 		for _, m := range spec.Static {
@@ -96,6 +96,9 @@ type Pool struct {
 	balancer balancer
 	stick    AffinitySpec
 	affinity *affinity // nil: none
+	limits   LimitSpec
+	retry    RetrySpec
+	line     *line
 	budget   *retryBudget
 	metrics  *poolMetrics
 	ejecting *sync.Mutex // held while a member is ejected; shared by all tables, as health is
@@ -155,6 +158,7 @@ type Target struct {
 	index      int     // in its group
 	weight     int     // from 1 to MaxWeight
 	share      float64 // weight, where 1 is the average of its group
+	limit      int64   // requests that may run on it; 0 = no limit
 	seed       uint64  // its hash
 	cold, warm int64   // unix nanoseconds: from cold to warm its share grows
 
@@ -166,31 +170,54 @@ type Target struct {
 
 // pick chooses the member for one attempt: one in good health of the first group that has any, so that a member that drains
 // comes last, for that one is alive at least; else one that is worse, in the order of the resorts. A member that this request tried
-// already is out. nil means that nobody is left.
+// already is out. nil means that nobody is left, or, if the selection says full, that those who are to be asked have no room: nobody who is worse is asked
+// for that, only members in another zone.
 func (p *Pool) pick(s *Selection) *Target {
+	s.full = false
 	for s.resort = resortNone; ; s.resort++ {
-		for _, g := range p.groups {
+		for i, g := range p.groups {
 			if t := p.balancer.pick(g, s); t != nil {
 				return t
 			}
+			if s.full && !p.spills(i) {
+				return nil
+			}
 		}
-		if s.resort == resortAnybody {
+		if s.full || s.resort == resortAnybody {
 			return nil
 		}
 	}
 }
 
+// spills reports whether requests that the members of a group have no room for may go to the next group: it is worse by its zone alone.
+func (p *Pool) spills(group int) bool {
+	if group+1 >= len(p.groups) {
+		return false
+	}
+	switch r := p.groups[group].rank; r {
+	case rankHere, rankBackup:
+		return p.groups[group+1].rank == r+1
+	}
+	return false
+}
+
 // another reports whether a member could be chosen now that is not that one and was not tried.
 func (p *Pool) another(tried []*Target, than string) bool {
 	now := time.Now().UnixNano()
-	for _, members := range [...][]*Target{p.active, p.suspect, p.draining} {
-		for _, t := range members {
-			if t.Member.ID != than && t.health.usable(now) && !slices.ContainsFunc(tried, func(other *Target) bool { return other.Member.ID == t.Member.ID }) {
-				return true
-			}
-		}
-	}
-	return false
+	other := func(t *Target) bool { return t.other(tried, than, now) }
+	return slices.ContainsFunc(p.active, other) || slices.ContainsFunc(p.suspect, other) || slices.ContainsFunc(p.draining, other)
+}
+
+// quicker is another for a request whose member is well, only slow: one that has room and is no last resort.
+func (p *Pool) quicker(tried []*Target, than string) bool {
+	now := time.Now().UnixNano()
+	return slices.ContainsFunc(p.active, func(t *Target) bool { return t.Member.Weight >= 0 && !t.full() && t.other(tried, than, now) })
+}
+
+// other reports whether the member is well, is not that one and was not tried.
+func (t *Target) other(tried []*Target, than string, now int64) bool {
+	id := t.Member.ID
+	return id != than && t.health.usable(now) && !slices.ContainsFunc(tried, func(other *Target) bool { return other.Member.ID == id })
 }
 
 // eject takes a member out of use for a while, unless that would leave the pool without one that is in

@@ -1,6 +1,9 @@
 package lb
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Timeouts bounds every wait of the request path. A zero field means its default; none can be infinite.
 type Timeouts struct {
@@ -47,8 +50,12 @@ func DefaultTimeouts() Timeouts {
 	}
 }
 
-// tick is how often deadlines are looked at: often enough for the shortest of them.
-func (t Timeouts) tick() time.Duration {
-	shortest := min(t.Connect, t.ResponseHeader, t.MemberIdle, t.Body, t.Stream, t.Write, t.UpgradeIdle)
-	return max(min(shortest/8, 250*time.Millisecond), 2*time.Millisecond)
+// all gives the timeouts.
+func (t *Timeouts) all() []time.Duration {
+	return []time.Duration{t.Connect, t.ResponseHeader, t.MemberIdle, t.Body, t.Stream, t.Write, t.UpgradeIdle}
+}
+
+// tickFor is how often deadlines are looked at: often enough for the shortest of these times.
+func tickFor(times []time.Duration) time.Duration {
+	return max(min(slices.Min(times)/8, 250*time.Millisecond), 2*time.Millisecond)
 }

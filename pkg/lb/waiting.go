@@ -13,8 +13,9 @@ import (
 const (
 	waitNone int32 = iota // nothing is waited for, or the answer has begun
 	waitOn                // to the end, for the request may be carried out by then
-	waitMay               // until the member is found dead
-	waitOver              // it was, and a further attempt is paid for
+	waitMay               // until the member is found dead, or the time of the attempt is over
+	waitOver              // the member was found dead, and a further attempt is paid for
+	waitSlow              // the time is over, likewise
 )
 
 // await begins to wait for an answer. A request that does no harm when it is carried out twice need not wait for a member that is down.
@@ -41,17 +42,27 @@ func (x *exchange) pointless() bool {
 	switch {
 	case state == waitNone:
 		return false
-	case state == waitOver:
+	case state == waitOver, state == waitSlow:
 		return true
-	case !member.dead():
-		if time.Since(x.started) > x.pool.health.patience() {
-			member.doubt()
-		}
-		return false
-	case state == waitOn || x.attempts >= maxAttempts || !x.body.replayable() || !x.pool.another(x.choice.tried, x.target.Member.ID):
-		return false
+	case member.dead():
+		return x.pool.another(x.choice.tried, x.target.Member.ID) && x.moveOn(waitOver)
 	}
-	return x.pool.budget.take(time.Now()) && x.awaits.CompareAndSwap(waitMay, waitOver)
+	if time.Since(x.started)-x.waited > x.pool.health.patience() {
+		member.doubt()
+	}
+	return x.late() && x.pool.quicker(x.choice.tried, x.target.Member.ID) && x.moveOn(waitSlow)
+}
+
+// late reports whether the time of the attempt is over, and nothing keeps the request at its member. A session stays: another member does not know it.
+func (x *exchange) late() bool {
+	due := x.try.due
+	return due != 0 && x.try.p.watch.Now() >= due && x.target != x.sticky.session && x.target != x.sticky.ours
+}
+
+// moveOn ends the wait for an answer if the request may be sent once more.
+func (x *exchange) moveOn(why int32) bool {
+	return x.awaits.Load() == waitMay && x.attempts < maxAttempts && x.body.replayable() &&
+		x.pool.budget.take(time.Now()) && x.awaits.CompareAndSwap(waitMay, why)
 }
 
 // offence is what a member did wrong in an attempt; guilty is false if that is nothing, or not known.
@@ -61,7 +72,7 @@ func (r Result) offence() (o offence, guilty bool) {
 		return offenceConnect, !isShortage(r.Err) && !errors.Is(r.Err, errMemberDown)
 	case FailureReset, FailureBroken:
 		return offenceBreak, true
-	case FailureTimeout:
+	case FailureTimeout, FailureSlow:
 		return offenceTimeout, true
 	case FailureNone:
 		return offenceError, r.Status == http.StatusBadGateway || r.Status == http.StatusServiceUnavailable || r.Status == http.StatusGatewayTimeout

@@ -22,6 +22,7 @@ func field(name string) key { return key{" " + name + "=", `,"` + name + `":`} }
 
 var (
 	keyRequestID = field("request_id")
+	keyTraceID   = field("trace_id")
 	keyClient    = field("client")
 	keyMethod    = field("method")
 	keyHost      = field("host")
@@ -37,7 +38,9 @@ var (
 	keyMember    = field("member")
 	keyAttempts  = field("attempts")
 	keyAffinity  = field("affinity")
+	keyShed      = field("shed")
 	keyWait      = field("wait")
+	keyQueue     = field("queue")
 	keyConnect   = field("connect")
 	keyFirstByte = field("first_byte")
 	keyDuration  = field("duration")
@@ -56,6 +59,7 @@ type line struct {
 func (l *line) record(r *Record, failure string, clock *clock) {
 	l.head(r, clock)
 	value(l, keyRequestID, r.RequestID, maxID)
+	value(l, keyTraceID, r.TraceID, maxID)
 	l.addr(keyClient, r.Client)
 	value(l, keyMethod, r.Method, maxMethod)
 	value(l, keyHost, r.Host, maxName)
@@ -71,7 +75,9 @@ func (l *line) record(r *Record, failure string, clock *clock) {
 	value(l, keyMember, r.Member, maxName)
 	l.count(keyAttempts, int64(r.Attempts))
 	value(l, keyAffinity, r.Affinity, maxWord)
+	value(l, keyShed, r.Shed, maxWord)
 	l.spent(keyWait, r.Wait)
+	l.spent(keyQueue, r.Queue)
 	l.spent(keyConnect, r.Connect)
 	l.spent(keyFirstByte, r.FirstByte)
 	l.duration(keyDuration, r.Total)

@@ -9,6 +9,7 @@ import (
 type Record struct {
 	Time      time.Time  // when the request began; the time of the line, in its own time zone
 	RequestID []byte     // names the request in answers and in other logs
+	TraceID   []byte     // names the distributed trace that it belongs to; empty = none
 	Client    netip.Addr // whom the request is from; the zero Addr if unknown
 	Method    []byte
 	Host      []byte
@@ -26,7 +27,9 @@ type Record struct {
 	Attempts  int    // how often the request was sent
 	Affinity  string // what became of the session's cookie, in a word; "" in a pool without affinity
 
+	Shed      string        // why it was refused for want of room, in a word; "" if it was not
 	Wait      time.Duration // until a member was chosen
+	Queue     time.Duration // of that, until there was room
 	Connect   time.Duration // until there was a connection to it; 0 when a kept one served
 	FirstByte time.Duration // until the head of its answer was read
 	Total     time.Duration // from the head of the request to the end of the answer
@@ -57,14 +60,14 @@ const (
 	escapedByte = 6
 	// fixedRoom is what everything else may need: all keys, the marks of cut values, and the numbers, the time and the address at their longest.
 	fixedRoom = 1024
-	maxLine   = fixedRoom + escapedByte*(maxID+maxMethod+5*maxName+maxPath+4*maxWord+2*maxReason)
+	maxLine   = fixedRoom + escapedByte*(2*maxID+maxMethod+5*maxName+maxPath+5*maxWord+2*maxReason)
 )
 
 // room gives a bound on the length of the record's line; failure is the text of its error.
 func (r *Record) room(failure string) int {
-	n := min(len(r.RequestID), maxID) + min(len(r.Method), maxMethod) + min(len(r.Host), maxName) + min(len(r.Path), maxPath) +
+	n := min(len(r.RequestID), maxID) + min(len(r.TraceID), maxID) + min(len(r.Method), maxMethod) + min(len(r.Host), maxName) + min(len(r.Path), maxPath) +
 		min(len(r.Proto), maxWord) + min(len(r.TLS), maxWord) +
 		min(len(r.Service), maxName) + min(len(r.Domain), maxName) + min(len(r.SubDomain), maxName) + min(len(r.Member), maxName) +
-		min(len(r.Affinity), maxWord) + min(len(r.Failure), maxWord) + min(len(r.NoRetry), maxReason) + min(len(failure), maxReason)
+		min(len(r.Affinity), maxWord) + min(len(r.Shed), maxWord) + min(len(r.Failure), maxWord) + min(len(r.NoRetry), maxReason) + min(len(failure), maxReason)
 	return fixedRoom + escapedByte*n
 }

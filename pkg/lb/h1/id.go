@@ -62,6 +62,8 @@ const (
 	RetryAfter
 	Server
 	SetCookie
+	Traceparent
+	Tracestate
 	UserAgent
 	Vary
 	Via
@@ -160,6 +162,8 @@ var names = [...]knownField{
 	{name: "Retry-After", id: RetryAfter},
 	{name: "Server", id: Server},
 	{name: "Set-Cookie", id: SetCookie},
+	{name: "Traceparent", id: Traceparent},
+	{name: "Tracestate", id: Tracestate},
 	{name: "User-Agent", id: UserAgent},
 	{name: "Vary", id: Vary},
 	{name: "Via", id: Via},

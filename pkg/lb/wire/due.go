@@ -35,7 +35,7 @@ func (l *limit) again(w *Watch) { l.set(w, l.every.Load()) }
 func (l *limit) set(w *Watch, d int64) {
 	next := int64(0)
 	if d > 0 {
-		next = w.due(time.Duration(d))
+		next = w.Due(time.Duration(d))
 	}
 	for {
 		old := l.due.Load()
@@ -130,7 +130,7 @@ func (c *Conn) Park(d time.Duration, gone func()) {
 	c.ReadBy(0)
 	c.WriteBy(0)
 	c.gone = gone
-	c.parked.Store(c.watch.due(d))
+	c.parked.Store(c.watch.Due(d))
 }
 
 // Unpark takes the connection back into use. It reports false if it was closed meanwhile.

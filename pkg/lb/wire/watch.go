@@ -75,8 +75,8 @@ func (w *Watch) Look() {
 	}
 }
 
-// due is the moment d from now, on the safe side of the clock's coarseness.
-func (w *Watch) due(d time.Duration) int64 { return w.Now() + int64(d) + w.tick.Load() }
+// Due is the moment d from now, on the safe side of the clock's coarseness.
+func (w *Watch) Due(d time.Duration) int64 { return w.Now() + int64(d) + w.tick.Load() }
 
 func (w *Watch) add(c *Conn) {
 	w.mu.Lock()

@@ -1,0 +1,547 @@
+package lb
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// limited is a proxy with one pool, whose members are at addresses that nobody is sent to.
+type limited struct {
+	t       testing.TB
+	spec    PoolSpec
+	proxy   *Proxy
+	members []Member
+}
+
+func newLimited(t testing.TB, limits LimitSpec, members ...Member) *limited {
+	t.Helper()
+	for i := range members {
+		members[i].ID, members[i].Domain, members[i].Host, members[i].HTTPPort = strconv.Itoa(i), testDomain, "10.0.0."+strconv.Itoa(i+1), 80
+	}
+	l := &limited{t: t, members: members}
+	l.spec = PoolSpec{Domain: testDomain, Tenants: everybody(t), Hosts: []string{"app.example"}, Limits: limits, Affinity: AffinitySpec{Mode: AffinityCookie}, Balancer: BalancerSpec{Zone: "west"}}
+	var err error
+	if l.proxy, err = New(Config{Routes: l.routes()}); err != nil {
+		t.Fatal(err)
+	}
+	l.use()
+	return l
+}
+
+func (l *limited) routes() *Routes {
+	l.t.Helper()
+	r, err := NewRoutes([]PoolSpec{l.spec})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return r
+}
+
+// use puts the members in use.
+func (l *limited) use() { l.proxy.Use(NewTable(l.routes(), l.members)) }
+
+func (l *limited) pool() *Pool { return l.proxy.table.Load().pools[0] }
+
+// target is a member by its place in members.
+func (l *limited) target(i int) *Target {
+	l.t.Helper()
+	for _, t := range l.pool().all() {
+		if t.Member.ID == strconv.Itoa(i) {
+			return t
+		}
+	}
+	l.t.Fatalf("no member %d", i)
+	return nil
+}
+
+// fill has every member run as many requests as it may, but for those that are left out.
+func (l *limited) fill(but ...int) {
+	for i := range l.members {
+		t := l.target(i)
+		for !t.full() {
+			t.load.begin(t.limit)
+		}
+		for _, j := range but {
+			if i == j {
+				t.load.inFlight.Add(-1)
+			}
+		}
+	}
+}
+
+// free ends a request of a member.
+func (l *limited) free(i int) {
+	l.target(i).load.inFlight.Add(-1)
+	l.pool().line.look()
+}
+
+// request is a request that is about to choose, of the session of a member unless that is below 0.
+func (l *limited) request(session int) *exchange {
+	l.t.Helper()
+	var cookies []string
+	if session >= 0 {
+		cookies = []string{DefaultAffinityCookie + "=" + l.target(session).token}
+	}
+	x := stickyRequest(l.t, l.pool(), cookies...)
+	x.front = &leaver{}
+	return x
+}
+
+// leaver is a client that may leave.
+type leaver struct {
+	front
+	left atomic.Bool
+}
+
+var errLeft = errors.New("left")
+
+func (c *leaver) gone() error {
+	if c.left.Load() {
+		return errLeft
+	}
+	return nil
+}
+
+// waiter is a request that chooses in a goroutine of its own.
+type waiter struct {
+	x    *exchange
+	done chan struct{}
+	got  *Target
+	took time.Duration
+}
+
+// begin has a request choose, and returns when it has, or waits. It is for a synctest bubble.
+func (l *limited) begin(x *exchange) *waiter {
+	w := &waiter{x: x, done: make(chan struct{})}
+	began := time.Now()
+	go func() {
+		w.got = x.choose()
+		w.took = time.Since(began)
+		close(w.done)
+	}()
+	synctest.Wait()
+	return w
+}
+
+func (w *waiter) waits() bool {
+	select {
+	case <-w.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// id is whom it got; "" = nobody. It waits for the end.
+func (w *waiter) id() string {
+	<-w.done
+	if w.got == nil {
+		return ""
+	}
+	return w.got.Member.ID
+}
+
+func TestLoad_NeverExceedsItsLimit(t *testing.T) {
+	t.Parallel()
+	var l load
+	var refused, most atomic.Int64
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 2000 {
+				if !l.begin(3) {
+					refused.Add(1)
+					continue
+				}
+				for now := l.inFlight.Load(); now > most.Load(); {
+					most.Store(now)
+				}
+				l.inFlight.Add(-1)
+			}
+		})
+	}
+	wg.Wait()
+	if most.Load() > 3 || l.inFlight.Load() != 0 {
+		t.Errorf("%d at once, %d in the end, %d refused", most.Load(), l.inFlight.Load(), refused.Load())
+	}
+}
+
+// Whom a request gets when others are at their limits: members that are as good, but not those that are worse.
+func TestChoose_WithoutRoom(t *testing.T) {
+	t.Parallel()
+	west := Member{Zone: "west"}
+	for name, c := range map[string]struct {
+		members []Member
+		out     int // that member is ejected; -1: none
+		but     []int
+		session int
+		queue   int
+		want    string
+		shed    shedReason
+	}{
+		"one has room":               {[]Member{west, west, west}, -1, []int{1}, -1, 0, "1", shedNone},
+		"none has":                   {[]Member{west, west, west}, -1, nil, -1, 0, "", shedFull},
+		"another zone has":           {[]Member{west, {Zone: "east"}}, -1, []int{1}, -1, 0, "1", shedNone},
+		"a backup is no relief":      {[]Member{west, {Zone: "west", Backup: true}}, -1, []int{1}, -1, 0, "", shedFull},
+		"nor is one that drains":     {[]Member{west, {Draining: true}}, -1, []int{1}, -1, 0, "", shedFull},
+		"nor one that is ejected":    {[]Member{west, west}, 1, []int{1}, -1, 0, "", shedFull},
+		"a backup in its own right":  {[]Member{west, {Zone: "west", Backup: true}}, 0, []int{1}, -1, 0, "1", shedNone},
+		"its own zone's backup full": {[]Member{west, {Zone: "west", Backup: true}, {Zone: "east", Backup: true}}, 0, []int{2}, -1, 0, "2", shedNone},
+		"a session without a queue":  {[]Member{west, west}, -1, []int{1}, 0, 0, "1", shedNone},
+		"a session with room":        {[]Member{west, west}, -1, []int{0}, 0, 9, "0", shedNone},
+		"nobody there":               {nil, -1, nil, -1, 9, "", shedNone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLimited(t, LimitSpec{MaxInFlight: 2, QueueLength: c.queue, QueueTime: time.Second}, c.members...)
+			defer l.proxy.Close()
+			if c.out >= 0 {
+				out(l.target(c.out), time.Now().UnixNano())
+			}
+			l.fill(c.but...)
+			x := l.request(c.session)
+			got := ""
+			if target := x.choose(); target != nil {
+				got = target.Member.ID
+				if n := target.load.inFlight.Load(); n != 2 {
+					t.Errorf("%d run there, want the limit", n)
+				}
+			}
+			if got != c.want || x.shed != c.shed {
+				t.Errorf("got %q, shed %q; want %q, %q", got, x.shed, c.want, c.shed)
+			}
+		})
+	}
+}
+
+func TestLine_FirstInFirstOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimited(t, LimitSpec{MaxInFlight: 1, QueueLength: 5, QueueTime: time.Minute}, alike(2)...)
+		defer l.proxy.Close()
+		l.fill()
+		var waiting []*waiter
+		for range 5 {
+			waiting = append(waiting, l.begin(l.request(-1)))
+		}
+		late := l.begin(l.request(-1))
+		if late.waits() || late.got != nil || late.x.shed != shedFull || late.took != 0 {
+			t.Fatalf("a request beyond the queue's length got %v, shed %q after %v", late.got, late.x.shed, late.took)
+		}
+		for i, w := range waiting {
+			if !w.waits() {
+				t.Fatalf("request %d does not wait", i)
+			}
+			l.free(i % 2)
+			synctest.Wait()
+			if w.waits() {
+				t.Fatalf("a place is free, and request %d still waits", i)
+			}
+			if id := w.id(); id != strconv.Itoa(i%2) || w.x.queued != w.took {
+				t.Errorf("request %d got member %q, the log says %v of %v", i, id, w.x.queued, w.took)
+			}
+		}
+		if n := l.pool().line.waiting.Load(); n != 0 {
+			t.Errorf("%d wait in the end", n)
+		}
+	})
+}
+
+func TestLine_TimeIsOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimited(t, LimitSpec{MaxInFlight: 1, QueueLength: 5, QueueTime: 300 * time.Millisecond}, alike(2)...)
+		defer l.proxy.Close()
+		l.fill()
+		w := l.begin(l.request(-1))
+		if id := w.id(); id != "" || w.took != 300*time.Millisecond || w.x.shed != shedTime {
+			t.Errorf("got %q after %v, shed %q", id, w.took, w.x.shed)
+		}
+		l.fill(1)
+		// Its own member has no room until the end: another one then.
+		w = l.begin(l.request(0))
+		if id := w.id(); id != "1" || w.took != 300*time.Millisecond || w.x.shed != shedNone {
+			t.Errorf("the request of a session got %q after %v, shed %q", id, w.took, w.x.shed)
+		}
+	})
+}
+
+// A request that waits for its session's member does not hold up others, and gets its member when that has room.
+func TestLine_Sessions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimited(t, LimitSpec{MaxInFlight: 1, QueueLength: 5, QueueTime: time.Minute}, alike(2)...)
+		defer l.proxy.Close()
+		l.fill(1)
+		mine := l.begin(l.request(0))
+		if !mine.waits() {
+			t.Fatal("the session moved, though its member is well")
+		}
+		if other := l.begin(l.request(-1)); other.waits() || other.id() != "1" {
+			t.Fatal("a request without a session waits behind it")
+		}
+		behind := l.begin(l.request(-1))
+		l.free(1)
+		synctest.Wait()
+		if behind.waits() || behind.id() != "1" || !mine.waits() {
+			t.Fatal("the place was not given to the one that it will do for")
+		}
+		l.free(0)
+		if id := mine.id(); id != "0" {
+			t.Errorf("the session got %q", id)
+		}
+		// Those beyond the queue's length go elsewhere if they can.
+		for range 5 {
+			l.begin(l.request(0))
+		}
+		l.free(1)
+		if w := l.begin(l.request(0)); w.waits() || w.id() != "1" {
+			t.Errorf("the queue is full: %q, shed %q", w.id(), w.x.shed)
+		}
+		l.proxy.Use(NewTable(l.routes(), nil)) // ends those that wait
+	})
+}
+
+// Nor does one that was at a member already, which has room now.
+func TestLine_Retries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimited(t, LimitSpec{MaxInFlight: 1, QueueLength: 5, QueueTime: time.Minute}, alike(2)...)
+		defer l.proxy.Close()
+		l.fill()
+		x := l.request(-1)
+		x.choice.tried = append(x.choice.tried, l.target(0))
+		again, first := l.begin(x), l.begin(l.request(-1))
+		l.free(0)
+		if id := first.id(); id != "0" || !again.waits() {
+			t.Errorf("the first attempt got %q", id)
+		}
+		l.free(1)
+		if id := again.id(); id != "1" {
+			t.Errorf("the second attempt got %q", id)
+		}
+	})
+}
+
+func TestLine_ClientLeaves(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimited(t, LimitSpec{MaxInFlight: 1, QueueLength: 5, QueueTime: time.Minute}, alike(1)...)
+		defer l.proxy.Close()
+		l.fill()
+		first, second := l.begin(l.request(-1)), l.begin(l.request(-1))
+		client, ok := first.x.front.(*leaver)
+		if !ok {
+			t.Fatal("no leaver")
+		}
+		client.left.Store(true)
+		if id := first.id(); id != "" || first.took > 2*lookEvery || !errors.Is(first.x.result.Err, errLeft) || first.x.result.Failure != FailureClient {
+			t.Errorf("got %q after %v, %+v", id, first.took, first.x.result)
+		}
+		if l.pool().line.waiting.Load() != 1 {
+			t.Error("it is still in the line")
+		}
+		l.free(0)
+		if id := second.id(); id != "0" {
+			t.Errorf("the next one got %q", id)
+		}
+	})
+}
+
+// What happens to members while requests wait for them.
+func TestLine_MembersChange(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		session int
+		change  func(l *limited)
+		want    string
+		within  time.Duration
+	}{
+		"the session's member is found dead": {0, func(l *limited) {
+			l.free(1)
+			dead := l.target(0)
+			dead.health.verdict.Store(verdictDead)
+			l.proxy.abandon(targetKey{l.pool().key(), "0"}, dead.upstream)
+		}, "1", 0},
+		"it drains": {0, func(l *limited) {
+			l.free(1)
+			l.members[0].Draining = true
+			l.use()
+		}, "1", 0},
+		"it is gone":          {0, func(l *limited) { l.free(1); l.members = l.members[1:]; l.use() }, "1", 0},
+		"it is ejected":       {0, func(l *limited) { l.free(1); out(l.target(0), time.Now().UnixNano()) }, "1", lookEvery},
+		"a member comes":      {-1, func(l *limited) { l.members = append(l.members, newcomer(2)); l.use() }, "2", 0},
+		"the limit is raised": {0, func(l *limited) { l.spec.Limits.MaxInFlight = 2; l.use() }, "0", 0},
+		"the limit is lifted": {0, func(l *limited) { l.spec.Limits = LimitSpec{}; l.use() }, "0", 0},
+		"all are gone":        {-1, func(l *limited) { l.members = nil; l.use() }, "", 0},
+		"the pool is gone": {-1, func(l *limited) {
+			l.spec.Domain = "other.domain"
+			l.use()
+		}, "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := newLimited(t, LimitSpec{MaxInFlight: 1, QueueLength: 5, QueueTime: time.Minute}, alike(2)...)
+				defer l.proxy.Close()
+				l.fill()
+				w := l.begin(l.request(c.session))
+				if !w.waits() {
+					t.Fatal("it does not wait")
+				}
+				c.change(l)
+				if id := w.id(); id != c.want || w.took > c.within || w.x.shed != shedNone {
+					t.Errorf("got %q after %v, shed %q; want %q", id, w.took, w.x.shed, c.want)
+				}
+			})
+		})
+	}
+}
+
+func newcomer(i int) Member {
+	return Member{ID: strconv.Itoa(i), Domain: testDomain, Host: "10.0.0." + strconv.Itoa(i+1), HTTPPort: 80}
+}
+
+// limitedBench is a bench whose pool has limits.
+func limitedBench(t *testing.T, limits LimitSpec, change func(*Config)) *bench {
+	t.Helper()
+	return newBench(t, func(c *Config) {
+		var err error
+		if c.Routes, err = NewRoutes([]PoolSpec{{Service: "s", Domain: testDomain, Tenants: everybody(t), Hosts: []string{"app.example"}, Limits: limits}}); err != nil {
+			t.Fatal(err)
+		}
+		if change != nil {
+			change(c)
+		}
+	})
+}
+
+// crowded is a member that counts how many requests it has at once, and holds each until it may go on.
+type crowded struct {
+	now, most atomic.Int64
+	goOn      chan struct{}
+}
+
+func (c *crowded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	now := c.now.Add(1)
+	defer c.now.Add(-1)
+	for most := c.most.Load(); now > most && !c.most.CompareAndSwap(most, now); most = c.most.Load() {
+	}
+	select {
+	case <-c.goOn:
+	case <-r.Context().Done(): // the test has failed
+	}
+	_, _ = io.WriteString(w, "fine")
+}
+
+func TestProxy_LimitsWithAQueue(t *testing.T) {
+	b := limitedBench(t, LimitSpec{MaxInFlight: 3, QueueLength: 100, QueueTime: 10 * time.Second}, nil)
+	members := [2]*crowded{{goOn: make(chan struct{})}, {goOn: make(chan struct{})}}
+	b.members(member(t, members[0].ServeHTTP), member(t, members[1].ServeHTTP))
+	const requests = 40
+	var good atomic.Int64
+	var wg sync.WaitGroup
+	for range requests {
+		wg.Go(func() {
+			if res, text, err := b.do("GET", "/", nil); err == nil && res.StatusCode == 200 && text == "fine" {
+				good.Add(1)
+			}
+		})
+	}
+	waitFor(t, func() bool { return value(t, b.metrics, "elb_queue_length") == requests-6 })
+	waitFor(t, func() bool { return members[0].now.Load() == 3 && members[1].now.Load() == 3 })
+	for _, m := range b.discovery.Members() {
+		if !m.AtLimit() || m.InFlight != 3 {
+			t.Errorf("%s: %d of %d in flight", m.ID, m.InFlight, m.MaxInFlight)
+		}
+	}
+	if p := b.discovery.Overview().Pools[0]; p.Waiting != requests-6 || p.Queue != 100 {
+		t.Errorf("the overview says %d of %d", p.Waiting, p.Queue)
+	}
+	for _, m := range members {
+		close(m.goOn)
+	}
+	wg.Wait()
+	if good.Load() != requests || members[0].most.Load() != 3 || members[1].most.Load() != 3 {
+		t.Errorf("%d of %d answered; at most %d and %d at once", good.Load(), requests, members[0].most.Load(), members[1].most.Load())
+	}
+	for name, want := range map[string]float64{"elb_shed_total": 0, "elb_limit_hits_total": requests - 6, "elb_queue_length": 0} {
+		if got := value(t, b.metrics, name); got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	waitFor(t, func() bool { return strings.Count(b.log.String(), " queue=") == requests-6 })
+}
+
+func TestProxy_LimitsWithoutAQueue(t *testing.T) {
+	b := limitedBench(t, LimitSpec{MaxInFlight: 1}, nil)
+	busy := &crowded{goOn: make(chan struct{})}
+	b.members(member(t, busy.ServeHTTP))
+	var wg sync.WaitGroup
+	wg.Go(func() { _, _, _ = b.do("GET", "/", nil) })
+	waitFor(t, func() bool { return busy.now.Load() == 1 })
+	res, text := b.get("/", "Accept", "application/json")
+	if res.StatusCode != 503 || res.Header.Get("Retry-After") != "1" || !strings.Contains(text, "as many requests as they may") {
+		t.Errorf("got %d %v %q", res.StatusCode, res.Header, text)
+	}
+	close(busy.goOn)
+	wg.Wait()
+	waitFor(t, func() bool { return b.targetOf("m0").load.inFlight.Load() == 0 }) // the answer is out before its place is free
+	if res, _ = b.get("/"); res.StatusCode != 200 {
+		t.Errorf("there is room, and the answer is %d", res.StatusCode)
+	}
+	waitFor(t, func() bool { return value(t, b.metrics, "elb_shed_total") == 1 })
+	waitFor(t, func() bool {
+		return strings.Contains(b.log.String(), " status=503 ") && strings.Contains(b.log.String(), " shed=queue_full")
+	})
+}
+
+func TestProxy_LimitOfTheWhole(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.MaxInFlight = 2 })
+	busy := &crowded{goOn: make(chan struct{})}
+	b.members(member(t, busy.ServeHTTP))
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() { _, _, _ = b.do("GET", "/", nil) })
+	}
+	waitFor(t, func() bool { return busy.now.Load() == 2 })
+	res, text, err := b.do("POST", "/", strings.NewReader(strings.Repeat("x", 100_000)))
+	if err != nil || res.StatusCode != 503 || res.Header.Get("Retry-After") != "1" {
+		t.Errorf("got %v %q, %v", res, text, err)
+	}
+	b.proxy.Set(Settings{MaxInFlight: 3, AccessLog: b.proxy.settings.Load().AccessLog})
+	wg.Go(func() { _, _, _ = b.do("GET", "/", nil) })
+	waitFor(t, func() bool { return busy.now.Load() == 3 })
+	close(busy.goOn)
+	wg.Wait()
+	waitFor(t, func() bool { return strings.Contains(b.log.String(), " shed=max_in_flight") })
+	if n := value(t, b.metrics, "elb_shed_total"); n != 1 {
+		t.Errorf("%v shed", n)
+	}
+	waitFor(t, func() bool { return value(t, b.metrics, "elb_requests_in_flight") == 0 })
+}
+
+// A request that failed at one member may find the others full: it is told so, and what became of it.
+func TestProxy_NoRoomForARetry(t *testing.T) {
+	b := limitedBench(t, LimitSpec{MaxInFlight: 1}, nil)
+	busy := &crowded{goOn: make(chan struct{})}
+	b.members(member(t, busy.ServeHTTP), refusedAddr(t))
+	var wg sync.WaitGroup
+	wg.Go(func() { _, _, _ = b.do("GET", "/", nil) })
+	waitFor(t, func() bool { return busy.now.Load() == 1 })
+	res, text := b.get("/")
+	close(busy.goOn)
+	wg.Wait()
+	if res.StatusCode != 502 || !strings.Contains(text, "Nothing of the request was carried out") {
+		t.Errorf("got %d %q", res.StatusCode, text)
+	}
+	waitFor(t, func() bool { return strings.Contains(b.log.String(), "no_retry=\""+stopNoRoom) })
+}
