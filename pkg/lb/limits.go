@@ -72,7 +72,7 @@ func (x *exchange) choose() *Target {
 	line := x.pool.line
 	x.shed = shedNone
 	x.loyal = x.pool.limits.QueueLength > 0
-	if line.waiting.Load() == 0 { // else it is not its turn
+	if !x.loyal || line.waiting.Load() == 0 { // else it is not its turn
 		if t := x.seize(); t != nil || !x.choice.full {
 			return t
 		}

@@ -545,3 +545,45 @@ func TestProxy_NoRoomForARetry(t *testing.T) {
 	}
 	waitFor(t, func() bool { return strings.Contains(b.log.String(), "no_retry=\""+stopNoRoom) })
 }
+
+// A place that is given back in the moment in which a request joins the line is that request's at once, and not only when it looks again.
+func TestLine_RoomComesWhileARequestJoins(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimited(t, LimitSpec{MaxInFlight: 1, QueueLength: 5, QueueTime: time.Minute}, alike(1)...)
+		defer l.proxy.Close()
+		x := l.request(-1)
+		for round := range 20_000 {
+			l.fill()
+			began := time.Now()
+			var wg sync.WaitGroup
+			wg.Go(func() { l.free(0) })
+			got := x.choose()
+			wg.Wait()
+			if took := time.Since(began); got == nil || took != 0 {
+				t.Fatalf("round %d: it got %v after %v", round, got, took)
+			}
+			l.free(0)
+		}
+	})
+}
+
+// A queue that a reload takes away does not stand in the way of others while the last of it wait.
+func TestLine_TheQueueIsTakenAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimited(t, LimitSpec{MaxInFlight: 1, QueueLength: 5, QueueTime: time.Minute}, alike(2)...)
+		defer l.proxy.Close()
+		l.fill(1)
+		mine := l.begin(l.request(0))
+		l.spec.Limits = LimitSpec{MaxInFlight: 1}
+		l.use()
+		if w := l.begin(l.request(-1)); w.id() != "1" {
+			t.Errorf("a request that there is room for got %q, shed %q", w.id(), w.x.shed)
+		}
+		l.free(0)
+		if id := mine.id(); id != "0" {
+			t.Errorf("the session got %q", id)
+		}
+	})
+}
