@@ -587,3 +587,48 @@ func TestLine_TheQueueIsTakenAway(t *testing.T) {
 		}
 	})
 }
+
+// A request leaves a slow member only for one that it would really get.
+func TestPool_QuickerIsWhoWouldBeChosen(t *testing.T) {
+	t.Parallel()
+	west := Member{Zone: "west"}
+	for name, c := range map[string]struct {
+		others []Member // of the slow one, which is in the west
+		but    []int    // those with room
+		out    []int    // those that are ejected
+		want   bool
+	}{
+		"nobody else":                    {nil, nil, nil, false},
+		"an equal one":                   {[]Member{west}, []int{1}, nil, true},
+		"an equal one without room":      {[]Member{west}, nil, nil, false},
+		"an ejected one":                 {[]Member{west}, []int{1}, []int{1}, false},
+		"another zone":                   {[]Member{{Zone: "east"}}, []int{1}, nil, true},
+		"another zone beside a full one": {[]Member{west, {Zone: "east"}}, []int{2}, nil, true},
+		"a backup":                       {[]Member{{Zone: "west", Backup: true}}, []int{1}, nil, true},
+		"a backup beside a full one":     {[]Member{west, {Zone: "west", Backup: true}}, []int{2}, nil, false},
+		"a backup beside an ejected one": {[]Member{west, {Zone: "west", Backup: true}}, []int{2}, []int{1}, true},
+		"a backup, another zone is full": {[]Member{{Zone: "east"}, {Zone: "west", Backup: true}}, []int{2}, nil, false},
+		"a backup afar":                  {[]Member{{Zone: "west", Backup: true}, {Zone: "east", Backup: true}}, []int{2}, nil, true},
+		"one that drains":                {[]Member{{Draining: true}}, []int{1}, nil, false},
+		"one that wants nothing":         {[]Member{{Weight: -1}}, []int{1}, nil, false},
+		"one that gossip has lost":       {[]Member{{Suspect: true}}, []int{1}, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLimited(t, LimitSpec{MaxInFlight: 1}, append([]Member{west}, c.others...)...)
+			defer l.proxy.Close()
+			l.fill(c.but...)
+			now := time.Now().UnixNano()
+			for _, i := range c.out {
+				out(l.target(i), now)
+			}
+			if got := l.pool().quicker(nil, "0"); got != c.want {
+				t.Errorf("quicker is %v, want %v", got, c.want)
+			}
+			chosen := l.pool().pick(&Selection{now: now, tried: []*Target{l.target(0)}})
+			if c.want && chosen == nil {
+				t.Error("it would leave, and nobody would be chosen")
+			}
+		})
+	}
+}
