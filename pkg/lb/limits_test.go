@@ -3,6 +3,7 @@ package lb
 import (
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -631,4 +632,61 @@ func TestPool_QuickerIsWhoWouldBeChosen(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whatever happens while requests come, wait, run and leave: no place is lost, none is given twice, and nobody stays in the line.
+func TestLine_Storm(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimited(t, LimitSpec{MaxInFlight: 2, QueueLength: 20, QueueTime: 200 * time.Millisecond}, alike(4)...)
+		defer l.proxy.Close()
+		var got, shed, left atomic.Int64
+		var wg sync.WaitGroup
+		for i := range 400 {
+			x := l.request(i%8 - 4)                                                                // half of them have a session
+			pause, work := time.Duration(rand.N(40))*lookEvery, time.Duration(rand.N(4))*lookEvery // so that much happens in the same moment
+			wg.Go(func() {
+				time.Sleep(pause)
+				client, ok := x.front.(*leaver)
+				if !ok {
+					t.Error("no leaver")
+					return
+				}
+				if i%3 == 0 {
+					time.AfterFunc(work/2, func() { client.left.Store(true) })
+				}
+				x.pool = l.proxy.table.Load().pools[0]
+				switch target := x.choose(); {
+				case target != nil:
+					got.Add(1)
+					time.Sleep(work)
+					target.load.inFlight.Add(-1)
+					x.pool.line.look()
+				case x.result.Failure == FailureClient:
+					left.Add(1)
+				case x.shed != shedNone:
+					shed.Add(1)
+				}
+			})
+		}
+		old := l.pool().all()
+		for i := range 40 {
+			time.Sleep(lookEvery)
+			l.spec.Limits = [...]LimitSpec{{MaxInFlight: 1, QueueLength: 20, QueueTime: 100 * time.Millisecond}, {MaxInFlight: 2}, {MaxInFlight: 1, QueueLength: 3, QueueTime: time.Second}, {}}[i%4]
+			l.members[i%4].Draining = i%8 < 4
+			l.use()
+		}
+		wg.Wait()
+		for _, target := range old {
+			if n := target.load.inFlight.Load(); n != 0 {
+				t.Errorf("%d run on member %s in the end", n, target.Member.ID)
+			}
+		}
+		if n := l.pool().line.waiting.Load(); n != 0 || len(l.pool().line.list) != 0 {
+			t.Errorf("%d wait in the end", n)
+		}
+		if got.Load() < 50 || shed.Load() == 0 || left.Load() == 0 {
+			t.Errorf("the storm is none: %d got a place, %d were shed, %d left", got.Load(), shed.Load(), left.Load())
+		}
+	})
 }
