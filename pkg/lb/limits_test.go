@@ -690,3 +690,54 @@ func TestLine_Storm(t *testing.T) {
 		}
 	})
 }
+
+// What is refused costs an HTTP/2 connection nothing: neither the connection nor its windows, whatever comes of the bodies.
+func TestH2_RefusedForWantOfRoom(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"the whole": func(c *Config) { c.MaxInFlight = 1 },
+		"a member": func(c *Config) {
+			var err error
+			if c.Routes, err = NewRoutes([]PoolSpec{{Domain: testDomain, Tenants: everybody(t), Hosts: []string{"app.example"}, Limits: LimitSpec{MaxInFlight: 1}}}); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, change)
+			busy := &crowded{goOn: make(chan struct{})}
+			b.members(member(t, busy.ServeHTTP))
+			front, client := secureFront(t, b)
+			ask := func(body int) (*http.Response, error) {
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, front.URL+"/", strings.NewReader(strings.Repeat("x", body)))
+				if err != nil {
+					return nil, err
+				}
+				req.Host = "app.example"
+				res, err := client.Do(req)
+				if err == nil {
+					_, _ = io.Copy(io.Discard, res.Body)
+					_ = res.Body.Close()
+				}
+				return res, err
+			}
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if res, err := ask(0); err != nil || res.StatusCode != 200 {
+					t.Errorf("the request that there was room for: %v, %v", res, err)
+				}
+			})
+			waitFor(t, func() bool { return busy.now.Load() == 1 })
+			for range 100 {
+				if res, err := ask(200_000); err != nil || res.StatusCode != 503 || res.Header.Get("Retry-After") != "1" || res.ProtoMajor != 2 {
+					t.Fatalf("%v, %v", res, err)
+				}
+			}
+			close(busy.goOn)
+			wg.Wait()
+			waitFor(t, func() bool { return b.proxy.running.Load() == 0 })
+			if res, err := ask(200_000); err != nil || res.StatusCode != 200 {
+				t.Errorf("afterwards: %v, %v", res, err)
+			}
+		})
+	}
+}
