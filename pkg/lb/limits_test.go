@@ -691,6 +691,32 @@ func TestLine_Storm(t *testing.T) {
 	})
 }
 
+// A request that failed for an old connection, perhaps, goes to its member again rather than waiting for another one.
+func TestLine_OldConnection(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for name, c := range map[string]struct {
+			but  []int // those with room
+			want string
+		}{
+			"another one has room": {[]int{0, 1}, "1"},
+			"its own one has room": {[]int{0}, "0"},
+			"nobody has":           {nil, ""},
+		} {
+			l := newLimited(t, LimitSpec{MaxInFlight: 1, QueueLength: 5, QueueTime: time.Second}, alike(2)...)
+			l.fill(c.but...)
+			x := l.request(-1)
+			x.target, x.result = l.target(0), Result{Failure: FailureReset, Kept: true}
+			x.choice.tried = append(x.choice.tried, x.target)
+			w := l.begin(x)
+			if id := w.id(); id != c.want || (w.took == 0) != (c.want != "") {
+				t.Errorf("%s: it got %q after %v", name, id, w.took)
+			}
+			l.proxy.Close()
+		}
+	})
+}
+
 // What is refused costs an HTTP/2 connection nothing: neither the connection nor its windows, whatever comes of the bodies.
 func TestH2_RefusedForWantOfRoom(t *testing.T) {
 	for name, change := range map[string]func(*Config){
