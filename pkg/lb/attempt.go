@@ -20,7 +20,7 @@ type attempt struct {
 	link *wire.Conn
 
 	reused  bool
-	due     int64 // of the watch's clock: when the first byte of the answer is late; 0 = never
+	due     int64 // of the watch's clock: when the first byte of the answer is late; 0, or beyond what the clock can count, = never
 	mark    int64 // link.Written before the request
 	in      *buffer
 	r, w    int     // in.mem[r:w] was read and not used

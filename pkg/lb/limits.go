@@ -72,9 +72,16 @@ func (x *exchange) choose() *Target {
 	line := x.pool.line
 	x.shed = shedNone
 	x.loyal = x.pool.limits.QueueLength > 0
-	if line.waiting.Load() == 0 { // else it is not its turn
-		if t := x.seize(); t != nil || !x.choice.full {
+	again := x.result.Kept
+	if !x.loyal || again || line.waiting.Load() == 0 { // else it is not its turn
+		if t := x.seize(); t != nil {
 			return t
+		}
+		if again && x.target.load.begin(x.target.limit) {
+			return x.target // nobody else can be had, and what failed was perhaps only an old connection
+		}
+		if !x.choice.full {
+			return nil
 		}
 	}
 	if !x.loyal {

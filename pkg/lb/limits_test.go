@@ -3,6 +3,7 @@ package lb
 import (
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -544,4 +545,225 @@ func TestProxy_NoRoomForARetry(t *testing.T) {
 		t.Errorf("got %d %q", res.StatusCode, text)
 	}
 	waitFor(t, func() bool { return strings.Contains(b.log.String(), "no_retry=\""+stopNoRoom) })
+}
+
+// A place that is given back in the moment in which a request joins the line is that request's at once, and not only when it looks again.
+func TestLine_RoomComesWhileARequestJoins(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimited(t, LimitSpec{MaxInFlight: 1, QueueLength: 5, QueueTime: time.Minute}, alike(1)...)
+		defer l.proxy.Close()
+		x := l.request(-1)
+		for round := range 20_000 {
+			l.fill()
+			began := time.Now()
+			var wg sync.WaitGroup
+			wg.Go(func() { l.free(0) })
+			got := x.choose()
+			wg.Wait()
+			if took := time.Since(began); got == nil || took != 0 {
+				t.Fatalf("round %d: it got %v after %v", round, got, took)
+			}
+			l.free(0)
+		}
+	})
+}
+
+// A queue that a reload takes away does not stand in the way of others while the last of it wait.
+func TestLine_TheQueueIsTakenAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimited(t, LimitSpec{MaxInFlight: 1, QueueLength: 5, QueueTime: time.Minute}, alike(2)...)
+		defer l.proxy.Close()
+		l.fill(1)
+		mine := l.begin(l.request(0))
+		l.spec.Limits = LimitSpec{MaxInFlight: 1}
+		l.use()
+		if w := l.begin(l.request(-1)); w.id() != "1" {
+			t.Errorf("a request that there is room for got %q, shed %q", w.id(), w.x.shed)
+		}
+		l.free(0)
+		if id := mine.id(); id != "0" {
+			t.Errorf("the session got %q", id)
+		}
+	})
+}
+
+// A request leaves a slow member only for one that it would really get.
+func TestPool_QuickerIsWhoWouldBeChosen(t *testing.T) {
+	t.Parallel()
+	west := Member{Zone: "west"}
+	for name, c := range map[string]struct {
+		others []Member // of the slow one, which is in the west
+		but    []int    // those with room
+		out    []int    // those that are ejected
+		want   bool
+	}{
+		"nobody else":                    {nil, nil, nil, false},
+		"an equal one":                   {[]Member{west}, []int{1}, nil, true},
+		"an equal one without room":      {[]Member{west}, nil, nil, false},
+		"an ejected one":                 {[]Member{west}, []int{1}, []int{1}, false},
+		"another zone":                   {[]Member{{Zone: "east"}}, []int{1}, nil, true},
+		"another zone beside a full one": {[]Member{west, {Zone: "east"}}, []int{2}, nil, true},
+		"a backup":                       {[]Member{{Zone: "west", Backup: true}}, []int{1}, nil, true},
+		"a backup beside a full one":     {[]Member{west, {Zone: "west", Backup: true}}, []int{2}, nil, false},
+		"a backup beside an ejected one": {[]Member{west, {Zone: "west", Backup: true}}, []int{2}, []int{1}, true},
+		"a backup, another zone is full": {[]Member{{Zone: "east"}, {Zone: "west", Backup: true}}, []int{2}, nil, false},
+		"a backup afar":                  {[]Member{{Zone: "west", Backup: true}, {Zone: "east", Backup: true}}, []int{2}, nil, true},
+		"one that drains":                {[]Member{{Draining: true}}, []int{1}, nil, false},
+		"one that wants nothing":         {[]Member{{Weight: -1}}, []int{1}, nil, false},
+		"one that gossip has lost":       {[]Member{{Suspect: true}}, []int{1}, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLimited(t, LimitSpec{MaxInFlight: 1}, append([]Member{west}, c.others...)...)
+			defer l.proxy.Close()
+			l.fill(c.but...)
+			now := time.Now().UnixNano()
+			for _, i := range c.out {
+				out(l.target(i), now)
+			}
+			if got := l.pool().quicker(nil, "0"); got != c.want {
+				t.Errorf("quicker is %v, want %v", got, c.want)
+			}
+			chosen := l.pool().pick(&Selection{now: now, tried: []*Target{l.target(0)}})
+			if c.want && chosen == nil {
+				t.Error("it would leave, and nobody would be chosen")
+			}
+		})
+	}
+}
+
+// Whatever happens while requests come, wait, run and leave: no place is lost, none is given twice, and nobody stays in the line.
+func TestLine_Storm(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimited(t, LimitSpec{MaxInFlight: 2, QueueLength: 20, QueueTime: 200 * time.Millisecond}, alike(4)...)
+		defer l.proxy.Close()
+		var got, shed, left atomic.Int64
+		var wg sync.WaitGroup
+		for i := range 400 {
+			x := l.request(i%8 - 4)                                                                // half of them have a session
+			pause, work := time.Duration(rand.N(40))*lookEvery, time.Duration(rand.N(4))*lookEvery // so that much happens in the same moment
+			wg.Go(func() {
+				time.Sleep(pause)
+				client, ok := x.front.(*leaver)
+				if !ok {
+					t.Error("no leaver")
+					return
+				}
+				if i%3 == 0 {
+					time.AfterFunc(work/2, func() { client.left.Store(true) })
+				}
+				x.pool = l.proxy.table.Load().pools[0]
+				switch target := x.choose(); {
+				case target != nil:
+					got.Add(1)
+					time.Sleep(work)
+					target.load.inFlight.Add(-1)
+					x.pool.line.look()
+				case x.result.Failure == FailureClient:
+					left.Add(1)
+				case x.shed != shedNone:
+					shed.Add(1)
+				}
+			})
+		}
+		old := l.pool().all()
+		for i := range 40 {
+			time.Sleep(lookEvery)
+			l.spec.Limits = [...]LimitSpec{{MaxInFlight: 1, QueueLength: 20, QueueTime: 100 * time.Millisecond}, {MaxInFlight: 2}, {MaxInFlight: 1, QueueLength: 3, QueueTime: time.Second}, {}}[i%4]
+			l.members[i%4].Draining = i%8 < 4
+			l.use()
+		}
+		wg.Wait()
+		for _, target := range old {
+			if n := target.load.inFlight.Load(); n != 0 {
+				t.Errorf("%d run on member %s in the end", n, target.Member.ID)
+			}
+		}
+		if n := l.pool().line.waiting.Load(); n != 0 || len(l.pool().line.list) != 0 {
+			t.Errorf("%d wait in the end", n)
+		}
+		if got.Load() < 50 || shed.Load() == 0 || left.Load() == 0 {
+			t.Errorf("the storm is none: %d got a place, %d were shed, %d left", got.Load(), shed.Load(), left.Load())
+		}
+	})
+}
+
+// A request that failed for an old connection, perhaps, goes to its member again rather than waiting for another one.
+func TestLine_OldConnection(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for name, c := range map[string]struct {
+			but  []int // those with room
+			want string
+		}{
+			"another one has room": {[]int{0, 1}, "1"},
+			"its own one has room": {[]int{0}, "0"},
+			"nobody has":           {nil, ""},
+		} {
+			l := newLimited(t, LimitSpec{MaxInFlight: 1, QueueLength: 5, QueueTime: time.Second}, alike(2)...)
+			l.fill(c.but...)
+			x := l.request(-1)
+			x.target, x.result = l.target(0), Result{Failure: FailureReset, Kept: true}
+			x.choice.tried = append(x.choice.tried, x.target)
+			w := l.begin(x)
+			if id := w.id(); id != c.want || (w.took == 0) != (c.want != "") {
+				t.Errorf("%s: it got %q after %v", name, id, w.took)
+			}
+			l.proxy.Close()
+		}
+	})
+}
+
+// What is refused costs an HTTP/2 connection nothing: neither the connection nor its windows, whatever comes of the bodies.
+func TestH2_RefusedForWantOfRoom(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"the whole": func(c *Config) { c.MaxInFlight = 1 },
+		"a member": func(c *Config) {
+			var err error
+			if c.Routes, err = NewRoutes([]PoolSpec{{Domain: testDomain, Tenants: everybody(t), Hosts: []string{"app.example"}, Limits: LimitSpec{MaxInFlight: 1}}}); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, change)
+			busy := &crowded{goOn: make(chan struct{})}
+			b.members(member(t, busy.ServeHTTP))
+			front, client := secureFront(t, b)
+			ask := func(body int) (*http.Response, error) {
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, front.URL+"/", strings.NewReader(strings.Repeat("x", body)))
+				if err != nil {
+					return nil, err
+				}
+				req.Host = "app.example"
+				res, err := client.Do(req)
+				if err == nil {
+					_, _ = io.Copy(io.Discard, res.Body)
+					_ = res.Body.Close()
+				}
+				return res, err
+			}
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if res, err := ask(0); err != nil || res.StatusCode != 200 {
+					t.Errorf("the request that there was room for: %v, %v", res, err)
+				}
+			})
+			waitFor(t, func() bool { return busy.now.Load() == 1 })
+			for range 100 {
+				if res, err := ask(200_000); err != nil || res.StatusCode != 503 || res.Header.Get("Retry-After") != "1" || res.ProtoMajor != 2 {
+					t.Fatalf("%v, %v", res, err)
+				}
+			}
+			close(busy.goOn)
+			wg.Wait()
+			waitFor(t, func() bool { return b.proxy.running.Load() == 0 })
+			if res, err := ask(200_000); err != nil || res.StatusCode != 200 {
+				t.Errorf("afterwards: %v, %v", res, err)
+			}
+		})
+	}
 }

@@ -142,6 +142,7 @@ func (l *line) join(p *place) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.list = append(l.list, p)
+	l.waiting.Store(int32(len(l.list))) // before looking: whoever gives a place back after that look has to know
 	l.serve()
 	if most := p.x.pool.limits.QueueLength; len(l.list) > most && l.list[len(l.list)-1] == p {
 		l.remove(p)

@@ -130,9 +130,6 @@ func (p *Proxy) forward(x *exchange) {
 	for {
 		queued := x.queued
 		target := x.choose()
-		if target == nil && x.result.Kept && x.target.load.begin(x.target.limit) {
-			target, x.shed = x.target, shedNone // nobody else is left, and what failed was perhaps only an old connection
-		}
 		if target == nil && x.attempts == 0 {
 			p.turnAway(x)
 			return

@@ -208,10 +208,29 @@ func (p *Pool) another(tried []*Target, than string) bool {
 	return slices.ContainsFunc(p.active, other) || slices.ContainsFunc(p.suspect, other) || slices.ContainsFunc(p.draining, other)
 }
 
-// quicker is another for a request whose member is well, only slow: one that has room and is no last resort.
+// quicker is another for a request whose member is well, only slow: one that has room, that pick would not pass over for the sake of better ones without
+// room, and that is no last resort.
 func (p *Pool) quicker(tried []*Target, than string) bool {
 	now := time.Now().UnixNano()
-	return slices.ContainsFunc(p.active, func(t *Target) bool { return t.Member.Weight >= 0 && !t.full() && t.other(tried, than, now) })
+	full := false
+	for i, g := range p.groups {
+		if g.rank > rankBackupAfar {
+			return false
+		}
+		for _, t := range g.members {
+			if !t.other(tried, than, now) {
+				continue
+			}
+			if !t.full() {
+				return true
+			}
+			full = true
+		}
+		if full && !p.spills(i) {
+			return false
+		}
+	}
+	return false
 }
 
 // other reports whether the member is well, is not that one and was not tried.

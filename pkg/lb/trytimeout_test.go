@@ -2,6 +2,7 @@ package lb
 
 import (
 	"io"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -179,4 +180,19 @@ func TestProxy_TryTimeoutOfASession(t *testing.T) {
 	<-time.After(3 * testTry)
 	close(slow.goOn)
 	wg.Wait()
+}
+
+// A time beyond what the clock can count is never over.
+func TestExchange_Late(t *testing.T) {
+	t.Parallel()
+	l := newLimited(t, LimitSpec{}, alike(1)...)
+	defer l.proxy.Close()
+	x := l.request(-1)
+	x.try.p, x.target = l.proxy, l.target(0)
+	watch := l.proxy.watch
+	for due, want := range map[int64]bool{0: false, watch.Now(): true, watch.Due(time.Minute): false, watch.Due(math.MaxInt64): false} {
+		if x.try.due = due; x.late() != want {
+			t.Errorf("due at %d of %d: late is %v", due, watch.Now(), !want)
+		}
+	}
 }

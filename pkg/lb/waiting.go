@@ -50,13 +50,13 @@ func (x *exchange) pointless() bool {
 	if time.Since(x.started)-x.waited > x.pool.health.patience() {
 		member.doubt()
 	}
-	return x.late() && x.pool.quicker(x.choice.tried, x.target.Member.ID) && x.moveOn(waitSlow)
+	return state == waitMay && x.late() && x.pool.quicker(x.choice.tried, x.target.Member.ID) && x.moveOn(waitSlow)
 }
 
 // late reports whether the time of the attempt is over, and nothing keeps the request at its member. A session stays: another member does not know it.
 func (x *exchange) late() bool {
 	due := x.try.due
-	return due != 0 && x.try.p.watch.Now() >= due && x.target != x.sticky.session && x.target != x.sticky.ours
+	return due > 0 && x.try.p.watch.Now() >= due && x.target != x.sticky.session && x.target != x.sticky.ours
 }
 
 // moveOn ends the wait for an answer if the request may be sent once more.
