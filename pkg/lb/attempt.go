@@ -138,6 +138,8 @@ const firstMost = 16 << 10
 const lastWords = 200 * time.Millisecond
 
 // failed is the result of an attempt that brought no answer's head.
+//
+//go:noinline
 func (a *attempt) failed(err, sendErr error) Result {
 	var client *clientError
 	if errors.As(err, &client) {
@@ -262,6 +264,8 @@ func (a *attempt) Return() {
 }
 
 // head reads the head of the final answer, and passes interim ones on. No buffer is held while the member thinks.
+//
+//go:noinline
 func (a *attempt) head() error {
 	res := &a.x.res
 	res.Reset()

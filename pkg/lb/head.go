@@ -18,6 +18,8 @@ func appendField(dst []byte, name, value string) []byte {
 
 // appendRequestHead appends the request's head as the member gets it: the client's own line and fields, with
 // those left out that belong to the client's connection, speak for a proxy, or frame the body, and ours added.
+//
+//go:noinline
 func (x *exchange) appendRequestHead(dst []byte) []byte {
 	r := &x.req
 	dst = append(dst, x.method...)

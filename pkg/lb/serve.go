@@ -190,6 +190,8 @@ func (p *Proxy) turnAway(x *exchange) {
 const shedRetryAfter = 1
 
 // judge draws the conclusions about the member from one attempt.
+//
+//go:noinline
 func (p *Proxy) judge(x *exchange, started time.Time) {
 	t := x.target
 	t.load.end(x, started)
@@ -233,6 +235,8 @@ func (p *Proxy) eject(x *exchange, why offence, started time.Time) {
 }
 
 // observe counts and logs the request when all is over.
+//
+//go:noinline
 func (p *Proxy) observe(x *exchange) {
 	status := x.status
 	if status == 0 {
