@@ -12,7 +12,7 @@ import (
 // the time by what does make garbage, TLS handshakes above all, which cost a tenth more; so there is a floor.
 const (
 	heapGrowth = 50      // percent
-	heapFloor  = 8 << 20 // bytes: below, nothing is collected
+	heapFloor  = 5 << 20 // bytes: below, nothing is collected
 	heapMost   = 800     // percent
 )
 
