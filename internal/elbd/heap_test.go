@@ -9,7 +9,7 @@ import (
 
 func TestHeapPercent(t *testing.T) {
 	t.Parallel()
-	for live, want := range map[uint64]int{0: 50, 1 << 19: 800, 1 << 20: 700, 2 << 20: 300, 4 << 20: 100, 6 << 20: 50, 8 << 20: 50, 1 << 40: 50} {
+	for live, want := range map[uint64]int{0: 50, 1 << 19: 800, 1 << 20: 400, 2 << 20: 150, 4 << 20: 50, 8 << 20: 50, 1 << 40: 50} {
 		if got := heapPercent(live); got != want {
 			t.Errorf("%d bytes alive: %d %%, want %d", live, got, want)
 		}
