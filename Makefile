@@ -14,10 +14,10 @@ FUZZ_TIME   ?= 30s
 ARTIFACTS   := $(CURDIR)/artifacts
 
 .DEFAULT_GOAL := help
-.PHONY: help build run run-mysql test unit e2e browser quick lint fmt fuzz cover bench-lb pgo deps clean ci
+.PHONY: help build run run-mysql test unit e2e browser quick lint fmt fuzz cover bench-lb bench-failures pgo deps clean ci
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/elb and bin/registry
 	CGO_ENABLED=0 go build $(BUILD_FLAGS) -pgo=auto -o bin/ ./cmd/elb ./cmd/registry
@@ -79,6 +79,11 @@ bench-lb: build ## elb beside nginx, HAProxy and Caddy, in docs/performance.md; 
 	@go build -o bin/bench ./internal/bench
 	@exec bin/bench -out $(ARTIFACTS)/bench $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(SECONDS),-seconds $(SECONDS)) \
 	  -scenarios "$(SCENARIOS)" -proxies "$(PROXIES)"
+
+bench-failures: build ## members killed and frozen under load behind elb, nginx and HAProxy, in docs/performance.md; ROUNDS=5 KILLS=4 PROXIES=
+	@.ci/deps hops
+	@go build -o bin/bench ./internal/bench
+	@exec bin/bench failures -out $(ARTIFACTS)/bench $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(KILLS),-kills $(KILLS)) -proxies "$(PROXIES)"
 
 pgo: ## profile elb under load, into cmd/elb/default.pgo, by which the compiler optimises it; SECONDS=10 for each load, SCENARIOS=
 	@.ci/deps bench

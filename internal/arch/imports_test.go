@@ -135,7 +135,7 @@ var rules = []rule{
 		who:    []string{"..."},
 		except: []string{"pkg/registry/registrytest", "pkg/membership/membershiptest", "internal/e2e", "internal/localcluster", "internal/bench", "internal/mariadb"},
 		never: []string{
-			"pkg/registry/registrytest", "pkg/membership/membershiptest", "internal/e2e/...", "internal/mariadb", "internal/freeport",
+			"pkg/registry/registrytest", "pkg/membership/membershiptest", "internal/e2e/...", "internal/drill", "internal/mariadb", "internal/freeport",
 			"internal/child", "testing/...",
 		},
 		why: "what serves tests and developers is not linked into the products",

@@ -51,38 +51,45 @@ type version struct {
 	Said    string `json:"said"`
 }
 
-// versions asks the proxies and the load generators, and fails when one of them is missing.
+// versions asks programs, each once, and fails when one of them is missing.
 func versions(ctx context.Context, list []proxy) ([]version, error) {
 	var all []version
-	add := func(name, program string, args ...string) error {
-		path, err := lookUp(program)
-		if err != nil {
-			return err
-		}
-		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-		defer cancel()
-		said, err := exec.CommandContext(ctx, path, args...).CombinedOutput() //nolint:gosec // a program of our own list
-		line, _, _ := strings.Cut(strings.TrimSpace(string(said)), "\n")
-		if line == "" {
-			return fmt.Errorf("%s does not tell its version: %w", program, err) // some tell it and exit with a status that is not 0
-		}
-		all = append(all, version{name, strings.Join(strings.Fields(line), " ")})
-		return nil
-	}
 	seen := map[string]bool{}
 	for _, p := range list {
 		if seen[p.program] {
 			continue
 		}
 		seen[p.program] = true
-		if err := add(p.name, p.program, p.version...); err != nil {
+		v, err := versionOf(ctx, p)
+		if err != nil {
 			return nil, err
 		}
+		all = append(all, v)
 	}
-	if err := add("wrk", "wrk", "-v"); err != nil {
-		return nil, err
+	return all, nil
+}
+
+func versionOf(ctx context.Context, p proxy) (version, error) {
+	path, err := lookUp(p.program)
+	if err != nil {
+		return version{}, err
 	}
-	return all, add("h2load", "h2load", "--version")
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	said, err := exec.CommandContext(ctx, path, p.version...).CombinedOutput() //nolint:gosec // a program of our own list
+	line, _, _ := strings.Cut(strings.TrimSpace(string(said)), "\n")
+	if line == "" {
+		return version{}, fmt.Errorf("%s does not tell its version: %w", p.program, err) // some tell it and exit with a status that is not 0
+	}
+	return version{p.name, strings.Join(strings.Fields(line), " ")}, nil
+}
+
+// loadPrograms are those that make the load of `bench`.
+func loadPrograms() []proxy {
+	return []proxy{
+		{name: "wrk", program: "wrk", version: []string{"-v"}},
+		{name: "h2load", program: "h2load", version: []string{"--version"}},
+	}
 }
 
 // guided tells whether the compiler had a profile when it made a program in Go.

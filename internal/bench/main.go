@@ -3,11 +3,13 @@
 //
 //	bench [flags]             measure, print the tables, write them as a document, keep the raw figures as JSON
 //	bench -from FILE          write the document again from raw figures
+//	bench failures [flags]    kill and freeze members under load, and write what the clients saw into the document (`make bench-failures`)
 //	bench -profile FILE       put the loads on elb alone, and write the CPU profile that the compiler optimises it by (`make pgo`)
 //	bench member -addr A      be a member: the server behind the proxies
 //	bench handshake -addr A   be a client that opens a TLS connection for each request
+//	bench drill-member M      be a member of the failure drills
 //
-// The last two are processes that the first starts. It runs every scenario with every proxy in turn, round by round, so that what the machine
+// The last three are processes that the first two start. The first runs every scenario with every proxy in turn, round by round, so that what the machine
 // does meanwhile falls on all of them; the proxy is started afresh for each run. What counts is CPU time per request of the proxy's processes,
 // as a ratio to HAProxy in the same round: load, proxy and members share the machine's cores, which makes requests per second a poor figure.
 //
@@ -36,12 +38,18 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == "member" { // it holds nothing: a signal just ends it
 		return exitStatus(runMember(args[1:], stderr), stderr)
 	}
+	if len(args) > 0 && args[0] == "drill-member" {
+		return exitStatus(runDrillMember(args[1:], stdout), stderr)
+	}
 	ctx, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer release()
 	context.AfterFunc(ctx, release) // a second Ctrl-C is not caught: this process ends, and the kernel ends its children
 
 	if len(args) > 0 && args[0] == "handshake" {
 		return exitStatus(runHandshakes(ctx, args[1:], stdout, stderr), stderr)
+	}
+	if len(args) > 0 && args[0] == "failures" {
+		return exitStatus(runFailures(ctx, args[1:], stdout, stderr), stderr)
 	}
 	return exitStatus(runBench(ctx, args, stdout, stderr), stderr)
 }

@@ -55,7 +55,7 @@ func measureAll(ctx context.Context, o options, out io.Writer) (results, error) 
 		r.Proxies = append(r.Proxies, p.name)
 	}
 	var err error
-	if r.Versions, err = versions(ctx, o.proxies); err != nil {
+	if r.Versions, err = versions(ctx, slices.Concat(o.proxies, loadPrograms())); err != nil {
 		return r, err
 	}
 	if slices.Contains(r.Proxies, subject) {

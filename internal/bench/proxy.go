@@ -25,6 +25,9 @@ const (
 	stopTimeout  = 5 * time.Second
 )
 
+// probePath is what members answer and proxies are known to forward by.
+const probePath = "/1k"
+
 //go:embed configs
 var configs embed.FS
 
@@ -33,6 +36,7 @@ type proxy struct {
 	name    string
 	program string // a path, or a name to look up
 	config  string // in configs
+	probe   string // the path of a request that shows that it forwards
 	args    func(config string) []string
 	version []string // arguments that make the program tell its version
 	splice  bool     // HAProxy's option splice-response
@@ -43,18 +47,18 @@ type proxy struct {
 // proxies are all there are. elb is the path of the load balancer's program.
 func proxies(elb string) []proxy {
 	haproxy := proxy{
-		name: "haproxy", program: "haproxy", config: "haproxy.cfg", version: []string{"-v"},
+		name: "haproxy", probe: probePath, program: "haproxy", config: "haproxy.cfg", version: []string{"-v"},
 		args: func(c string) []string { return []string{"-db", "-q", "-f", c} },
 	}
 	splicing := haproxy
 	splicing.name, splicing.splice, splicing.only = "haproxy-splice", true, []string{"64k", "1m"}
 	return []proxy{
 		{
-			name: "elb", program: elb, config: "elb.yaml", version: []string{"version"}, logs: true,
+			name: "elb", probe: probePath, program: elb, config: "elb.yaml", version: []string{"version"}, logs: true,
 			args: func(c string) []string { return []string{"-config", c} },
 		},
 		{
-			name: "nginx", program: "nginx", config: "nginx.conf", version: []string{"-v"},
+			name: "nginx", probe: probePath, program: "nginx", config: "nginx.conf", version: []string{"-v"},
 			args: func(c string) []string {
 				return []string{"-c", c, "-p", filepath.Dir(c), "-e", filepath.Join(filepath.Dir(c), "error.log")}
 			},
@@ -62,7 +66,7 @@ func proxies(elb string) []proxy {
 		haproxy,
 		splicing,
 		{
-			name: "caddy", program: "caddy", config: "Caddyfile", version: []string{"version"},
+			name: "caddy", probe: probePath, program: "caddy", config: "Caddyfile", version: []string{"version"},
 			args: func(c string) []string { return []string{"run", "--config", c, "--adapter", "caddyfile"} },
 		},
 	}
@@ -91,6 +95,7 @@ type site struct {
 	Cert, Key, Both            string // files; Both holds certificate and key
 	Host, Cipher               string
 	Splice                     bool
+	Group, Peer                int // of elb: the gossip port of the members' domain, and that of the other elb, if there is one
 }
 
 func (s site) addr(tls bool) string {
@@ -110,11 +115,7 @@ type instance struct {
 }
 
 // start starts a proxy with a folder and ports of its own, and returns when it forwards requests.
-func (w *workspace) start(ctx context.Context, p proxy) (_ *instance, err error) {
-	program, err := lookUp(p.program)
-	if err != nil {
-		return nil, err
-	}
+func (w *workspace) start(ctx context.Context, p proxy) (*instance, error) {
 	dir, err := os.MkdirTemp(w.dir, p.name+"-")
 	if err != nil {
 		return nil, err
@@ -123,20 +124,29 @@ func (w *workspace) start(ctx context.Context, p proxy) (_ *instance, err error)
 	if err != nil {
 		return nil, err
 	}
-	i := &instance{proxy: p, site: site{
+	return launch(ctx, p, site{
 		Dir: dir, HTTP: ports[0], HTTPS: ports[1], Admin: ports[2], Gossip: ports[3], Members: w.memberAddrs(),
 		Cert: w.cert.cert, Key: w.cert.key, Both: w.cert.both, Host: host, Cipher: cipher, Splice: p.splice,
-	}}
+	})
+}
+
+// launch starts a proxy in the folder of its site, and returns when it forwards requests.
+func launch(ctx context.Context, p proxy, s site) (_ *instance, err error) {
+	program, err := lookUp(p.program)
+	if err != nil {
+		return nil, err
+	}
+	i := &instance{proxy: p, site: s}
 	config, err := i.configure()
 	if err != nil {
 		return nil, err
 	}
-	if i.output, err = os.Create(filepath.Join(dir, "output")); err != nil {
+	if i.output, err = os.Create(filepath.Join(s.Dir, "output")); err != nil {
 		return nil, err
 	}
 	cmd := exec.Command(program, p.args(config)...) //nolint:gosec,noctx // a program of our own list; stop ends it
 	// Nothing of the user's environment configures a proxy, and what it keeps stays in the folder.
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.Dir, "XDG_DATA_HOME=" + s.Dir, "XDG_CONFIG_HOME=" + s.Dir}
 	cmd.Stdout, cmd.Stderr = i.output, i.output
 	passOn(cmd)
 	if i.process, err = child.Start(cmd); err != nil {
@@ -160,7 +170,7 @@ func (i *instance) configure() (string, error) {
 	if err := t.Execute(&text, i.site); err != nil {
 		return "", err
 	}
-	file := filepath.Join(i.Dir, i.config)
+	file := filepath.Join(i.Dir, filepath.Base(i.config))
 	return file, os.WriteFile(file, text.Bytes(), 0o600)
 }
 
@@ -172,7 +182,7 @@ func (i *instance) awaitReady(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		_, err := get(ctx, client, "http://"+i.addr(false)+"/1k")
+		_, err := get(ctx, client, "http://"+i.addr(false)+i.probe)
 		if err == nil {
 			return nil
 		}

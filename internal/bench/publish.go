@@ -38,7 +38,11 @@ func publish(r results, o options, out io.Writer) error {
 	default:
 		doc = filepath.Join(o.out, filepath.Base(publicDoc))
 	}
-	text, err := document(r)
+	failures, err := keptFailures(publicDoc)
+	if err != nil {
+		return err
+	}
+	text, err := document(r, failures)
 	if err != nil {
 		return err
 	}
@@ -145,8 +149,8 @@ func printVerdicts(r results, out io.Writer) int {
 	return missed
 }
 
-// document is the text for readers.
-func document(r results) ([]byte, error) {
+// document is the text for readers, with the section on failures as it was.
+func document(r results, failures string) ([]byte, error) {
 	t, err := template.New("performance").Funcs(template.FuncMap{
 		"number": number, "within": within, "ratio": ratio, "within2": within2, "ratioOf": ratioOf, "percent": percent,
 	}).Parse(documentText)
@@ -168,7 +172,7 @@ func document(r results) ([]byte, error) {
 	err = t.Execute(&text, map[string]any{
 		"R": r, "Date": r.Began.Format("2 January 2006"), "Sections": sections, "Verdicts": r.verdicts(), "Invalid": r.invalid(),
 		"Yardstick": yardstick, "Subject": subject, "Cipher": cipher, "Quiet": quietNoise, "Fewest": fewest, "Logged": spreadOf(logged),
-		"Members": memberCount, "Warm": warmUp,
+		"Members": memberCount, "Warm": warmUp, "Failures": failuresBegin + failures + failuresEnd,
 	})
 	return []byte(text.String()), err
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/regent-registry/regent/internal/drill"
 	"github.com/regent-registry/regent/internal/e2e"
 )
 
@@ -116,13 +117,13 @@ func TestELB_TryTimeout(t *testing.T) {
 	s.members[1].Thaw()
 	s.load.Stop()
 	done, failed, slowest, told := s.gets()
-	posts := s.load.Tallies[sickbedPost]
-	t.Logf("%d GETs, %d failed, slowest %v; %d POSTs, %d failed; %v attempts were left", done, failed, slowest, posts.Count("request"), posts.Failed(), left)
+	posts := drill.Summarise(s.load.Samples(), isPOST)
+	t.Logf("%d GETs, %d failed, slowest %v; POST: %v; %v attempts were left", done, failed, slowest, posts, left)
 	if failed > 0 || slowest >= 2*time.Second {
 		t.Errorf("GETs failed, or waited for the member:\n%s", told)
 	}
-	if posts.Failed() > 0 {
-		t.Errorf("POSTs failed, though nothing was lost:\n%s", posts)
+	if posts.Failures() > 0 {
+		t.Errorf("POSTs failed, though nothing was lost: %v", posts)
 	}
 	if left == 0 || !strings.Contains(s.elb.Log(), "did not begin its answer in the time of an attempt") {
 		t.Error("no attempt was left")

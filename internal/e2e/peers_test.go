@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/regent-registry/regent/internal/drill"
 	"github.com/regent-registry/regent/internal/e2e"
 	"github.com/regent-registry/regent/internal/freeport"
 )
@@ -105,16 +106,8 @@ func (b *loneELB) elsewhere(t *testing.T, id, want string) time.Duration {
 
 // outOfUse is when a load balancer first said after a moment that a member is ejected or down; zero if it has not.
 func (b *loneELB) outOfUse(id string, after time.Time) time.Time {
-	for line := range strings.SplitSeq(b.Log(), "\n") {
-		var r struct {
-			Time    time.Time
-			Msg, ID string
-		}
-		if json.Unmarshal([]byte(line), &r) == nil && r.ID == id && r.Time.After(after) && (r.Msg == "member ejected" || strings.HasPrefix(r.Msg, "member is down")) {
-			return r.Time
-		}
-	}
-	return time.Time{}
+	at, _ := drill.LeftOut(b.Log(), id, after)
+	return at
 }
 
 // One load balancer has the traffic and finds a killed member by it; the other one has none, and checks its members every four seconds. What the first

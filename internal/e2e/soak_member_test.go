@@ -9,9 +9,12 @@ import (
 	"hash"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -37,6 +40,31 @@ func TestSoakMember(t *testing.T) {
 			t.Errorf("requests did not end: %v", err)
 		}
 	})
+}
+
+// beMember makes this process a member at an address, until SIGTERM, and then ends it as stop does. Without an address the test is skipped: it is for
+// children of other tests alone.
+func beMember(t *testing.T, address string, handler http.Handler, stop func(*http.Server)) {
+	t.Helper()
+	if address == "" {
+		t.Skip("only a child of other tests")
+	}
+	ctx, release := signal.NotifyContext(t.Context(), syscall.SIGTERM)
+	defer release()
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(listener) }()
+	select {
+	case err := <-done:
+		t.Fatal(err)
+	case <-ctx.Done():
+	}
+	stop(server)
+	<-done
 }
 
 // contentOf is size bytes that depend on the name of the request and the direction alone: bytes of another request are wrong bytes.

@@ -6,6 +6,9 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/regent-registry/regent/internal/daemon"
+	"github.com/regent-registry/regent/pkg/membership"
 )
 
 // How the configurations of ELBs compare: each announces the epoch of the part that all should share.
@@ -28,7 +31,7 @@ func (x *exchange) compare(ctx context.Context, others []colleague, now time.Tim
 	for _, other := range others {
 		d := x.differs[other.ID]
 		switch {
-		case sameEpoch(own, other.Epoch) != epochOther:
+		case compareEpoch(own, other.Member) != epochOther:
 			delete(x.differs, other.ID)
 			if d != nil && d.told {
 				x.log.InfoContext(ctx, "another ELB has the same configuration again", "id", other.ID, "name", other.Name, "epoch", formatEpoch(own))
@@ -47,15 +50,15 @@ func (x *exchange) compare(ctx context.Context, others []colleague, now time.Tim
 const (
 	epochSame    = "same"
 	epochOther   = "other"
-	epochUnknown = "unknown" // it announces none
+	epochUnknown = "unknown" // it announces none, or that of another version of the program, which has other keys and defaults
 )
 
-func sameEpoch(own, other uint32) string {
-	switch other {
-	case 0:
-		return epochUnknown
-	case own:
+func compareEpoch(own uint32, other membership.Member) string {
+	switch {
+	case other.Epoch == own:
 		return epochSame
+	case other.Epoch == 0 || other.Version != daemon.Version():
+		return epochUnknown
 	}
 	return epochOther
 }
@@ -95,7 +98,7 @@ func (x *exchange) countPeers() map[string]int {
 	counts := map[string]int{epochSame: 0, epochOther: 0, epochUnknown: 0}
 	own := x.epoch()
 	for _, other := range x.colleagues() {
-		counts[sameEpoch(own, other.Epoch)]++
+		counts[compareEpoch(own, other.Member)]++
 	}
 	return counts
 }

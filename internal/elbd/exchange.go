@@ -36,8 +36,6 @@ type exchange struct {
 	toldTo []string          // ids
 	busy   map[string]bool   // by id: a stream to it is under way
 	heard  map[string]*voice // by id
-	window time.Time         // a second, in which hints are counted
-	hints  int
 }
 
 const (
@@ -72,7 +70,7 @@ type colleague struct {
 	via *membership.Group
 }
 
-// colleagues are the other ELBs in sight, in the order of their names. Of several groups the ELBs' own comes first.
+// colleagues are the other ELBs in sight, in the order of their names, at most voicesMost. Of several groups the ELBs' own comes first.
 func (x *exchange) colleagues() []colleague {
 	seen := map[string]bool{x.self: true}
 	var list []colleague
@@ -92,8 +90,18 @@ func (x *exchange) colleagues() []colleague {
 			}
 		}
 	}
+	list = eldest(list, voicesMost)
 	slices.SortFunc(list, func(a, b colleague) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	return list
+}
+
+// eldest keeps those that have been in sight for the longest time: whoever has the key can make up any number of ELBs, each of which would be sent all reports.
+func eldest(list []colleague, most int) []colleague {
+	if len(list) <= most {
+		return list
+	}
+	slices.SortFunc(list, func(a, b colleague) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
+	return list[:most]
 }
 
 // run tells the others until ctx ends.
@@ -193,7 +201,7 @@ func (x *exchange) report(others []colleague, now time.Time) {
 	same := slices.Equal(to, x.toldTo) && slices.EqualFunc(verdicts, x.told, func(is, was verdict) bool {
 		return is.member == was.member && is.condition == was.condition && is.age == was.age+elapsed
 	})
-	if same && elapsed < repeatAfter {
+	if same && elapsed >= 0 && elapsed < repeatAfter { // it is below 0 when the clock was set back
 		x.mu.Unlock()
 		return
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/regent-registry/regent/internal/daemon"
 	"github.com/regent-registry/regent/pkg/lb"
 	"github.com/regent-registry/regent/pkg/membership"
 	"github.com/regent-registry/regent/pkg/membership/membershiptest"
@@ -89,7 +90,7 @@ func startTalkers(t *testing.T, n int) (*membershiptest.Network, []*talker) {
 		}
 		k.metrics = newExchangeMetrics(k.countPeers)
 		k.group, err = membership.Open(t.Context(), membership.Config{
-			Local: membership.Member{ID: id, Name: fmt.Sprintf("elb%d", i+1), Domain: ownDomain, State: membership.StateActive, Balancer: true, Epoch: 7, StartedAt: time.Now()},
+			Local: membership.Member{ID: id, Name: fmt.Sprintf("elb%d", i+1), Domain: ownDomain, State: membership.StateActive, Balancer: true, Epoch: 7, Version: daemon.Version(), StartedAt: time.Now()},
 			Seeds: []string{"10.0.0.1:4000"}, InsecureGossip: true, Transport: network.Node(fmt.Sprintf("10.0.0.%d:4000", i+1)), Receive: k.receive,
 		})
 		if err != nil {
@@ -140,6 +141,8 @@ func TestExchange_AnAlarmIsHeardAtOnce(t *testing.T) {
 		_, all := startTalkers(t, 3)
 		time.Sleep(2 * time.Second)
 		a := all[0]
+		a.use(told("up", lb.ConditionUp, time.Hour), told("m", lb.ConditionUp, time.Hour), told("n", lb.ConditionUp, time.Hour))
+		time.Sleep(2 * time.Second)
 		a.use(told("up", lb.ConditionUp, time.Hour), told("m", lb.ConditionDown, 0), told("n", lb.ConditionEjected, 0))
 		a.alarm(key("m"))
 		a.alarm(key("n"))
@@ -300,6 +303,72 @@ func TestExchange_AnotherConfigurationIsToldOnce(t *testing.T) {
 	})
 }
 
+// Another version of the program has other keys and defaults, so that its epoch tells nothing unless it is the same.
+func TestCompareEpoch(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		other membership.Member
+		want  string
+	}{
+		{membership.Member{Epoch: 7, Version: daemon.Version()}, epochSame},
+		{membership.Member{Epoch: 7, Version: "0.9.0"}, epochSame},
+		{membership.Member{Epoch: 8, Version: daemon.Version()}, epochOther},
+		{membership.Member{Epoch: 8, Version: "0.9.0"}, epochUnknown},
+		{membership.Member{Version: daemon.Version()}, epochUnknown},
+	} {
+		if got := compareEpoch(7, c.other); got != c.want {
+			t.Errorf("%+v: %s, want %s", c.other, got, c.want)
+		}
+	}
+}
+
+func TestEldest(t *testing.T) {
+	t.Parallel()
+	in := func(id string, since time.Duration) colleague {
+		return colleague{Member: membership.Member{ID: id, Since: noon.Add(since)}}
+	}
+	list := []colleague{in("made up", time.Minute), in("old", 0), in("another", time.Minute), in("older", -time.Hour)}
+	for most, want := range map[int]string{1: "[older]", 2: "[older old]", 3: "[older old another]", 4: "[made up old another older]"} {
+		ids := []string{}
+		for _, c := range eldest(slices.Clone(list), most) {
+			ids = append(ids, c.ID)
+		}
+		if fmt.Sprint(ids) != want {
+			t.Errorf("%d: %v, want %s", most, ids, want)
+		}
+	}
+}
+
+// Whoever has the key makes up ELBs without end: those that were there before are still told and heard, and not all of the others are.
+func TestExchange_MadeUpELBs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network, all := startTalkers(t, 2)
+		a, b := all[0], all[1]
+		var leaving sync.WaitGroup
+		defer leaving.Wait()
+		for i := range voicesMost + 5 {
+			fake, err := membership.Open(t.Context(), membership.Config{
+				Local: membership.Member{Name: fmt.Sprintf("a%d", i), Domain: ownDomain, Balancer: true},
+				Seeds: []string{"10.0.0.1:4000"}, InsecureGossip: true, Transport: network.Node(fmt.Sprintf("10.0.1.%d:4000", i+1)),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer leaving.Go(func() { _ = fake.Leave(context.Background()) })
+		}
+		time.Sleep(5 * time.Second)
+		if n, m := len(a.group.Members()), len(a.colleagues()); n <= voicesMost || m != voicesMost {
+			t.Errorf("%d members, %d others are told", n, m)
+		}
+		a.use(told("m", lb.ConditionDown, 0))
+		a.alarm(key("m"))
+		time.Sleep(2 * time.Second)
+		if b.verdictsOf("m") != "elb1=down" {
+			t.Errorf("heard %q", b.verdictsOf("m"))
+		}
+	})
+}
+
 func TestExchange_Hear(t *testing.T) {
 	t.Parallel()
 	down := func(id string) verdict { return verdict{key(id), lb.ConditionDown, 0} }
@@ -311,9 +380,15 @@ func TestExchange_Hear(t *testing.T) {
 	}
 	for name, steps := range map[string][]step{
 		"a part, then all": {
+			{report{1, true, []verdict{up("a")}}, reportTaken, "[]"},
+			{report{2, false, []verdict{down("a")}}, reportTaken, "[a]"},
+			{report{3, true, []verdict{down("a"), up("b"), down("c")}}, reportTaken, "[c]"},
+			{report{4, true, []verdict{down("a"), down("b")}}, reportTaken, "[b]"},
+		},
+		"a part about a member that no whole report has": {
 			{report{1, false, []verdict{down("a")}}, reportTaken, "[a]"},
-			{report{2, true, []verdict{down("a"), up("b"), down("c")}}, reportTaken, "[c]"},
-			{report{3, true, []verdict{down("a"), down("b")}}, reportTaken, "[b]"},
+			{report{2, true, []verdict{down("a")}}, reportTaken, "[a]"},
+			{report{3, true, []verdict{down("a")}}, reportTaken, "[]"},
 		},
 		"again in trouble": {
 			{report{1, true, []verdict{down("a")}}, reportTaken, "[a]"},
@@ -338,7 +413,7 @@ func TestExchange_Hear(t *testing.T) {
 			t.Parallel()
 			x := &exchange{heard: map[string]*voice{}}
 			for i, s := range steps {
-				result, hints := x.hear("peer", &s.report, noon)
+				result, hints, _ := x.hear("peer", &s.report, noon)
 				ids := []string{}
 				for _, m := range hints {
 					ids = append(ids, m.ID)
@@ -385,10 +460,77 @@ func TestExchange_IsBounded(t *testing.T) {
 	if most := hintsMost * (1 + int(time.Since(began)/time.Second)); checks < hintsMost || checks > most {
 		t.Errorf("%d checks", checks)
 	}
-	if n := len(x.heard["0"].opinions); n != verdictsMost {
-		t.Errorf("%d opinions are kept", n)
+	if n := len(x.heard["0"].opinions); n != 0 {
+		t.Errorf("%d opinions are kept of members that no whole report has", n)
 	}
 	if n := testutil.ToFloat64(x.metrics.hints.WithLabelValues(hintLimited)); n < verdictsMost-2*hintsMost {
 		t.Errorf("%v hints were refused", n)
 	}
+	before := checks
+	say("1", true, report{number: 2, verdicts: []verdict{{key("m"), lb.ConditionDown, 0}}})
+	if checks != before+1 {
+		t.Error("one that asks for too much keeps this ELB from hearing another one")
+	}
+}
+
+// A rack of 100 members dies before five ELBs: each is told by all others, no hint is refused, and none is answered with hints.
+func TestExchange_ARackDies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, all := startTalkers(t, 5)
+		well, down := make([]lb.MemberStatus, 100), make([]lb.MemberStatus, 100)
+		for i := range well {
+			well[i] = told(fmt.Sprintf("%026d", i), lb.ConditionUp, time.Hour)
+		}
+		for _, k := range all {
+			k.use(well...)
+		}
+		time.Sleep(2 * time.Second)
+		for i := range down {
+			down[i] = told(well[i].ID, lb.ConditionDown, 0)
+		}
+		for _, k := range all {
+			k.use(down...)
+			for i := range down {
+				k.alarm(key(down[i].ID))
+			}
+		}
+		time.Sleep(20 * time.Second)
+		for i, k := range all {
+			if n := len(k.hinted()); n != 4*len(down) {
+				t.Errorf("elb%d: %d checks were asked for, want one for each member by each other ELB", i+1, n)
+			}
+			if n := testutil.ToFloat64(k.metrics.hints.WithLabelValues(hintLimited)); n != 0 {
+				t.Errorf("elb%d: %v hints were refused", i+1, n)
+			}
+			if n := testutil.ToFloat64(k.metrics.sent); n != float64(4*len(down)) {
+				t.Errorf("elb%d: %v hints were sent", i+1, n)
+			}
+		}
+	})
+}
+
+// The clock is set back: reports go on, or the others would forget what this ELB has told.
+func TestExchange_TheClockIsSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, all := startTalkers(t, 2)
+		a, b := all[0], all[1]
+		a.use(told("m", lb.ConditionUp, 2*time.Hour))
+		time.Sleep(2 * time.Second)
+		a.exchange.mu.Lock()
+		before := a.number
+		a.toldAt = a.toldAt.Add(time.Hour) // it was told at a time that is still to come
+		for i := range a.told {
+			a.told[i].age += time.Hour
+		}
+		a.exchange.mu.Unlock()
+		time.Sleep(fadesAfter + 2*time.Second)
+		a.exchange.mu.Lock()
+		defer a.exchange.mu.Unlock()
+		if n := a.number - before; n < 4 || n > 6 {
+			t.Errorf("%d reports in %v", n, fadesAfter)
+		}
+		if got := b.verdictsOf("m"); got != "elb1=up" {
+			t.Errorf("it is known of the ELB: %q", got)
+		}
+	})
 }

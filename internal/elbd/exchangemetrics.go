@@ -24,7 +24,7 @@ const (
 	reportSurplus   = "surplus"   // there are too many ELBs
 )
 
-// hintLimited is a result of a hint besides those of [lb.HintResult]: others ask for too many checks.
+// hintLimited is a result of a hint besides those of [lb.HintResult]: one ELB asks for too many checks.
 const hintLimited = "limited"
 
 func newExchangeMetrics(count func() map[string]int) *exchangeMetrics {
@@ -51,8 +51,8 @@ func newExchangeMetrics(count func() map[string]int) *exchangeMetrics {
 	return m
 }
 
-func (m *exchangeMetrics) report(result string) { m.reports.WithLabelValues(result).Inc() }
-func (m *exchangeMetrics) hint(result string)   { m.hints.WithLabelValues(result).Inc() }
+func (m *exchangeMetrics) report(result string)      { m.reports.WithLabelValues(result).Inc() }
+func (m *exchangeMetrics) hint(result string, n int) { m.hints.WithLabelValues(result).Add(float64(n)) }
 
 // Describe implements prometheus.Collector.
 func (m *exchangeMetrics) Describe(ch chan<- *prometheus.Desc) {

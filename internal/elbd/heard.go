@@ -15,6 +15,8 @@ type voice struct {
 	at          time.Time // when it was heard last
 	whole, part uint64    // numbers of its last reports
 	opinions    map[lb.MemberKey]opinion
+	window      time.Time // a second, in which its hints are counted
+	hints       int
 }
 
 // opinion is a verdict, by the clock of this process.
@@ -25,8 +27,8 @@ type opinion struct {
 
 const (
 	fadesAfter = 4 * repeatAfter // what an ELB has told, when it tells nothing more
-	voicesMost = 64              // ELBs that are listened to
-	hintsMost  = 256             // checks that others may ask for in a second
+	voicesMost = 64              // ELBs that are told of members, shown, and listened to
+	hintsMost  = 256             // checks that one of them may ask for in a second: it may be broken, or lie
 )
 
 // receive takes a message of gossip.
@@ -41,29 +43,34 @@ func (x *exchange) receive(m membership.Message) {
 		x.log.Debug("report of another ELB not read", "name", m.From.Name, "error", err)
 		return
 	}
-	result, hints := x.hear(m.From.ID, &r, time.Now())
+	result, hints, over := x.hear(m.From.ID, &r, time.Now())
 	x.metrics.report(result)
 	for _, member := range hints {
-		x.metrics.hint(x.act(member, time.Now()))
+		x.metrics.hint(x.hint(member).String(), 1)
 	}
+	x.metrics.hint(hintLimited, over)
 }
 
-// hear notes what an ELB tells, and gives the members that are to be looked at: those that it has found to be in trouble since it was heard last.
-func (x *exchange) hear(from string, r *report, now time.Time) (result string, hints []lb.MemberKey) {
+// hear notes what an ELB tells, and gives the members that are to be looked at: those that it has found to be in trouble since it was heard last, and how
+// many there are over hintsMost. What it makes of members is kept of its last whole report, which is bounded; another report changes that alone.
+func (x *exchange) hear(from string, r *report, now time.Time) (result string, hints []lb.MemberKey, over int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	v := x.heard[from]
 	if v == nil {
 		if len(x.heard) >= voicesMost {
-			return reportSurplus, nil
+			return reportSurplus, nil, 0
 		}
 		v = &voice{opinions: map[lb.MemberKey]opinion{}}
 		x.heard[from] = v
 	}
 	if r.number <= v.whole || !r.whole && r.number <= v.part {
-		return reportOld, nil
+		return reportOld, nil, 0
 	}
 	v.at = now
+	if now.Sub(v.window) >= time.Second {
+		v.window, v.hints = now, 0
+	}
 	before := v.opinions
 	if r.whole {
 		v.whole, v.opinions = r.number, make(map[lb.MemberKey]opinion, len(r.verdicts))
@@ -71,35 +78,24 @@ func (x *exchange) hear(from string, r *report, now time.Time) (result string, h
 		v.part = r.number
 	}
 	for _, verdict := range r.verdicts {
-		if !r.whole && len(v.opinions) >= verdictsMost {
-			break
+		was, known := before[verdict.member]
+		if r.whole || known {
+			v.opinions[verdict.member] = opinion{verdict.condition, now.Add(-verdict.age)}
 		}
-		v.opinions[verdict.member] = opinion{verdict.condition, now.Add(-verdict.age)}
-		if inTrouble(verdict.condition) && (!r.whole || before[verdict.member].condition != verdict.condition) {
+		switch {
+		case !inTrouble(verdict.condition) || r.whole && was.condition == verdict.condition:
+		case v.hints >= hintsMost:
+			over++
+		default:
+			v.hints++
 			hints = append(hints, verdict.member)
 		}
 	}
-	return reportTaken, hints
+	return reportTaken, hints, over
 }
 
 // inTrouble tells which conditions are worth a look of others.
 func inTrouble(c lb.Condition) bool { return c == lb.ConditionDown || c == lb.ConditionEjected }
-
-// act has a member checked that another ELB holds to be in trouble, and gives the word for it. A peer that is broken or lies cannot ask for more than
-// hintsMost checks in a second.
-func (x *exchange) act(member lb.MemberKey, now time.Time) string {
-	x.mu.Lock()
-	if now.Sub(x.window) >= time.Second {
-		x.window, x.hints = now, 0
-	}
-	x.hints++
-	over := x.hints > hintsMost
-	x.mu.Unlock()
-	if over {
-		return hintLimited
-	}
-	return x.hint(member).String()
-}
 
 // forget drops what ELBs have told that are gone, or tell nothing any more.
 func (x *exchange) forget(others []colleague, now time.Time) {

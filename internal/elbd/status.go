@@ -87,7 +87,7 @@ func (b *balancer) peers() []peer {
 	for _, m := range b.exchange.colleagues() {
 		list = append(list, peer{
 			ID: m.ID, Name: m.Name, Host: m.Host, State: m.State.String(), Version: m.Version, Since: m.Since.UTC(), StartedAt: m.StartedAt.UTC(),
-			Epoch: formatEpoch(m.Epoch), Config: sameEpoch(own, m.Epoch),
+			Epoch: formatEpoch(m.Epoch), Config: compareEpoch(own, m.Member),
 		})
 	}
 	return list

@@ -60,8 +60,8 @@ func NewDiscovery(p *Proxy, routes *Routes, log *slog.Logger) *Discovery {
 	return d
 }
 
-// Update takes the newest snapshot of the group of one domain. Other ELBs in it are left out, and so is a
-// member that announces another domain than the group's.
+// Update takes the newest snapshot of the group of one domain. Other ELBs in it are left out, and so are a
+// member that announces another domain than the group's, and one that another process has succeeded at its place.
 func (d *Discovery) Update(domain string, snapshot []membership.Member) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -71,6 +71,7 @@ func (d *Discovery) Update(domain string, snapshot []membership.Member) {
 			members = append(members, m)
 		}
 	}
+	members = living(members)
 	d.lost[domain] = d.missing(domain, members)
 	d.noteDeparted(domain, members)
 	d.groups[domain] = members

@@ -58,7 +58,8 @@
 // they pass again. While no member is well, those that are worse are asked rather than nobody.
 //
 // A request whose member is found dead while it waits goes to another one, if it does no harm when it is carried out twice
-// and its answer has not begun. A member that gossip loses but that passes its checks stays as a last resort.
+// and its answer has not begun. A member that gossip loses but that passes its checks stays as a last resort,
+// unless a process that was started later has taken its place: that one succeeds it at once, also while gossip still tells of both.
 //
 // While all members that are well are at their limits a request waits, for a short time, and gets 503 if that was in vain; nobody who is worse is
 // asked for that.

@@ -1,9 +1,11 @@
 package lb
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -163,5 +165,84 @@ func TestDiscovery_Hint(t *testing.T) {
 	}
 	if s := b.standing(2); s.Standing != StandingUp || s.Ejections != 0 {
 		t.Errorf("the member that is well: %+v", s)
+	}
+}
+
+// A check that runs when a hint comes may have been answered before the trouble began: it is followed by another one at once.
+func TestChecker_AHintDuringACheckIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		spec := DefaultHealth()
+		took := spec.Timeout / 4
+		m := watchMember(t, spec, func(context.Context) error {
+			time.Sleep(took)
+			return nil
+		})
+		m.after(1500 * time.Millisecond)
+		for asked := m.asked.Load(); m.asked.Load() == asked; {
+			time.Sleep(time.Millisecond)
+		}
+		m.answers(refusing)
+		m.health.hint()
+		got := m.after(time.Second / 2)
+		m.expect(t, "gone", got, verdictDead)
+		if most := took + 50*time.Millisecond; got[0].at > most {
+			t.Errorf("down %v after the hint, want at most %v", got[0].at, most)
+		}
+	})
+}
+
+// Hints come while members come and go, and their domain with them.
+func TestDiscovery_HintsWhileTablesChange(t *testing.T) {
+	t.Parallel()
+	b := checkedBench(t)
+	told := b.trouble()
+	well := gossiped(t, "well", goodMember(t, "well"))
+	gone := gossiped(t, "gone", refusedAddr(t))
+	var hinting sync.WaitGroup
+	ended := make(chan struct{})
+	for _, id := range []string{"well", "gone", "nobody"} {
+		hinting.Go(func() {
+			for {
+				select {
+				case <-ended:
+					return
+				default:
+					b.discovery.Hint(MemberKey{testDomain, "", id})
+					b.discovery.Members()
+				}
+			}
+		})
+	}
+	for i := range 60 {
+		b.discovery.Update(testDomain, []membership.Member{gone, well}[i%2:])
+		if i%7 == 0 {
+			b.discovery.Forget(testDomain)
+		}
+		if i%5 == 0 {
+			b.discovery.UseRoutes(b.routes)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	b.discovery.Update(testDomain, []membership.Member{gone, well})
+	b.awaitStanding(0, StandingDown)
+	b.awaitStanding(1, StandingUp)
+	close(ended)
+	hinting.Wait()
+	awaitTrouble(t, told, "gone")
+	if got := b.discovery.Hint(MemberKey{testDomain, "", "gone"}); got != HintKnown {
+		t.Errorf("of a member that is down: %s", got)
+	}
+}
+
+// A pool without checks checks nothing for the sake of a hint.
+func TestDiscovery_HintInAPoolWithoutChecks(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.discovery.Update(testDomain, []membership.Member{gossiped(t, "gone", refusedAddr(t))})
+	if got := b.discovery.Hint(MemberKey{testDomain, "", "gone"}); got != HintUnchecked {
+		t.Errorf("%s", got)
+	}
+	if s := b.standing(0); s.Standing != StandingUp {
+		t.Errorf("%+v", s)
 	}
 }

@@ -10,7 +10,7 @@
 // # Invariants
 //
 //   - A member is known by its ID, made anew at every start. Nothing is keyed on the human name: a process that restarts under the same name,
-//     on the same address or another, is a new member and is accepted at once.
+//     on the same address or another, is a new member and is accepted at once. Of two that announce one ID, the first is shown.
 //   - The gossip label is the domain: groups of different domains never mix, even when an address is reused by another cluster.
 //   - What a member announces fits into 512 bytes. Too much is an error of Open that names the field; it is never a panic later.
 //   - The snapshot always holds this process itself, is sorted by ID and immutable.

@@ -41,6 +41,7 @@ type Group struct {
 var (
 	errOtherDomain = errors.New("it announces another domain")
 	errIdentity    = errors.New("its name in gossip is not made of the name and id that it announces")
+	errTaken       = errors.New("another member has its id")
 	errLeft        = errors.New("the group has been left")
 )
 

@@ -32,7 +32,7 @@ const (
 const (
 	rejectMeta      = "metadata"  // cannot be read
 	rejectDomain    = "domain"    // metadata of another domain
-	rejectIdentity  = "identity"  // gossip name and metadata disagree
+	rejectIdentity  = "identity"  // gossip name and metadata disagree, or the id is another member's
 	rejectLabel     = "label"     // packet or stream of another group
 	rejectKey       = "key"       // packet or stream that is not encrypted with one of our keys
 	rejectCIDR      = "cidr"      // packet, stream or announced address outside Policy.From

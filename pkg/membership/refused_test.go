@@ -144,6 +144,33 @@ func TestPolicy_NobodyElsesNameChangesAMember(t *testing.T) {
 	})
 }
 
+// TestView_AnIDIsOfOneMember: whoever has the key can announce the id of another member, or of the reader, under a name of its own. The first one keeps it:
+// the other would get what is sent to the id.
+func TestView_AnIDIsOfOneMember(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := prometheus.NewRegistry()
+		a := w.open("elb1", host(1), func(c *membership.Config) { c.Registerer = r })
+		b := w.open("elb2", host(2), nil)
+		w.sees(5*time.Second, 2, a, b)
+		for n, victim := range []*membership.Group{a, b} {
+			m := victim.Local()
+			m.Name = "rogue"
+			mc := memberlist.DefaultLANConfig()
+			mc.Name = m.Name + "-" + m.ID
+			(&rogue{meta: membership.EncodeMeta(t, m)}).joinAs(t, w, mc, host(100+n))
+		}
+		w.within(5*time.Second, "both rogues are refused", func() bool { return metric(t, r, "membership_rejected_total", "reason=identity") == 2 })
+		pass(30 * time.Second)
+		if got := names(a); len(a.Members()) != 2 || strings.Contains(got, "rogue") {
+			t.Errorf("elb1 sees %s", got)
+		}
+		if refused := a.Refused(); len(refused) != 2 || refused[0].Name != "rogue" || refused[0].Reason != "identity" {
+			t.Errorf("refused: %+v", refused)
+		}
+	})
+}
+
 // TestRefused_IsBoundedAndForgets: whoever has the key can make up any number of members.
 func TestRefused_IsBoundedAndForgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -158,7 +158,8 @@ func (v *view) applyOne(name string, e nodeEvent, now time.Time) change {
 	return change{kind: kind, member: m}
 }
 
-// read makes the member of an event. It fails with a reason when the metadata is unreadable or not that of the node it came with.
+// read makes the member of an event. It fails with a reason when the metadata is unreadable, or not that of the node it came
+// with, or has the id of somebody else.
 func (v *view) read(name string, e nodeEvent) (m Member, reason string, err error) {
 	m, err = decodeMeta(e.meta)
 	m.Host, m.Port = e.addr.Addr().String(), int(e.addr.Port())
@@ -171,7 +172,23 @@ func (v *view) read(name string, e nodeEvent) (m Member, reason string, err erro
 	if nodeName(m) != name {
 		return m, rejectIdentity, errIdentity
 	}
+	if v.taken(m.ID, name) {
+		return m, rejectIdentity, errTaken
+	}
 	return m, "", nil
+}
+
+// taken tells whether an id is that of a member which is shown already and is another node: ids are never made twice.
+func (v *view) taken(id, name string) bool {
+	if id == v.local.ID {
+		return true
+	}
+	for other, p := range v.peers {
+		if p.hidden == nil && p.member.ID == id && other != name {
+			return true
+		}
+	}
+	return false
 }
 
 // publish makes the snapshot anew; v.mu is held.
