@@ -69,7 +69,7 @@ func (l *PoolLimits) spec(d *daemon.Document, key string) (lb.LimitSpec, []error
 
 // Bounds of a queue. It is to bridge moments: those who wait longer had better be told.
 const (
-	maxQueue     = 100_000
+	maxQueue     = 10_000 // each place that is given back looks at those who wait for a member of their own
 	maxQueueTime = time.Minute
 )
 

@@ -71,8 +71,8 @@ func TestLoadConfig_LimitFaults(t *testing.T) {
 			"hosts: [a]\n        limits: {queue: {length: 5}}\n", []string{":8: services.s.domains.d.limits.queue: is never used without max_in_flight"},
 		},
 		"too long": {
-			"hosts: [a]\n        limits: {max_in_flight: 1, queue: {length: 1000000, time: 1h}}\n",
-			[]string{"queue.length: is 1000000", "queue.time: is 1h0m0s; it must be from 1ms to 1m"},
+			"hosts: [a]\n        limits: {max_in_flight: 1, queue: {length: 10001, time: 1h}}\n",
+			[]string{"queue.length: is 10001; it must be from 0, which is no queue, to 10000", "queue.time: is 1h0m0s; it must be from 1ms to 1m"},
 		},
 		"try": {
 			"mgt: {hosts: [a], retry: {try_timeout: -1s}}\n        sub_domains: {store: {hosts: [b]}, other: {hosts: [c]}}\n        retry: {try_timeout: 1ms}\n",
