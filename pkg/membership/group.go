@@ -228,11 +228,16 @@ func (g *Group) Isolated() bool { return g.view.others.Load() == 0 && g.rejoin.h
 
 // SetState announces a new state. This process's own snapshot has it at once; the call then waits until peers were told, at most 2 seconds.
 // An error means that they were not told in that time, or that the group was left; gossip goes on announcing the state in the first case.
+// Load balancers are told of draining one by one besides, which takes half a second more while one does not answer.
 func (g *Group) SetState(s State) error {
 	if s >= stateCount {
 		return fmt.Errorf("state %d is unknown", uint8(s))
 	}
-	return g.announceState(context.Background(), s, announceTimeout, g.ending)
+	err := g.announceState(context.Background(), s, announceTimeout, g.ending)
+	if s == StateDraining && !errors.Is(err, errLeft) {
+		g.tellBalancers(context.Background())
+	}
+	return err
 }
 
 // SetEpoch announces another [Member.Epoch], as SetState does a state. The group must have been opened with one, so that there is room for it.

@@ -72,6 +72,46 @@ func TestGroup_StateTravels(t *testing.T) {
 	})
 }
 
+// TestGroup_BalancersHearOfDrainingWithoutGossip has all packets lost: what is left is what a member tells a load balancer itself.
+func TestGroup_BalancersHearOfDrainingWithoutGossip(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		balancer := func(c *membership.Config) { c.Local.Balancer = true }
+		one, other := w.open("elb1", host(1), balancer), w.open("elb2", host(2), balancer)
+		member := w.open("node1", host(3), nil)
+		w.sees(5*time.Second, 3, one, other, member)
+		draining := func(g *membership.Group) bool {
+			m, _ := find(g.Members(), member.Local().ID)
+			return m.State == membership.StateDraining
+		}
+		w.net.SetLoss(1)
+		if err := member.SetState(membership.StateDraining); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if !draining(one) || !draining(other) {
+			t.Errorf("one sees %s, the other %s", names(one), names(other))
+		}
+		w.net.SetLoss(0)
+	})
+}
+
+func TestGroup_SetStateDoesNotWaitForASilentBalancer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		elb := w.open("elb1", host(1), func(c *membership.Config) { c.Local.Balancer = true })
+		member := w.open("node1", host(2), nil)
+		w.sees(5*time.Second, 2, elb, member)
+		w.net.Cut(host(1), host(2))
+		start := time.Now()
+		_ = member.SetState(membership.StateDraining)
+		if took := time.Since(start); took > 3*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		w.net.HealAll()
+	})
+}
+
 func TestGroup_LeaverIsDrainingThenGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

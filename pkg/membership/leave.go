@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"sync"
 	"time"
 )
 
@@ -12,6 +14,7 @@ const (
 	drainTellTimeout = 1 * time.Second // until peers were told that this process is draining
 	leaveTellTimeout = 3 * time.Second // until peers were told that it leaves
 	propagateRounds  = 2               // gossip rounds that it goes on answering, while the news travels
+	balancersTimeout = 500 * time.Millisecond
 )
 
 // Leave says that this process is draining, if that was not said, then that it leaves, then closes the sockets and ends the subscriptions. It
@@ -74,4 +77,34 @@ func (g *Group) tell(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	return nil
+}
+
+// tellBalancers tells every load balancer in sight the state of this process itself, over a stream. Gossip takes some rounds, more when there is much
+// to tell, as when all members of a group are restarted, and a load balancer that did not hear yet goes on sending requests. It waits for the answers for
+// half a second at most.
+func (g *Group) tellBalancers(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, balancersTimeout)
+	defer cancel()
+	var told sync.WaitGroup
+	for _, m := range g.Members() {
+		ip, err := netip.ParseAddr(m.Host)
+		if !m.Balancer || m.ID == g.Local().ID || err != nil {
+			continue
+		}
+		addr := netip.AddrPortFrom(ip, uint16(m.Port))
+		told.Go(func() {
+			if err := g.ask(addr); err != nil {
+				g.log.DebugContext(ctx, "load balancer not told of draining", "id", m.ID, "name", m.Name, "error", err)
+			}
+		})
+	}
+	all := make(chan struct{})
+	go func() {
+		told.Wait()
+		close(all)
+	}()
+	select {
+	case <-all:
+	case <-ctx.Done(): // one does not answer: gossip tells it when it does again
+	}
 }
