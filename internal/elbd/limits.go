@@ -27,6 +27,7 @@ type Queue struct {
 // Retry is a retry block.
 type Retry struct {
 	TryTimeout time.Duration `yaml:"try_timeout"` // how long an attempt may take to the first byte of its answer while another member can be asked; 0s: it is waited for
+	Hedge      bool          `yaml:"hedge"`       // whether a GET that takes longer goes on at its member beside the attempt at the other one
 }
 
 func (l Limits) validate(d *daemon.Document) []error {
@@ -95,9 +96,14 @@ func (b *specBuilder) retry(s poolSource) lb.RetrySpec {
 		return lb.RetrySpec{}
 	}
 	try := s.retry.TryTimeout
-	if try != 0 && try < minTryTimeout && !b.checked[s.retryKey] {
+	if !b.checked[s.retryKey] {
 		b.checked[s.retryKey] = true
-		b.fault(s.retryKey+".try_timeout", "is %s; it must be at least %s, or 0s for none", try, minTryTimeout)
+		if try != 0 && try < minTryTimeout {
+			b.fault(s.retryKey+".try_timeout", "is %s; it must be at least %s, or 0s for none", try, minTryTimeout)
+		}
+		if s.retry.Hedge && try == 0 {
+			b.fault(s.retryKey+".hedge", "is never used without try_timeout, the time after which a second member is asked; set that too")
+		}
 	}
-	return lb.RetrySpec{TryTimeout: try}
+	return lb.RetrySpec{TryTimeout: try, Hedge: s.retry.Hedge}
 }

@@ -21,7 +21,7 @@ services:
         members: ["http://127.0.0.1:1"]
         hosts: [b]
         limits: {max_in_flight: 20}
-        retry: {try_timeout: 3s}
+        retry: {try_timeout: 3s, hedge: true}
         mgt: {hosts: [c], retry: {}, limits: {max_in_flight: 5, queue: {length: 0, time: 2s}}}
         worker: {hosts: [d]}
       off.domain: {hosts: [e], members: ["http://127.0.0.1:1"], limits: {max_in_flight: 0}}
@@ -39,6 +39,7 @@ services:
 		"plain.domain/": {}, "own.domain/": own, "own.domain/worker": own, "off.domain/": {},
 		"own.domain/mgt": {MaxInFlight: 5, QueueTime: 2 * time.Second},
 	}
+	hedged := lb.RetrySpec{TryTimeout: 3 * time.Second, Hedge: true}
 	specs, faults := c.pools(doc)
 	if len(faults) > 0 || len(specs) != len(want) || c.Limits.MaxInFlight != 1000 {
 		t.Fatalf("%d pools, %v, %+v", len(specs), faults, c.Limits)
@@ -46,8 +47,8 @@ services:
 	for _, s := range specs {
 		if name := s.Domain + "/" + s.SubDomain; s.Limits != want[name] {
 			t.Errorf("%s: %+v, want %+v", name, s.Limits, want[name])
-		} else if try := map[string]time.Duration{"own.domain/": 3 * time.Second, "own.domain/worker": 3 * time.Second}[name]; s.Retry.TryTimeout != try {
-			t.Errorf("%s: %v for a try, want %v", name, s.Retry.TryTimeout, try)
+		} else if retry := map[string]lb.RetrySpec{"own.domain/": hedged, "own.domain/worker": hedged}[name]; s.Retry != retry {
+			t.Errorf("%s: %+v, want %+v", name, s.Retry, retry)
 		}
 	}
 	if _, err := lb.NewRoutes(specs); err != nil {
@@ -77,6 +78,10 @@ func TestLoadConfig_LimitFaults(t *testing.T) {
 		"try": {
 			"mgt: {hosts: [a], retry: {try_timeout: -1s}}\n        sub_domains: {store: {hosts: [b]}, other: {hosts: [c]}}\n        retry: {try_timeout: 1ms}\n",
 			[]string{":7: services.s.domains.d.mgt.retry.try_timeout: is -1s; it must be at least 20ms, or 0s", ":9: services.s.domains.d.retry.try_timeout: is 1ms"},
+		},
+		"hedge": {
+			"mgt: {hosts: [a], retry: {hedge: true}}\n        sub_domains: {store: {hosts: [b]}, other: {hosts: [c]}}\n        retry:\n          hedge: true\n          try_timeout: 0s\n",
+			[]string{":7: services.s.domains.d.mgt.retry.hedge: is never used without try_timeout", ":10: services.s.domains.d.retry.hedge: is never used without try_timeout"},
 		},
 		"unknown": {"hosts: [a]\n        limits: {max_inflight: 1}\n", []string{"limits.max_inflight: unknown key; did you mean max_in_flight?"}},
 	} {

@@ -62,14 +62,18 @@ func (u *upstream) forward(x *exchange) Result {
 		if a.link == nil {
 			started := time.Now()
 			var err error
-			a.link, err = u.dial(to)
+			a.link, err = u.dial(to, x.aside)
 			x.connected = time.Since(started)
 			if err != nil {
-				return Result{Failure: FailureConnect, Err: err}
+				return notConnected(err)
 			}
 		}
 		a.mark = a.link.Written()
 		result := a.run()
+		if result.Failure == FailureSlow && a.setAside() {
+			result.Aside = true
+			return result
+		}
 		a.finish()
 		if result.Kept && !a.stale {
 			to.drop() // they are as old: a member that restarted knows none of them
@@ -112,6 +116,10 @@ func (a *attempt) run() Result {
 		a.due = a.p.watch.Due(most)
 	}
 	a.link.GiveUpIf(a.x.lost)
+	if a.x.aside != nil && a.x.aside.beats(a.link) {
+		a.clean = true // nothing was sent
+		return Result{Failure: FailureOutrun, Unsent: true, Err: errOutrun}
+	}
 	sendErr := a.send()
 	var err error
 	if sendErr != nil && !a.stale {
@@ -127,6 +135,8 @@ func (a *attempt) run() Result {
 		return Result{Failure: FailureReset, Kept: a.reused, Unsent: true, Err: sendErr}
 	case err != nil:
 		return a.failed(err, sendErr)
+	case a.x.aside != nil:
+		a.win()
 	}
 	return a.relay()
 }
@@ -158,6 +168,8 @@ func (a *attempt) failed(err, sendErr error) Result {
 		r.Failure, r.Err = FailureDown, errMemberDown
 	case a.x.awaits.Load() == waitSlow:
 		r.Failure, r.Err = FailureSlow, errSlowTry
+	case a.x.awaits.Load() == waitBack:
+		r.Failure, r.Err = FailureOutrun, errOutrun
 	case a.heard && !errors.Is(err, os.ErrDeadlineExceeded):
 		r.Failure, r.Err = FailureBroken, err
 	case errors.Is(r.Err, os.ErrDeadlineExceeded):
@@ -318,7 +330,7 @@ func (a *attempt) receive() error {
 // received notes the n bytes of the answer's head that came.
 func (a *attempt) received(n int, err error) error {
 	if n > 0 {
-		if !a.heard && !a.x.begins() {
+		if !a.heard && !a.x.begins() && !a.justInTime() {
 			return errMemberDown // it is late: the request goes to another one already
 		}
 		a.w += n

@@ -78,6 +78,7 @@ type exchange struct {
 	loyal  bool         // it rather waits for its session's member than going to another one
 	held   bool         // it does so
 	lost   func() bool  // pointless
+	aside  *aside       // the attempt that goes on beside this one; nil = none
 	awaits atomic.Int32 // how the answer is waited for
 
 	method  string // an interned name for the usual methods
@@ -135,7 +136,7 @@ func (x *exchange) reset() {
 	x.sticky.reset()
 	x.choice.resort = resortNone
 	x.awaits.Store(waitNone)
-	x.try = attempt{}
+	x.try, x.aside = attempt{}, nil
 	x.reply = answer{}
 }
 

@@ -32,7 +32,7 @@ func (p *poolMetrics) forget(domain bool) {
 		return
 	}
 	labels = prometheus.Labels{"domain": p.domain}
-	for _, series := range []*prometheus.CounterVec{m.retries, m.budgetEmpty, m.ejections, m.noMember, m.shed, m.limitHits, m.sticky, m.checks} {
+	for _, series := range []*prometheus.CounterVec{m.retries, m.hedges, m.budgetEmpty, m.ejections, m.noMember, m.shed, m.limitHits, m.sticky, m.checks} {
 		series.DeletePartialMatch(labels)
 	}
 	m.checkTook.DeletePartialMatch(labels)

@@ -71,6 +71,9 @@ func (x *exchange) seize() *Target {
 func (x *exchange) choose() *Target {
 	line := x.pool.line
 	x.shed = shedNone
+	if x.aside != nil {
+		return x.chooseBeside()
+	}
 	x.loyal = x.pool.limits.QueueLength > 0
 	again := x.result.Kept
 	if !x.loyal || again || line.waiting.Load() == 0 { // else it is not its turn

@@ -51,7 +51,7 @@ func enter(running *atomic.Int64, limit int64) bool {
 // the first byte of the answer, whatever came after.
 func (l *load) end(x *exchange, started time.Time) {
 	switch r := &x.result; {
-	case r.Failure == FailureClient && x.status == 0:
+	case r.Failure == FailureClient && x.status == 0, r.Failure == FailureOutrun:
 		// Nobody knows how long the member would have taken: longer than until now.
 		now := time.Now()
 		if took := now.Sub(started); !x.body.streamed && float64(took) > l.mean() {

@@ -19,6 +19,7 @@ type metrics struct {
 	duration    *prometheus.HistogramVec
 	upstream    *prometheus.CounterVec
 	retries     *prometheus.CounterVec
+	hedges      *prometheus.CounterVec
 	budgetEmpty *prometheus.CounterVec
 	ejections   *prometheus.CounterVec
 	noMember    *prometheus.CounterVec
@@ -49,6 +50,7 @@ func newMetrics(r prometheus.Registerer, table *atomic.Pointer[Table], running *
 		}, []string{"domain", "sub_domain", "method"}),
 		upstream:    counter("elb_upstream_requests_total", "Attempts by member and what became of them.", "domain", "member", "outcome"),
 		retries:     counter("elb_retries_total", "Attempts after a failed one, by why that one failed.", "domain", "reason"),
+		hedges:      counter("elb_hedges_total", "Requests that went to a second member beside the first, by whose answer came first: won, the later member's; lost, the first one's; none, neither's.", "domain", "result"),
 		budgetEmpty: counter("elb_retry_budget_exhausted_total", "Requests that got no further attempt because too many needed one.", "domain"),
 		ejections:   counter("elb_ejections_total", "Members taken out of use for a while by this ELB.", "domain", "reason"),
 		noMember:    counter("elb_no_member_total", "Requests answered with 503 because the pool had no member.", "domain"),
@@ -72,7 +74,7 @@ func newMetrics(r prometheus.Registerer, table *atomic.Pointer[Table], running *
 		return m, nil
 	}
 	members := newMemberCollector(table)
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.upstream, m.retries, m.budgetEmpty, m.ejections, m.noMember, m.shed, m.limitHits, m.queueTook, m.sticky, m.checks, m.checkTook, inFlight, tenants, members} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.upstream, m.retries, m.hedges, m.budgetEmpty, m.ejections, m.noMember, m.shed, m.limitHits, m.queueTook, m.sticky, m.checks, m.checkTook, inFlight, tenants, members} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
@@ -171,6 +173,7 @@ type poolMetrics struct {
 	limitHits         prometheus.Counter
 	queueTook         prometheus.Observer
 	budgetEmpty       prometheus.Counter
+	hedges            [hedgeResults]prometheus.Counter
 	checks            [checkKinds]prometheus.Counter
 	checkTook         prometheus.Observer
 
@@ -203,6 +206,9 @@ func (m *metrics) pool(domain, subDomain string) *poolMetrics {
 		p.queueTook = m.queueTook.WithLabelValues(domain)
 		p.noMember = m.noMember.WithLabelValues(domain)
 		p.budgetEmpty = m.budgetEmpty.WithLabelValues(domain)
+		for result, label := range hedgeLabels() {
+			p.hedges[result] = m.hedges.WithLabelValues(domain, label)
+		}
 		p.checkTook = m.checkTook.WithLabelValues(domain)
 		for kind := range checkKinds {
 			p.checks[kind] = m.checks.WithLabelValues(domain, kind.String())
@@ -272,6 +278,7 @@ const (
 	outcomeBroken
 	outcomeDown
 	outcomeSlow
+	outcomeOutrun
 	outcomeClient
 	outcomeCount
 )
@@ -279,7 +286,7 @@ const (
 func outcomeLabels() [outcomeCount]string {
 	return [outcomeCount]string{
 		"ok", "4xx", "5xx",
-		FailureConnect.String(), FailureReset.String(), FailureTimeout.String(), FailureBroken.String(), FailureDown.String(), FailureSlow.String(), FailureClient.String(),
+		FailureConnect.String(), FailureReset.String(), FailureTimeout.String(), FailureBroken.String(), FailureDown.String(), FailureSlow.String(), FailureOutrun.String(), FailureClient.String(),
 	}
 }
 
@@ -297,6 +304,8 @@ func outcomeOf(r Result) outcome {
 		return outcomeDown
 	case FailureSlow:
 		return outcomeSlow
+	case FailureOutrun:
+		return outcomeOutrun
 	case FailureClient:
 		return outcomeClient
 	case FailureNone:

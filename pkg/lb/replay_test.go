@@ -177,7 +177,7 @@ func keepConnections(t *testing.T, b *bench, addr string, n int) {
 	to := up.endpoint(schemeHTTP, portIn(t, b.front.URL))
 	var conns []*wire.Conn
 	for range n {
-		c, err := up.dial(to)
+		c, err := up.dial(to, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

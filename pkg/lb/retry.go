@@ -17,12 +17,18 @@ type RetrySpec struct {
 	// TryTimeout is how long an attempt may take to the first byte of its answer. One that takes longer counts as failed if the request may be sent to another
 	// member, which can be had; else it is waited for as ever. 0 = attempts are waited for.
 	TryTimeout time.Duration
+	// Hedge has the attempt of a GET or HEAD without a body that takes longer than that go on beside the next one, instead of being given up: the first of the two
+	// that begins an answer wins. It needs a TryTimeout.
+	Hedge bool
 }
 
 // check tells what is wrong with a specification.
 func (s RetrySpec) check() error {
 	if s.TryTimeout < 0 {
 		return errors.New("the time of an attempt must not be negative")
+	}
+	if s.Hedge && s.TryTimeout == 0 {
+		return errors.New("hedging without a time of an attempt never happens")
 	}
 	return nil
 }
@@ -39,6 +45,7 @@ const (
 	stopAttempts   = "it was tried three times"
 	stopBudget     = "too many requests need a retry"
 	stopNobodyLeft = "no other member is left"
+	stopOutrun     = "the attempt before began its answer first"
 	stopNoRoom     = "the other members have as many requests as they may"
 )
 
@@ -54,6 +61,8 @@ func (x *exchange) stopReason(r Result) string {
 		return stopAnswered
 	case r.Failure == FailureClient || x.front.gone() != nil:
 		return stopClient
+	case r.Failure == FailureOutrun:
+		return stopOutrun
 	case r.Failure == FailureTimeout && sent:
 		return stopTimeout
 	case sent && !isIdempotent(x.method):

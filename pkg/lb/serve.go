@@ -145,8 +145,10 @@ func (p *Proxy) forward(x *exchange) {
 		x.target = target
 		x.waited = started.Sub(x.started)
 		x.result = target.upstream.forward(x)
-		p.judge(x, started)
-		x.pool.line.look()
+		if !x.result.Aside { // else it is judged when it is over
+			p.judge(x, started)
+			x.pool.line.look()
+		}
 		if x.result.Failure == FailureNone {
 			return
 		}
@@ -158,6 +160,9 @@ func (p *Proxy) forward(x *exchange) {
 		choice.tried = append(choice.tried, target)
 		started = time.Now()
 		choice.now = started.UnixNano()
+	}
+	if x.aside != nil && p.comeBack(x) {
+		return
 	}
 	switch {
 	case x.result.Answered:

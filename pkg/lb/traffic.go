@@ -49,7 +49,7 @@ func newTraffic(now time.Time) *traffic {
 func (t *traffic) count(x *exchange, started time.Time) {
 	bucket := tookUnknown
 	switch r := &x.result; {
-	case r.Failure != FailureNone && r.Failure != FailureClient && !isShortage(r.Err):
+	case r.Failure != FailureNone && r.Failure != FailureClient && r.Failure != FailureOutrun && !isShortage(r.Err):
 		t.failed.Add(1)
 		bucket = tookBucket(time.Since(started))
 	case x.status != 0 && !x.body.streamed: // how long a client takes to send a body is its own affair

@@ -174,8 +174,11 @@ func (u *upstream) sessionCache() tls.ClientSessionCache {
 func newSessionCache() tls.ClientSessionCache { return tls.NewLRUClientSessionCache(8) }
 
 // dial makes a connection. Everything up to the end of the TLS handshake counts as connecting: nothing of a
-// request was sent until then.
-func (u *upstream) dial(e *endpoint) (conn *wire.Conn, err error) {
+// request was sent until then. h is what goes on beside; nil = nothing.
+func (u *upstream) dial(e *endpoint, h *aside) (conn *wire.Conn, err error) {
+	if h != nil {
+		return u.dialBeside(e, h)
+	}
 	// In a goroutine of its own: connecting, and TLS even more so, needs much stack, which the goroutine of the client's
 	// connection would keep for as long as that connection lives.
 	done := make(chan struct{})

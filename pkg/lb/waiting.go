@@ -16,6 +16,7 @@ const (
 	waitMay               // until the member is found dead, or the time of the attempt is over
 	waitOver              // the member was found dead, and a further attempt is paid for
 	waitSlow              // the time is over, likewise
+	waitBack              // the answer of the attempt that was set aside came first
 )
 
 // await begins to wait for an answer. A request that does no harm when it is carried out twice need not wait for a member that is down.
@@ -42,8 +43,10 @@ func (x *exchange) pointless() bool {
 	switch {
 	case state == waitNone:
 		return false
-	case state == waitOver, state == waitSlow:
+	case state == waitOver, state == waitSlow, state == waitBack:
 		return true
+	case x.aside.answers():
+		return x.awaits.CompareAndSwap(waitMay, waitBack)
 	case member.dead():
 		return x.pool.another(x.choice.tried, x.target.Member.ID) && x.moveOn(waitOver)
 	}
@@ -76,7 +79,7 @@ func (r Result) offence() (o offence, guilty bool) {
 		return offenceTimeout, true
 	case FailureNone:
 		return offenceError, r.Status == http.StatusBadGateway || r.Status == http.StatusServiceUnavailable || r.Status == http.StatusGatewayTimeout
-	case FailureDown, FailureClient:
+	case FailureDown, FailureClient, FailureOutrun:
 	}
 	return 0, false
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // Conn is one TCP connection, plain or under TLS. One goroutine may read and another one write at the same time; Close, Reset,
-// Interrupt, Revive, Written and Closed may be called by anybody.
+// Interrupt, Reconsider, Revive, Written and Closed may be called by anybody.
 type Conn struct {
 	watch  *Watch
 	slot   int // in watch.conns, -1 when not there; guarded by watch.mu

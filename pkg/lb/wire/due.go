@@ -104,6 +104,13 @@ func (c *Conn) giveUp() {
 	}
 }
 
+// Reconsider has what GiveUpIf was given asked now rather than at the next tick, if a read waits. It may be called by anybody.
+func (c *Conn) Reconsider() {
+	if c.in.waiting.Load() {
+		c.giveUp()
+	}
+}
+
 // expireRead stops reading, unless its due time was moved on meanwhile.
 func (c *Conn) expireRead(due int64) {
 	c.stop.Lock()

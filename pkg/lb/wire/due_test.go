@@ -221,6 +221,35 @@ func TestLook_DoesNotWaitForTheTick(t *testing.T) {
 	}
 }
 
+func TestReconsider_DoesNotWaitForTheTick(t *testing.T) {
+	w := wire.NewWatch(time.Hour)
+	t.Cleanup(w.Wait)
+	c, _ := conn(t, w)
+	c.Reconsider() // nothing is to be asked
+	c.GiveUpIf(func() bool { return true })
+	c.Reconsider() // nobody waits
+	ended := make(chan error, 1)
+	go func() {
+		_, err := c.Read(make([]byte, 1))
+		ended <- err
+	}()
+	late := time.NewTimer(soon)
+	defer late.Stop()
+	for {
+		c.Reconsider() // again and again, for the read may not wait yet
+		select {
+		case err := <-ended:
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%v, want a time-out", err)
+			}
+			return
+		case <-late.C:
+			t.Fatal("nobody was asked")
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
 func TestDead_IsAResetAlone(t *testing.T) {
 	c, far := conn(t, watch(t))
 	if c.Dead() {
