@@ -177,6 +177,7 @@ func (a *attempt) win() {
 func (p *Proxy) giveUpAside(x *exchange, r Result) {
 	h := x.aside
 	x.aside = nil
+	h.try.link.GiveUpIf(nil)
 	_ = h.try.link.Close() // this ends the wait, too
 	<-h.done
 	if h.try.in != nil {
