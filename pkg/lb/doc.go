@@ -65,6 +65,8 @@
 // and its answer has not begun. A member that gossip loses but that passes its checks stays as a last resort,
 // unless a process that was started later has taken its place: that one succeeds it at once, also while gossip still tells of both.
 //
+// A slow GET may go on beside the next attempt (hedging); it is judged when that is decided, and the exchange is the request's goroutine's alone all the time.
+//
 // While all members that are well are at their limits a request waits, for a short time, and gets 503 if that was in vain; nobody who is worse is
 // asked for that.
 //

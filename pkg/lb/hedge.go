@@ -108,6 +108,8 @@ func (x *exchange) chooseBeside() *Target {
 }
 
 // dialBeside is dial while an attempt goes on. Its answer ends the wait for the connection, which is kept for other requests when it comes.
+//
+//go:noinline
 func (u *upstream) dialBeside(e *endpoint, h *aside) (*wire.Conn, error) {
 	type dialed struct {
 		conn *wire.Conn
@@ -138,6 +140,8 @@ func (u *upstream) dialBeside(e *endpoint, h *aside) (*wire.Conn, error) {
 }
 
 // notConnected is the result of an attempt that got no connection.
+//
+//go:noinline
 func notConnected(err error) Result {
 	if errors.Is(err, errOutrun) {
 		return Result{Failure: FailureOutrun, Unsent: true, Err: err}
