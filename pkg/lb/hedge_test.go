@@ -361,14 +361,11 @@ func TestHedge_FirstAnswersWhileTheSecondIsConnected(t *testing.T) {
 	answer := b.start("/a")
 	<-first.asked
 	waitFor(t, func() bool { return b.targetOf("m1").load.inFlight.Load() == 1 })
-	began := time.Now()
 	close(first.goOn)
 	if got := answer(); got != first.answer("/a") {
 		t.Errorf("got %.20q, %d bytes", got, len(got))
 	}
-	if took := time.Since(began); took > DefaultTimeouts().Connect/2 {
-		t.Errorf("it took %v", took)
-	}
+	// Had it waited, that attempt would have failed to connect.
 	b.settled([hedgeResults]float64{hedgeLost: 1}, map[string]map[string]float64{"m0": one("ok"), "m1": one("outrun")})
 	upstream.stopDialing()
 }
