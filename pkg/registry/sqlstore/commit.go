@@ -241,9 +241,15 @@ func (s *Store) attempt(ctx context.Context, group []*job) (int, error) {
 	return n, nil
 }
 
-// run runs one operation on the unit. A panic is the operation's failure, not the committer's.
+// run runs one operation on the unit. A panic is the operation's failure, not the committer's. One that fails after it has sent rows of its own breaks the
+// unit: those rows go with the transaction, and the operations beside it run again without it.
 func (s *Store) run(u *unit, j *job) (out outcome) {
 	o := u.operation(j.op)
+	defer func() {
+		if out.err != nil && o.sent {
+			_ = u.broken(out.err)
+		}
+	}()
 	defer func() {
 		if r := recover(); r != nil {
 			out = outcome{err: &registry.Error{
