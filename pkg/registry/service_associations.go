@@ -97,8 +97,8 @@ func (s *Service) showsEnd(ctx context.Context, a Actor, store Store, e *End) (b
 	return ok, err
 }
 
-// Associate links what is at p to a target: a path of the registry, which must be in the same store, or an absolute URI. It gives the link, and false when
-// it was there already. Needs [RightWrite] on p and [RightRead] on the target.
+// Associate links what is at p to a target: a path of the registry, which must be in the same store, or an absolute URI. It gives the ends and the type of the
+// link, and false when it was there already. Needs [RightWrite] on p and [RightRead] on the target.
 func (s *Service) Associate(ctx context.Context, a Actor, p Path, kind, target string) (Association, Seq, bool, error) {
 	var made bool
 	link, seq, err := s.link(ctx, a, p, kind, target, func(tx Tx, r Resource, to End, kind string) (err error) {
@@ -155,7 +155,7 @@ func (s *Service) link(
 	if err != nil {
 		return fail(err)
 	}
-	return Association{Source: End{Place: Place{r.ID, r.Kind, p}}, Target: to, Type: kind, CreatedAt: s.now(), CreatedBy: a.User}, r.Seq, nil
+	return Association{Source: End{Place: Place{r.ID, r.Kind, p}}, Target: to, Type: kind}, r.Seq, nil
 }
 
 // sameStore authorises a look at the target and finds its path in the store of m.
