@@ -62,13 +62,19 @@ func (s *Service) authorizedGet(ctx context.Context, a Actor, p Path, f Freshnes
 	return s.get(ctx, a, p, f)
 }
 
+// Moderates tells whether the actor may change what others wrote about what is at p, for pages that offer it.
+func (s *Service) Moderates(ctx context.Context, a Actor, p Path) (bool, error) {
+	if s.moderator == nil {
+		return false, nil
+	}
+	return s.moderator.Moderates(ctx, a, p)
+}
+
 // mustModerate refuses who may not change what others wrote.
 func (s *Service) mustModerate(ctx context.Context, a Actor, p Path, what string) error {
-	if s.moderator != nil {
-		may, err := s.moderator.Moderates(ctx, a, p)
-		if may || err != nil {
-			return err
-		}
+	may, err := s.Moderates(ctx, a, p)
+	if may || err != nil {
+		return err
 	}
 	return Errorf(CodeDenied, "only a moderator may %s", what)
 }
