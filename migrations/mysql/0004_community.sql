@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS tag_use (
 ) ENGINE=InnoDB;
 
 -- Comments. n is the position of the change log that made it; thread is the n of the comment that began the thread, reply_to that of the one answered,
--- 0 for none. deleted: the text is gone, the row holds the thread together.
+-- 0 for none. deleted: the body is gone, the row holds the thread together.
 CREATE TABLE IF NOT EXISTS comment (
   node       BINARY(16)      NOT NULL,
   thread     BIGINT          NOT NULL,
@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS comment (
   created_us BIGINT          NOT NULL,
   edited_by  VARBINARY(1020) NOT NULL,
   edited_us  BIGINT          NOT NULL,
-  text       VARBINARY(2000) NOT NULL,
+  body       VARBINARY(2000) NOT NULL,
   PRIMARY KEY (node, thread, n),
   UNIQUE KEY u_comment (node, n)
 ) ENGINE=InnoDB;

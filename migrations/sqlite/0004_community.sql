@@ -37,7 +37,7 @@ CREATE TABLE comment (
   created_us INTEGER NOT NULL,
   edited_by  BLOB    NOT NULL,
   edited_us  INTEGER NOT NULL,
-  text       BLOB    NOT NULL,
+  body       BLOB    NOT NULL,
   PRIMARY KEY (node, thread, n)
 ) WITHOUT ROWID;
 

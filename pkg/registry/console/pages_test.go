@@ -354,6 +354,8 @@ var volatile = []struct {
 	{regexp.MustCompile(`/console/static/[0-9a-f]{16}/`), "/console/static/HASH/"},
 	{regexp.MustCompile(`[0-9a-f]{32}(\.[0-9]+)+`), "ETAG"},
 	{regexp.MustCompile(`<code>[0-9a-f]{32}</code>`), "<code>ID</code>"},
+	// Numbers of comments, which count what happened in the store before.
+	{regexp.MustCompile(`(comment-|comment |[?&;]answer=|edit-comment\S*id=|name="id" value=")[0-9]+`), "${1}N"},
 }
 
 func normalise(body string) string {

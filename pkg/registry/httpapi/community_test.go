@@ -1,10 +1,12 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -109,7 +111,11 @@ func TestComments(t *testing.T) {
 	if !strings.HasPrefix(mine, one+"?id=") {
 		t.Fatalf("Location is %q", mine)
 	}
-	golden(t, "comments", d.do(t, "GET", at, ""))
+	list := d.do(t, "GET", at, "")
+	// The numbers count what happened in the store before.
+	text := regexp.MustCompile(`("(?:id|thread|reply_to)":|\.)[0-9]+(,|\.1)`).ReplaceAllString(list.Body.String(), "${1}0$2")
+	list.Body = bytes.NewBufferString(text)
+	golden(t, "comments", list)
 	page := d.do(t, "GET", at+"?limit=1", "")
 	next, _ := field(t, page, "next").(string)
 	want(t, d.do(t, "GET", at+"?limit=1&cursor="+url.QueryEscape(next), ""), 200, "it is")

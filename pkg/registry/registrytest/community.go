@@ -308,3 +308,42 @@ func testAttachedLeavesVersions(t *testing.T, fresh func(testing.TB) Database) {
 		}
 	}
 }
+
+// testConcurrentUsers lets many users of three nodes say something about one resource at once: each counts once.
+func testConcurrentUsers(t *testing.T, fresh func(testing.TB) Database) {
+	nodes := open(t, fresh, 3)
+	nodes[0].put(t, "/busy", "x")
+	const users = 48
+	var wg sync.WaitGroup
+	for i := range users {
+		wg.Go(func() {
+			n, who, ctx := nodes[i%len(nodes)], registry.Actor{User: fmt.Sprint("user-", i)}, context.Background()
+			_, tagErr := n.svc.AddTags(ctx, who, "/busy", []string{"all", fmt.Sprint("half-", i%2)})
+			_, rateErr := n.svc.Rate(ctx, who, "/busy", 1+i%2)
+			_, _, sayErr := n.svc.AddComment(ctx, who, "/busy", "text", 0)
+			_, _, _, linkErr := n.svc.Associate(ctx, who, "/busy", "docs", "urn:same")
+			if err := errors.Join(tagErr, rateErr, sayErr, linkErr); err != nil {
+				t.Errorf("user %d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+	for _, n := range nodes {
+		list, err := n.svc.Tags(t.Context(), ann, "/busy", registry.Freshness{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantTags(t, list.Tags, fmt.Sprint("all ", users), fmt.Sprint("half-0 ", users/2), fmt.Sprint("half-1 ", users/2))
+		res, err := n.svc.Rating(t.Context(), ann, "/busy", registry.Freshness{})
+		if err != nil || res.Rating != (registry.Rating{Average: 1.5, Count: users}) {
+			t.Errorf("the ratings are %+v: %v", res.Rating, err)
+		}
+		if got := n.comments(t, "/busy", 7); len(got) != users {
+			t.Errorf("%d comments", len(got))
+		}
+		wantLinks(t, links(t, n.svc, registry.AssociationsInput{Path: "/busy"}), "/busy docs urn:same")
+		if cloud, err := n.svc.TagCloud(t.Context(), ann, 0); err != nil || len(cloud) != 3 || cloud[0].Count != 1 {
+			t.Errorf("the cloud is %v: %v", cloud, err)
+		}
+	}
+}

@@ -66,6 +66,7 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"StartsSeveralOnAnEmptyDatabase", testMigrations},
 		{"SharesAccountsAndSessions", testAccounts},
 		{"CountsTagsOfAllUsers", testTags},
+		{"CountsEveryUserOnce", testConcurrentUsers},
 		{"FindsWhatIsTagged", testTagged},
 		{"KeepsThreadsOfComments", testComments},
 		{"PagesComments", testCommentPages},

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	commentColumns = "c.node, c.thread, c.n, c.reply_to, c.rev, c.deleted, c.author, c.created_us, c.edited_by, c.edited_us, c.text"
+	commentColumns = "c.node, c.thread, c.n, c.reply_to, c.rev, c.deleted, c.author, c.created_us, c.edited_by, c.edited_us, c.body"
 	// oneComment is by the unique key on (node, n).
 	oneComment = "SELECT " + commentColumns + " FROM comment c WHERE c.node = ? AND c.n = ?"
 )
@@ -103,7 +103,7 @@ func (o *operation) AddComment(r registry.Resource, text string, replyTo *regist
 	}
 	o.touch(item{act: actComment, node: r.ID, n: number, name: "add"})
 	return c, o.send("write_comment",
-		"INSERT INTO comment (node, thread, n, reply_to, rev, deleted, author, created_us, edited_by, edited_us, text) VALUES (?, ?, ?, ?, 1, 0, ?, ?, ?, 0, ?)",
+		"INSERT INTO comment (node, thread, n, reply_to, rev, deleted, author, created_us, edited_by, edited_us, body) VALUES (?, ?, ?, ?, 1, 0, ?, ?, ?, 0, ?)",
 		c.Resource[:], c.Thread, c.Number, c.ReplyTo, []byte(c.Author), toMicros(c.CreatedAt), []byte{}, []byte(c.Text))
 }
 
@@ -111,7 +111,7 @@ func (o *operation) AddComment(r registry.Resource, text string, replyTo *regist
 func (o *operation) EditComment(c registry.Comment, text string) (registry.Comment, error) {
 	c.Text, c.Rev, c.EditedAt, c.EditedBy = text, c.Rev+1, o.at(), o.op.Actor.User
 	o.touch(item{act: actComment, node: c.Resource, n: c.Number, name: "edit"})
-	return c, o.send("write_comment", "UPDATE comment SET text = ?, rev = ?, edited_us = ?, edited_by = ? WHERE node = ? AND n = ?",
+	return c, o.send("write_comment", "UPDATE comment SET body = ?, rev = ?, edited_us = ?, edited_by = ? WHERE node = ? AND n = ?",
 		[]byte(c.Text), c.Rev, toMicros(c.EditedAt), []byte(c.EditedBy), c.Resource[:], c.Number)
 }
 
@@ -136,7 +136,7 @@ func (o *operation) RemoveComment(c registry.Comment) error {
 	case err != nil:
 		return o.broken(err)
 	case c.Number == c.Thread && others:
-		return o.send("write_comment", "UPDATE comment SET deleted = 1, text = ?, author = ?, edited_by = ?, edited_us = ?, rev = rev + 1 WHERE node = ? AND n = ?",
+		return o.send("write_comment", "UPDATE comment SET deleted = 1, body = ?, author = ?, edited_by = ?, edited_us = ?, rev = rev + 1 WHERE node = ? AND n = ?",
 			[]byte{}, []byte{}, []byte{}, toMicros(o.at()), c.Resource[:], c.Number)
 	case c.Number == c.Thread, held && !others:
 		return o.send("write_comment", remove, c.Resource[:], c.Thread)

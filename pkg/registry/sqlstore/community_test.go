@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -233,7 +232,7 @@ func testPurgeOnMySQL(t *testing.T, server *registrytest.MySQL) {
 // testAttachedReads counts the rows that pages in the middle of many make the server look at.
 func testAttachedReads(t *testing.T, server *registrytest.MySQL) {
 	s := testStore(t, Config{DSN: "mysql:" + server.Database(t), PoolSize: 1}) // so that the counters are of the connection that reads
-	ctx := context.Background()
+	ctx := t.Context()
 	const many, page = 1500, 50
 	hub := makeNode(t, s, "/hub")
 	nodes := make([]registry.Resource, many)
@@ -267,7 +266,7 @@ func testAttachedReads(t *testing.T, server *registrytest.MySQL) {
 		o.touch(item{act: actTag, node: hub.ID})
 		return errors.Join(o.sendRows(tagTable, tagged, ""), o.sendRows(tagUseTable, used, ""),
 			o.sendRows(table{"association", []string{"src", "out_key", "dst", "in_key", "type", "uri", "created_us", "created_by"}}, linked, ""),
-			o.sendRows(table{"comment", []string{"node", "thread", "n", "reply_to", "rev", "deleted", "author", "created_us", "edited_by", "edited_us", "text"}}, said, ""))
+			o.sendRows(table{"comment", []string{"node", "thread", "n", "reply_to", "rev", "deleted", "author", "created_us", "edited_by", "edited_us", "body"}}, said, ""))
 	})
 	if err != nil {
 		t.Fatal(err)

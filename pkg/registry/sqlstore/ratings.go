@@ -72,11 +72,12 @@ func (o *operation) Rate(r registry.Resource, score int) (registry.Rating, error
 	} else {
 		err = o.sendRows(ratingTable, [][]any{{r.ID[:], who, int64(score), toMicros(o.op.At)}}, d.onConflict("node, who", "score", "at_us"))
 	}
-	switch {
-	case err != nil:
-	case now.votes == 0:
+	if err != nil {
+		return registry.Rating{}, err
+	}
+	if now.votes == 0 {
 		err = o.send("write_rating", "DELETE FROM rating_sum WHERE node = ?", r.ID[:])
-	default:
+	} else {
 		err = o.sendRows(ratingSumTable, [][]any{{r.ID[:], now.votes, now.total}}, d.onConflict("node", "votes", "total"))
 	}
 	return now.rating(), err
