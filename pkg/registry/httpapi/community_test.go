@@ -260,11 +260,23 @@ func TestCommunity_IsGuarded(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ method, url string }{
-		{"GET", "/api/v1/tags"}, {"GET", "/api/v1/tags/x"}, {"POST", "/api/v1/tags/x"}, {"DELETE", "/api/v1/tags" + payPath + "?tag=x"}, {"GET", "/api/v1/tagged"},
-		{"GET", "/api/v1/comments" + payPath}, {"POST", "/api/v1/comments/x"}, {"PUT", "/api/v1/comment/x"}, {"DELETE", "/api/v1/comment/x"},
-		{"GET", "/api/v1/ratings/x"}, {"PUT", "/api/v1/ratings" + payPath}, {"DELETE", "/api/v1/ratings" + payPath},
-		{"GET", "/api/v1/associations/x"}, {"POST", "/api/v1/associations/x"}, {"DELETE", "/api/v1/associations/x"},
-		{"GET", "/api/v1/dependencies/x"}, {"GET", "/api/v1/impact/x?depth=bad"},
+		{"GET", "/api/v1/tags"},
+		{"GET", "/api/v1/tags/x"},
+		{"POST", "/api/v1/tags/x"},
+		{"DELETE", "/api/v1/tags" + payPath + "?tag=x"},
+		{"GET", "/api/v1/tagged"},
+		{"GET", "/api/v1/comments" + payPath},
+		{"POST", "/api/v1/comments/x"},
+		{"PUT", "/api/v1/comment/x"},
+		{"DELETE", "/api/v1/comment/x"},
+		{"GET", "/api/v1/ratings/x"},
+		{"PUT", "/api/v1/ratings" + payPath},
+		{"DELETE", "/api/v1/ratings" + payPath},
+		{"GET", "/api/v1/associations/x"},
+		{"POST", "/api/v1/associations/x"},
+		{"DELETE", "/api/v1/associations/x"},
+		{"GET", "/api/v1/dependencies/x"},
+		{"GET", "/api/v1/impact/x?depth=bad"},
 	} {
 		want(t, d.do(t, c.method, c.url, "{", "Authorization:"), 401, "")
 		if c.method != http.MethodGet {

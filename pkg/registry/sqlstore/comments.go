@@ -94,7 +94,7 @@ func (o *operation) AddComment(r registry.Resource, text string, replyTo *regist
 	if slices.ContainsFunc(o.items, func(i item) bool { return i.act == actComment && i.node == r.ID }) {
 		return registry.Comment{}, registry.Errorf(registry.CodeInternal, "one operation changes the comments of a resource twice")
 	}
-	number := o.unit.seq() + 1 // where the operation will be in the change log
+	number := o.seq() + 1 // where the operation will be in the change log
 	c := registry.Comment{
 		Resource: r.ID, Number: number, Thread: number, Rev: 1, Author: o.op.Actor.User, Text: text, CreatedAt: o.at(),
 	}

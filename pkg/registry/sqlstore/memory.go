@@ -197,6 +197,7 @@ func (m *memory) evict(i item) {
 		m.names.drop(accountName(i.name))
 	case actSession:
 		m.sessions.drop(toHash([]byte(i.name)))
+	case actTag, actComment, actRating, actAssociation:
 	}
 }
 
