@@ -12,12 +12,15 @@ type Service struct {
 	auth   Authorizer
 	limits Limits
 	now    func() time.Time
+
+	moderator Moderator
 }
 
 // Config is what a [Service] is made of. Now is time.Now when nil.
 type Config struct {
 	Mounts     *Mounts
 	Authorizer Authorizer
+	Moderator  Moderator // nil: nobody may change what others wrote
 	Limits     Limits
 	Now        func() time.Time
 }
@@ -27,7 +30,7 @@ func NewService(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Service{mounts: c.Mounts, auth: c.Authorizer, limits: c.Limits, now: c.Now}
+	return &Service{mounts: c.Mounts, auth: c.Authorizer, limits: c.Limits, now: c.Now, moderator: c.Moderator}
 }
 
 // Mounts is the table of mounts, for pages that show it.

@@ -64,6 +64,7 @@ type site struct {
 	url     string
 	members []console.Member
 	admin   registry.Actor
+	comment string // the id of admin's comment after discuss
 }
 
 func newSite(t *testing.T) *site {

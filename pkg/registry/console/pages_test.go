@@ -52,6 +52,7 @@ func everyPage(t *testing.T, s *site) []page {
 		{ID: "01C", Name: "elb", Domain: "wso2.governance.domain", Host: "127.0.0.1", MemberPort: 4321, State: "active", Since: s.clock.Now().Add(-5 * time.Hour), Balancer: true},
 	}
 
+	s.discuss(yaml, apis)
 	b, anybody := s.signedIn(), s.visitor()
 	etag := s.get(yaml).ETag()
 	pages := []page{
@@ -96,6 +97,21 @@ func everyPage(t *testing.T, s *site) []page {
 		{"delete", 200, b.get("/console/delete" + yaml)},
 		{"delete-collection", 200, b.get("/console/delete" + apis)},
 		{"delete-mount", 200, b.get("/console/delete/_system/governance")},
+		{"community", 200, b.get("/console/community" + yaml)},
+		{"community-answer", 200, b.get("/console/community" + yaml + "?answer=1")},
+		{"community-none", 200, b.get("/console/community" + apis)},
+		{"community-read-only", 200, b.get("/console/community/_system/archive")},
+		{"community-refused", 400, b.post("/console/tag"+yaml, "tags", "a<b>")},
+		{"edit-comment", 200, b.get("/console/edit-comment" + yaml + "?id=" + s.comment)},
+		{"associations", 200, b.get("/console/associations" + yaml)},
+		{"associations-none", 200, b.get("/console/associations" + apis + "/empty.txt")},
+		{"associations-refused", 400, b.post("/console/associate"+yaml, "type", "docs", "target", "javascript:alert(1)")},
+		{"graph", 200, b.get("/console/dependencies" + yaml + "?type=*")},
+		{"graph-impact", 200, b.get("/console/impact" + apis)},
+		{"graph-none", 200, b.get("/console/impact" + apis + "/empty.txt")},
+		{"tags", 200, b.get("/console/tags")},
+		{"tagged", 200, b.get("/console/tagged?tag=payments")},
+		{"tagged-none", 200, b.get("/console/tagged?tag=nobody")},
 		{"cluster", 200, b.get("/console/cluster")},
 		{"server", 200, b.get("/console/server")},
 		{"error-not-found", 404, b.get("/console/browse" + apis + "/no/such")},
@@ -338,6 +354,8 @@ var volatile = []struct {
 	{regexp.MustCompile(`/console/static/[0-9a-f]{16}/`), "/console/static/HASH/"},
 	{regexp.MustCompile(`[0-9a-f]{32}(\.[0-9]+)+`), "ETAG"},
 	{regexp.MustCompile(`<code>[0-9a-f]{32}</code>`), "<code>ID</code>"},
+	// Numbers of comments, which count what happened in the store before.
+	{regexp.MustCompile(`(comment-|comment |[?&;]answer=|edit-comment\S*id=|name="id" value=")[0-9]+`), "${1}N"},
 }
 
 func normalise(body string) string {

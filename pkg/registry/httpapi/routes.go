@@ -16,6 +16,8 @@ const (
 
 	contentURL  = apiPrefix + "content"
 	resourceURL = apiPrefix + "resource"
+	tagsURL     = apiPrefix + "tags"
+	commentURL  = apiPrefix + "comment"
 	artifactURL = compatPrefix + "artifact"
 )
 
@@ -46,6 +48,25 @@ func (h *handler) table() []route {
 		{"GET", "/api/v1/children/{path}", h.getChildren, page},
 		{"GET", "/api/v1/versions/{path}", h.getVersions, []string{"before", "limit"}},
 		{"POST", "/api/v1/restore/{path}", h.restore, nil},
+
+		{"GET", tagsURL, h.getCloud, []string{"limit"}}, // before those with a path: the top collection's are at tags/
+		{"GET", tagsURL + "/{path}", h.getTags, nil},
+		{"POST", tagsURL + "/{path}", h.postTags, nil},
+		{"DELETE", tagsURL + "/{path}", h.deleteTag, []string{"tag", "all"}},
+		{"GET", "/api/v1/tagged", h.getTagged, []string{"tag", "cursor", "limit"}},
+		{"GET", "/api/v1/comments/{path}", h.getComments, page},
+		{"POST", "/api/v1/comments/{path}", h.postComment, nil},
+		{"GET", commentURL + "/{path}", h.getComment, []string{"id"}},
+		{"PUT", commentURL + "/{path}", h.putComment, []string{"id"}},
+		{"DELETE", commentURL + "/{path}", h.deleteComment, []string{"id"}},
+		{"GET", "/api/v1/ratings/{path}", h.getRating, nil},
+		{"PUT", "/api/v1/ratings/{path}", h.putRating, nil},
+		{"DELETE", "/api/v1/ratings/{path}", h.deleteRating, nil},
+		{"GET", "/api/v1/associations/{path}", h.getAssociations, []string{"direction", "type", "cursor", "limit"}},
+		{"POST", "/api/v1/associations/{path}", h.postAssociation, nil},
+		{"DELETE", "/api/v1/associations/{path}", h.deleteAssociation, []string{"type", "target"}},
+		{"GET", "/api/v1/dependencies/{path}", h.getDependencies, []string{"type", "depth", "limit"}},
+		{"GET", "/api/v1/impact/{path}", h.getImpact, []string{"type", "depth", "limit"}},
 
 		{"GET", "/api/v1/mounts", h.getMounts, nil},
 		{"GET", "/api/v1/whoami", h.whoami, nil},

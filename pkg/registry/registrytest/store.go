@@ -65,6 +65,18 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"SharesQueriesOfTheHead", testStatements},
 		{"StartsSeveralOnAnEmptyDatabase", testMigrations},
 		{"SharesAccountsAndSessions", testAccounts},
+		{"CountsTagsOfAllUsers", testTags},
+		{"CountsEveryUserOnce", testConcurrentUsers},
+		{"FindsWhatIsTagged", testTagged},
+		{"KeepsThreadsOfComments", testComments},
+		{"PagesComments", testCommentPages},
+		{"SumsUpRatings", testRatings},
+		{"LinksResourcesWhereverTheyAre", testAssociations},
+		{"PagesAssociations", testAssociationPages},
+		{"FollowsAssociations", testGraph},
+		{"HidesWhatBelongsToTheTrash", testAttachedInTrash},
+		{"LeavesNothingOfAFailedAnnotation", testFailedAnnotation},
+		{"LeavesVersionsAlone", testAttachedLeavesVersions},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, fresh) })

@@ -217,6 +217,9 @@ func (s *Store) attempt(ctx context.Context, group []*job) (int, error) {
 		j := group[n]
 		n++
 		j.result = s.run(u, j)
+		if errors.Is(u.err, errSpoiled) && n == 1 {
+			return n, nil // it was alone: the transaction ends without effect, and the operation has its own error
+		}
 		if u.err != nil {
 			return n, u.err
 		}
@@ -241,9 +244,18 @@ func (s *Store) attempt(ctx context.Context, group []*job) (int, error) {
 	return n, nil
 }
 
+// errSpoiled is the error of a unit in which an operation failed after it had sent rows of its own. They go with the transaction; the operations
+// of the unit run again, each alone.
+var errSpoiled = errors.New("an operation failed after it had written")
+
 // run runs one operation on the unit. A panic is the operation's failure, not the committer's.
 func (s *Store) run(u *unit, j *job) (out outcome) {
 	o := u.operation(j.op)
+	defer func() {
+		if out.err != nil && o.sent {
+			_ = u.broken(errSpoiled)
+		}
+	}()
 	defer func() {
 		if r := recover(); r != nil {
 			out = outcome{err: &registry.Error{

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"database/sql"
 	"io/fs"
 	"strings"
@@ -18,7 +19,11 @@ type dialect struct {
 
 	forUpdate string // ends a SELECT that locks the rows it reads
 	byName    string // follows the table node: take the index on (parent, name), for keyset pages
-	snapshot  *sql.TxOptions
+
+	// index follows another table: take the index of that name, or with "" the primary key, for the same reason.
+	index func(name string) string
+
+	snapshot *sql.TxOptions
 
 	// onConflict ends an INSERT whose row may be there already, by its key: the listed columns take the new values; none leave it as it is.
 	onConflict func(key string, columns ...string) string
@@ -36,6 +41,7 @@ var mysqlDialect = &dialect{
 	forUpdate:  " FOR UPDATE",
 	// Without the hint MariaDB walks from the first child to the page (measured: 24 ms instead of 1.4 ms in the middle of 200,000).
 	byName:   " FORCE INDEX (u_name)",
+	index:    func(name string) string { return " FORCE INDEX (" + cmp.Or(name, "PRIMARY") + ")" },
 	snapshot: &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 	onConflict: func(key string, columns ...string) string {
 		if len(columns) == 0 {
@@ -54,7 +60,13 @@ var sqliteDialect = &dialect{
 	goose:      goose.DialectSQLite3,
 	migrations: migrations.SQLite,
 	byName:     " INDEXED BY u_name",
-	snapshot:   &sql.TxOptions{ReadOnly: true},
+	index: func(name string) string {
+		if name == "" {
+			return "" // the table is its primary key
+		}
+		return " INDEXED BY " + name
+	},
+	snapshot: &sql.TxOptions{ReadOnly: true},
 	onConflict: func(key string, columns ...string) string {
 		if len(columns) == 0 {
 			return " ON CONFLICT (" + key + ") DO NOTHING"

@@ -23,7 +23,16 @@ const (
 	actTrash   act = 3
 	actUser    act = 4 // node: the account; name: its name
 	actSession act = 5 // node: the account; name: the token's hash
+
+	// What is attached to a node; memory holds none of it (community.go).
+	actTag         act = 40 // node: the resource; n: 1 given, 0 taken away; name: the tag, cut where it is too long
+	actComment     act = 41 // node: the resource; n: the comment's number; name: add, edit or remove
+	actRating      act = 42 // node: the resource; n: the new rating, 0 for none
+	actAssociation act = 43 // node: the source; parent: the target, zero for a URI; n: 1 made, 0 removed; name: the type, cut where it is too long
 )
+
+// attached tells of acts that change no row which memory holds.
+func (a act) attached() bool { return a >= actTag && a <= actAssociation }
 
 // item is one thing that an operation touched.
 type item struct {
@@ -36,6 +45,9 @@ type item struct {
 
 // touches tells whether the item changes what a row of k says.
 func (i item) touches(k any) bool {
+	if i.act.attached() {
+		return false
+	}
 	switch k := k.(type) {
 	case dirent:
 		return (i.act == actCreate || i.act == actTrash) && i.parent == k.parent && i.name == k.name
@@ -185,6 +197,7 @@ func (m *memory) evict(i item) {
 		m.names.drop(accountName(i.name))
 	case actSession:
 		m.sessions.drop(toHash([]byte(i.name)))
+	case actTag, actComment, actRating, actAssociation:
 	}
 }
 

@@ -27,6 +27,8 @@ func TestMySQL(t *testing.T) {
 	}{
 		{"SettlesLostCommits", testLostCommits},
 		{"ReadsOnlyThePage", testHandlerReads},
+		{"ReadsOnlyThePageOfWhatIsAttached", testAttachedReads},
+		{"PurgesWhatIsAttached", testPurgeOnMySQL},
 		{"TakesTheTurnOfAFrozenWriter", testFrozenWriter},
 		{"KeepsWhatWasAcknowledgedThroughAKill", testKill},
 	}

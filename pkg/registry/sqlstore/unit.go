@@ -99,6 +99,7 @@ type operation struct {
 	blobs    []*staged
 	items    []item
 	size     int
+	sent     bool // it has written rows already, beside what flush writes
 }
 
 var _ registry.Tx = (*operation)(nil)

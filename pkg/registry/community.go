@@ -1,0 +1,163 @@
+package registry
+
+import (
+	"context"
+	"slices"
+)
+
+// Moderator decides who may change what others wrote about a resource: their comments and tags. Without one only they themselves may.
+type Moderator interface {
+	// Moderates tells whether the actor may, for what is at p.
+	Moderates(ctx context.Context, a Actor, p Path) (bool, error)
+}
+
+// CommunityReader is what a [Store] reads of what users attach to resources beside their versions.
+type CommunityReader interface {
+	TagReader
+	CommentReader
+	RatingReader
+	AssociationReader
+}
+
+// CommunityWriter is what a [Tx] changes of it. None of its changes makes a version or changes an entity tag of the resource.
+type CommunityWriter interface {
+	TagWriter
+	CommentWriter
+	RatingWriter
+	AssociationWriter
+}
+
+// contribute authorises an addition to what others see of p, for which it is enough to be somebody who may read it, and finds its place in a store.
+func (s *Service) contribute(ctx context.Context, a Actor, p Path) (Mount, Path, error) {
+	m, sp, err := s.writable(ctx, a, RightRead, p)
+	if err == nil && a.User == "" {
+		err = Errorf(CodeUnauthenticated, "sign in first")
+	}
+	return m, sp, err
+}
+
+// annotate runs one change of what is attached to the node at sp of the mount m, which the registry has at p, and gives that node.
+func (s *Service) annotate(ctx context.Context, a Actor, m Mount, sp, p Path, change func(Tx, Resource) error) (Resource, error) {
+	var r Resource
+	seq, err := m.Store.Update(ctx, s.op(a), func(tx Tx) error {
+		var err error
+		if r, err = tx.Get(sp); err != nil {
+			return at(p, err)
+		}
+		r.Path = p
+		return change(tx, r)
+	})
+	if err != nil {
+		return Resource{}, err
+	}
+	r.Mount, r.Seq = m.Path == p, seq
+	return r, nil
+}
+
+// authorizedGet is get for an actor who may read p. A collection that only leads to mount points has no store and nothing attached.
+func (s *Service) authorizedGet(ctx context.Context, a Actor, p Path, f Freshness) (Resource, Mount, error) {
+	if err := s.auth.Authorize(ctx, a, RightRead, p); err != nil {
+		return Resource{}, Mount{}, err
+	}
+	return s.get(ctx, a, p, f)
+}
+
+// Moderates tells whether the actor may change what others wrote about what is at p, for pages that offer it.
+func (s *Service) Moderates(ctx context.Context, a Actor, p Path) (bool, error) {
+	if s.moderator == nil {
+		return false, nil
+	}
+	return s.moderator.Moderates(ctx, a, p)
+}
+
+// mustModerate refuses who may not change what others wrote.
+func (s *Service) mustModerate(ctx context.Context, a Actor, p Path, what string) error {
+	may, err := s.Moderates(ctx, a, p)
+	if may || err != nil {
+		return err
+	}
+	return Errorf(CodeDenied, "only a moderator may %s", what)
+}
+
+// mustBeSomebody guards what speaks of the whole registry: its entries are authorised one by one, but nobody at all gets nothing.
+func (s *Service) mustBeSomebody(ctx context.Context, a Actor) error {
+	if a.User != "" {
+		return nil
+	}
+	return s.auth.Authorize(ctx, a, RightRead, Root)
+}
+
+// shows gives the path at which the actor sees a place of a store; false where no mount shows it or the actor may not read it.
+func (s *Service) shows(ctx context.Context, a Actor, store Store, place Place) (Path, bool, error) {
+	if place.Path == "" {
+		return "", false, nil
+	}
+	p, ok := s.mounts.shows(store, place.Path)
+	if !ok {
+		return "", false, nil
+	}
+	err := s.auth.Authorize(ctx, a, RightRead, p)
+	switch CodeOf(err) {
+	case "":
+		return p, true, nil
+	case CodeDenied, CodeUnauthenticated:
+		return "", false, nil
+	default:
+		return "", false, err
+	}
+}
+
+// shows gives the path of the registry at which a path of a store stands; false where no mount leads there. When several do, the one with the longest
+// target counts, then the first by path.
+func (t *Mounts) shows(store Store, sp Path) (Path, bool) {
+	var best Mount
+	for _, m := range t.All() {
+		if m.Store != store || !m.Target.Covers(sp) || best.Store != nil && len(m.Target) <= len(best.Target) {
+			continue
+		}
+		if found, _, _ := t.Resolve(sp.rebase(m.Target, m.Path)); found.Path == m.Path {
+			best = m
+		}
+	}
+	if best.Store == nil {
+		return "", false
+	}
+	return sp.rebase(best.Target, best.Path), true
+}
+
+// stores gives the mounted stores, each once, in the order of their first mount.
+func (t *Mounts) stores() []Store {
+	var stores []Store
+	for _, m := range t.All() {
+		if !slices.Contains(stores, m.Store) {
+			stores = append(stores, m.Store)
+		}
+	}
+	return stores
+}
+
+// checkTag is Check for what has an entity tag of its own.
+func (c Precondition) checkTag(tag string) error {
+	if len(c.Match) > 0 && !slices.Contains(c.Match, "*") && !slices.Contains(c.Match, tag) {
+		return Errorf(CodePrecondition, "If-Match: the current entity tag is %s", tag)
+	}
+	if slices.Contains(c.NoneMatch, "*") || slices.Contains(c.NoneMatch, tag) {
+		return Errorf(CodePrecondition, "If-None-Match: the current entity tag is %s", tag)
+	}
+	return nil
+}
+
+// within gives n, or the default for 0; outside of 1 to most it is [CodeInvalid].
+func within(field string, n, standard, most int) (int, error) {
+	switch {
+	case n == 0:
+		return standard, nil
+	case n < 0 || n > most:
+		return 0, Errorf(CodeInvalid, "%s is %d; it must be from 1 to %d", field, n, most)
+	}
+	return n, nil
+}
+
+func badCursor(cursor string) error {
+	return Errorf(CodeInvalid, "cursor %q is not one that a page gave", firstRunes(cursor, 60))
+}

@@ -1,0 +1,174 @@
+package registry
+
+import (
+	"cmp"
+	"context"
+	"slices"
+)
+
+// AssociationsInput asks for associations of what is at Path.
+type AssociationsInput struct {
+	Path     Path
+	Incoming bool   // those that lead here, not from here
+	Type     string // "" or "*" for all
+	Cursor   string // "" or the Next of the page before
+	Limit    int    // [DefaultPageSize] for 0
+}
+
+// Associations reads a page of the associations from, or to, what is at a path. Those of one type lie together; within the page they are sorted by
+// type and the other end. Needs [RightRead], also on the other end: what the actor may not read, and what is in the trash, is left out.
+func (s *Service) Associations(ctx context.Context, a Actor, in AssociationsInput, f Freshness) (AssociationPage, error) {
+	limit, err := pageSize(in.Limit)
+	if err != nil {
+		return AssociationPage{}, err
+	}
+	kind, err := allTypes(in.Type, "")
+	if err != nil {
+		return AssociationPage{}, err
+	}
+	after, err := parseAssociationCursor(in.Cursor)
+	if err != nil {
+		return AssociationPage{}, err
+	}
+	r, m, err := s.authorizedGet(ctx, a, in.Path, f)
+	if err != nil || m.Store == nil {
+		return AssociationPage{Resource: r}, err
+	}
+	page := AssociationPage{Resource: r}
+	q := AssociationQuery{Nodes: []ID{r.ID}, Incoming: in.Incoming, Type: kind, After: after, Limit: limit + 1}
+	if err := s.fillAssociations(ctx, a, m.Store, q, &page); err != nil {
+		return AssociationPage{}, err
+	}
+	slices.SortFunc(page.Associations, func(x, y Association) int {
+		return cmp.Or(cmp.Compare(x.Type, y.Type), cmp.Compare(x.Source.Path, y.Source.Path), cmp.Compare(x.Target.Path, y.Target.Path),
+			cmp.Compare(x.Target.URI, y.Target.URI))
+	})
+	return page, nil
+}
+
+// fillAssociations reads until the page has one less than q.Limit entries, the store has no more, or it has looked far enough.
+func (s *Service) fillAssociations(ctx context.Context, a Actor, store Store, q AssociationQuery, page *AssociationPage) error {
+	for range lookAhead {
+		list, err := store.Associations(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, l := range list {
+			if len(page.Associations) == q.Limit-1 {
+				page.Next = makeAssociationCursor(q.After)
+				return nil
+			}
+			q.After = l.Key
+			ok, err := s.showsEnd(ctx, a, store, l.far(q.Incoming))
+			if err != nil {
+				return err
+			}
+			if ok {
+				l.near(q.Incoming).Path, l.near(q.Incoming).Kind = page.Resource.Path, page.Resource.Kind
+				page.Associations = append(page.Associations, l)
+			}
+		}
+		if len(list) < q.Limit {
+			return nil
+		}
+	}
+	page.Next = makeAssociationCursor(q.After)
+	return nil
+}
+
+// far is the end that a query did not ask by.
+func (l *Association) far(incoming bool) *End {
+	if incoming {
+		return &l.Source
+	}
+	return &l.Target
+}
+
+// near is the end that a query asked by.
+func (l *Association) near(incoming bool) *End { return l.far(!incoming) }
+
+// showsEnd makes e's path one of the registry; false where the actor does not see it. An outside URI everybody sees.
+func (s *Service) showsEnd(ctx context.Context, a Actor, store Store, e *End) (bool, error) {
+	if e.URI != "" {
+		return true, nil
+	}
+	p, ok, err := s.shows(ctx, a, store, e.Place)
+	e.Path = p
+	return ok, err
+}
+
+// Associate links what is at p to a target: a path of the registry, which must be in the same store, or an absolute URI. It gives the ends and the type of the
+// link, and false when it was there already. Needs [RightWrite] on p and [RightRead] on the target.
+func (s *Service) Associate(ctx context.Context, a Actor, p Path, kind, target string) (Association, Seq, bool, error) {
+	var made bool
+	link, seq, err := s.link(ctx, a, p, kind, target, func(tx Tx, r Resource, to End, kind string) (err error) {
+		if to.URI == "" && to.ID == r.ID {
+			return Errorf(CodeInvalid, "target is the resource itself, %s", p)
+		}
+		made, err = tx.Associate(r, to, kind)
+		return err
+	})
+	return link, seq, made, err
+}
+
+// Dissociate removes a link; [CodeNotFound] when there is none. Needs [RightWrite] on p and [RightRead] on the target.
+func (s *Service) Dissociate(ctx context.Context, a Actor, p Path, kind, target string) (Seq, error) {
+	_, seq, err := s.link(ctx, a, p, kind, target, func(tx Tx, r Resource, to End, kind string) error {
+		return tx.Dissociate(r, to, kind)
+	})
+	return seq, err
+}
+
+// link runs a change of the link of that type from p to target.
+func (s *Service) link(
+	ctx context.Context, a Actor, p Path, kind, target string, change func(tx Tx, r Resource, to End, kind string) error,
+) (Association, Seq, error) {
+	fail := func(err error) (Association, Seq, error) { return Association{}, Seq{}, err }
+	m, sp, err := s.writable(ctx, a, RightWrite, p)
+	if err != nil {
+		return fail(err)
+	}
+	if kind, err = cleanType(kind); err != nil {
+		return fail(err)
+	}
+	tp, uri, err := parseTarget(target)
+	if err != nil {
+		return fail(err)
+	}
+	to := End{URI: uri}
+	var there Path // in the store
+	if uri == "" {
+		if there, err = s.sameStore(ctx, a, m, p, tp); err != nil {
+			return fail(err)
+		}
+	}
+	r, err := s.annotate(ctx, a, m, sp, p, func(tx Tx, r Resource) error {
+		if uri == "" {
+			t, err := tx.Get(there)
+			if err != nil {
+				return at(tp, err)
+			}
+			to.Place = Place{t.ID, t.Kind, tp}
+		}
+		return change(tx, r, to, kind)
+	})
+	if err != nil {
+		return fail(err)
+	}
+	return Association{Source: End{Place: Place{r.ID, r.Kind, p}}, Target: to, Type: kind}, r.Seq, nil
+}
+
+// sameStore authorises a look at the target and finds its path in the store of m.
+func (s *Service) sameStore(ctx context.Context, a Actor, m Mount, p, target Path) (Path, error) {
+	if err := s.auth.Authorize(ctx, a, RightRead, target); err != nil {
+		return "", err
+	}
+	tm, there, ok := s.mounts.Resolve(target)
+	if !ok {
+		return "", notFound(target)
+	}
+	if tm.Store != m.Store {
+		return "", Errorf(CodeConflict, "%s lies in the store %s and %s in %s; an association stays within one store", p, m.Store.Name(), target, tm.Store.Name())
+	}
+	return there, nil
+}
