@@ -83,7 +83,7 @@ func New(c Config) (*Client, error) {
 		here = base.Hostname() == "localhost" // our own client alone keeps the other names from the name servers
 	}
 	if c.Credentials != nil && base.Scheme == "http" && !c.InsecureHTTP && !here {
-		return nil, fmt.Errorf("%s is plain HTTP to another machine: whoever is on the way could read the credentials. Use https", base.Redacted())
+		return nil, &Error{Code: ErrInsecure, Detail: base.String() + " is plain HTTP to another machine: whoever is on the way could read the credentials. Use https"}
 	}
 	client := &Client{
 		base: strings.TrimRight(base.String(), "/"), credentials: c.Credentials, agent: c.UserAgent, attempts: c.Attempts, patience: c.Patience,

@@ -33,6 +33,8 @@ const (
 
 	// ErrOutcomeUnknown: the answer to a change was lost. It may have been made, or not.
 	ErrOutcomeUnknown CodeError = "outcome_unknown"
+	// ErrInsecure: [New] was given credentials that would leave this machine in plain text.
+	ErrInsecure CodeError = "insecure"
 	// ErrDigest: the bytes are not those that the server spoke of. They must not be used.
 	ErrDigest CodeError = "digest"
 )
@@ -40,7 +42,7 @@ const (
 // Error gives the code.
 func (c CodeError) Error() string { return string(c) }
 
-// Error is an answer that is not the one asked for. errors.Is(err, ErrNotFound) and the like look at its code.
+// Error is an answer that is not the one asked for, or, with a Status of 0, a refusal of this package's own. errors.Is(err, ErrNotFound) and the like look at its code.
 type Error struct {
 	Method     string
 	Path       string // of the resource; "" where there is none
