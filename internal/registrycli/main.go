@@ -141,7 +141,7 @@ func Main(args, environ []string, std Streams) int {
 	if err == nil {
 		return exitOK
 	}
-	for _, line := range strings.Split(explain(err), "\n") {
+	for line := range strings.SplitSeq(explain(err), "\n") {
 		fmt.Fprintf(std.Err, "registry: %s: %s\n", v.name, printable(line))
 	}
 	if _, ok := errors.AsType[*usageError](err); ok {
@@ -186,13 +186,13 @@ func statusOf(err error) int {
 		return exitUsage
 	case errors.Is(err, context.Canceled):
 		return exitFailure
-	case client.IsCode(err, client.ErrNotFound):
+	case client.IsCode(err, client.ErrNotFound, client.ErrGone):
 		return exitNotFound
 	case client.IsCode(err, client.ErrDenied, client.ErrUnauthenticated):
 		return exitDenied
-	case client.IsCode(err, client.ErrConflict, client.ErrPrecondition):
+	case client.IsCode(err, client.ErrConflict, client.ErrPrecondition, client.ErrKeyReused):
 		return exitConflict
-	case client.IsCode(err, client.ErrUnavailable, client.ErrTooMany):
+	case client.IsCode(err, client.ErrUnavailable, client.ErrThrottled):
 		return exitUnavailable
 	}
 	return exitFailure

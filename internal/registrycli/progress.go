@@ -3,6 +3,7 @@ package registrycli
 import (
 	"fmt"
 	"io"
+	"sync"
 	"time"
 )
 
@@ -11,15 +12,18 @@ const (
 	progressEvery = 200 * time.Millisecond
 )
 
-// meter shows on a terminal how far a transfer is. The zero value shows nothing.
+// meter shows on a terminal how far a transfer is.
 type meter struct {
 	to      io.Writer // nil: nobody looks
 	name    string
 	total   int64 // -1 when not known
-	at      int64
 	started time.Time
-	last    time.Time
-	drawn   bool
+
+	mu    sync.Mutex // an upload that failed may read on for a moment
+	at    int64
+	last  time.Time
+	drawn bool
+	done  bool
 }
 
 // meter is for a transfer of total bytes, -1 for not known.
@@ -51,8 +55,7 @@ type metered struct {
 // Read implements [io.Reader].
 func (r metered) Read(b []byte) (int, error) {
 	n, err := r.Reader.Read(b)
-	r.m.at += int64(n)
-	r.m.show(time.Now())
+	r.m.add(int64(n), time.Now())
 	return n, err
 }
 
@@ -64,25 +67,34 @@ type meteredSeeker struct {
 // Seek implements [io.Seeker].
 func (r meteredSeeker) Seek(offset int64, whence int) (int64, error) {
 	at, err := r.Seeker.Seek(offset, whence)
+	r.m.mu.Lock()
+	defer r.m.mu.Unlock()
 	r.m.at = at
 	return at, err
 }
 
-func (m *meter) show(now time.Time) {
-	if m.to == nil || now.Sub(m.last) < progressEvery {
+// add counts n more bytes, and shows them if it is time to.
+func (m *meter) add(n int64, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.at += n
+	if m.done || now.Sub(m.last) < progressEvery {
 		return
 	}
 	m.last, m.drawn = now, true
-	done := fmt.Sprintf("%.1f MiB", mebibytes(m.at))
+	so := fmt.Sprintf("%.1f MiB", mebibytes(m.at))
 	if m.total > 0 {
-		done = fmt.Sprintf("%3d %% of %.1f MiB", m.at*100/m.total, mebibytes(m.total))
+		so = fmt.Sprintf("%3d %% of %.1f MiB", m.at*100/m.total, mebibytes(m.total))
 	}
 	rate := mebibytes(m.at) / max(now.Sub(m.started).Seconds(), 0.001)
-	fmt.Fprintf(m.to, "\r\x1b[K%.60s  %s  %.1f MiB/s", printable(m.name), done, rate)
+	fmt.Fprintf(m.to, "\r\x1b[K%.60s  %s  %.1f MiB/s", printable(m.name), so, rate)
 }
 
-// done takes the progress away.
-func (m *meter) done() {
+// end takes the progress away.
+func (m *meter) end() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.done = true
 	if m.drawn {
 		fmt.Fprint(m.to, "\r\x1b[K")
 	}

@@ -66,7 +66,7 @@ func (s *session) copyOut(ctx context.Context, c *client.Client, p string, versi
 	}
 	defer content.Close()
 	m := s.meter(p, content.Info.Size)
-	defer m.done()
+	defer m.end()
 	_, err = io.Copy(w, m.reader(content))
 	return err
 }

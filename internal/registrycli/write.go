@@ -78,7 +78,7 @@ func (s *session) putFile(ctx context.Context, c *client.Client, from, to string
 	}
 	m := s.meter(to, size)
 	res, err := c.Put(ctx, to, m.reader(in), o)
-	m.done()
+	m.end()
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (s *session) putInside(ctx context.Context, c *client.Client, root *os.Root
 	}
 	m := s.meter(target, info.Size())
 	res, err := c.Put(ctx, target, m.reader(f), o)
-	m.done()
+	m.end()
 	if err != nil {
 		return err
 	}

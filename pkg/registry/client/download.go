@@ -24,10 +24,11 @@ type Content struct {
 	Info Info
 
 	client *Client
-	ctx    context.Context //nolint:containedctx // an io.Reader has no other way to be told to stop; it is that of Get
+	ctx    context.Context // that of Get: an io.Reader has no other way to be told to stop
 	path   string
 
-	body    io.ReadCloser // nil between two attempts
+	body    io.ReadCloser   // nil between two attempts
+	attempt context.Context // of body
 	cancel  context.CancelCauseFunc
 	at      int64     // the next byte
 	end     int64     // the byte after the last; -1 when not told
@@ -80,7 +81,7 @@ func (d *Content) request(header http.Header, version, last int64) (*http.Respon
 		cancel(nil)
 		return nil, err
 	}
-	d.body, d.cancel = res.Body, cancel
+	d.body, d.attempt, d.cancel = res.Body, ctx, cancel
 	return res, nil
 }
 
@@ -125,7 +126,7 @@ func (d *Content) Read(b []byte) (int, error) {
 			d.idle = 0
 			d.hash.Write(b[:n])
 		}
-		ended := errors.Is(err, io.EOF) && (d.at == d.end || d.end < 0)
+		ended := err != nil && (d.at == d.end || d.end < 0 && errors.Is(err, io.EOF))
 		switch {
 		case ended:
 			d.shut()
@@ -149,7 +150,11 @@ func (d *Content) read(b []byte) (int, error) {
 	cancel := d.cancel
 	timer := time.AfterFunc(d.client.patience, func() { cancel(errStalled) })
 	defer timer.Stop()
-	return d.body.Read(b)
+	n, err := d.body.Read(b)
+	if err != nil && errors.Is(context.Cause(d.attempt), errStalled) {
+		err = errStalled
+	}
+	return n, err
 }
 
 // verdict is what the end of the bytes means.

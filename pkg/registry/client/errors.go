@@ -26,7 +26,9 @@ const (
 	ErrTooLarge        CodeError = "too_large"       // a body over the limit
 	ErrMediaType       CodeError = "media_type"      // the media type is not taken
 	ErrRange           CodeError = "range"           // nothing of the range is in the content
-	ErrTooMany         CodeError = "too_many"        // slow down; Error.RetryAfter says for how long
+	ErrGone            CodeError = "gone"            // it was there, and was removed for good
+	ErrKeyReused       CodeError = "key_reused"      // the idempotency key belongs to another request
+	ErrThrottled       CodeError = "throttled"       // too many tries; come again after Error.RetryAfter
 	ErrUnavailable     CodeError = "unavailable"     // nobody can answer now
 	ErrInternal        CodeError = "internal"        // a fault of the server
 	ErrNotModified     CodeError = "not_modified"    // the state is that of GetOptions.IfNoneMatch
@@ -163,8 +165,10 @@ func codeOf(status int) CodeError {
 		return ErrUnauthenticated
 	case http.StatusForbidden:
 		return ErrDenied
-	case http.StatusNotFound, http.StatusGone:
+	case http.StatusNotFound:
 		return ErrNotFound
+	case http.StatusGone:
+		return ErrGone
 	case http.StatusConflict:
 		return ErrConflict
 	case http.StatusPreconditionFailed:
@@ -176,7 +180,7 @@ func codeOf(status int) CodeError {
 	case http.StatusRequestedRangeNotSatisfiable:
 		return ErrRange
 	case http.StatusTooManyRequests:
-		return ErrTooMany
+		return ErrThrottled
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return ErrUnavailable
 	}
