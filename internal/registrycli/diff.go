@@ -20,14 +20,13 @@ const mostCompared = 16 << 20
 // difference is the verb diff: unified, old first. It prints nothing when the contents are the same.
 func difference(*flag.FlagSet) action {
 	return func(ctx context.Context, s *session, args []string) error {
-		left, right := args[0], ""
-		if len(args) > 1 {
+		left := args[0]
+		right, _, versioned := strings.Cut(left, ";") // what is there now
+		switch {
+		case len(args) > 1:
 			right = args[1]
-		} else {
-			var versioned bool
-			if right, _, versioned = strings.Cut(left, ";"); !versioned {
-				return usagef("name two paths, or a version: '%s;version:N'", left)
-			}
+		case !versioned:
+			return usagef("name two paths, or a version: '%s;version:N'", left)
 		}
 		c, err := s.client()
 		if err != nil {
@@ -66,7 +65,7 @@ func textOf(ctx context.Context, c *client.Client, p string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p, err)
 	}
-	defer content.Close()
+	defer func() { _ = content.Close() }() // its end was seen, or does not matter
 	if content.Info.Size > mostCompared {
 		return nil, fmt.Errorf("%s has %d bytes; at most %d are compared", p, content.Info.Size, mostCompared)
 	}

@@ -200,7 +200,7 @@ func (s *session) store(at server) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return "", fmt.Errorf("store the login: %w", err)
 	}
-	text, err := json.MarshalIndent(at, "", "  ")
+	text, err := json.MarshalIndent(at, "", "  ") //nolint:gosec // the file is for the password
 	if err != nil {
 		return "", fmt.Errorf("store the login: %w", err)
 	}
@@ -213,7 +213,7 @@ func (s *session) store(at server) (string, error) {
 		err = os.Rename(temporary.Name(), file)
 	}
 	if err != nil {
-		os.Remove(temporary.Name())
+		_ = os.Remove(temporary.Name()) // the failure before it is the one to tell
 		return "", fmt.Errorf("store the login: %w", err)
 	}
 	return file, nil

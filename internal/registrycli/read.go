@@ -64,7 +64,7 @@ func (s *session) copyOut(ctx context.Context, c *client.Client, p string, versi
 	if err != nil {
 		return err
 	}
-	defer content.Close()
+	defer func() { _ = content.Close() }() // its end was seen, or does not matter
 	m := s.meter(p, content.Info.Size)
 	defer m.end()
 	_, err = io.Copy(w, m.reader(content))
@@ -96,11 +96,11 @@ func replaceFile(file string, write func(io.Writer) error) error {
 		return err
 	}
 	if err := errors.Join(write(f), f.Close()); err != nil {
-		os.Remove(temporary)
+		_ = os.Remove(temporary) // the failure before it is the one to tell
 		return err
 	}
 	if err := os.Rename(temporary, file); err != nil {
-		os.Remove(temporary)
+		_ = os.Remove(temporary) // the failure before it is the one to tell
 		return err
 	}
 	return nil

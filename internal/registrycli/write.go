@@ -104,7 +104,7 @@ func (s *session) putFolder(ctx context.Context, c *client.Client, from, to stri
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // it was only read
 	files := 0
 	err = fs.WalkDir(root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
 		target := to

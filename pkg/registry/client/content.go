@@ -115,11 +115,11 @@ func (c *Client) remove(ctx context.Context, operation, path string, o WriteOpti
 // change sends a change whose answer is the state that it made.
 func (c *Client) change(ctx context.Context, k *call) (PutResult, error) {
 	var out PutResult
-	res, err := c.ask(ctx, k, &out.Resource)
+	status, err := c.ask(ctx, k, &out.Resource)
 	if err != nil {
 		return PutResult{}, err
 	}
-	out.Created = res.StatusCode == http.StatusCreated
+	out.Created = status == http.StatusCreated
 	return out, nil
 }
 

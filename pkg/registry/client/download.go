@@ -49,25 +49,27 @@ func (d *Content) open(o GetOptions) error {
 	if o.Length > 0 {
 		last = o.Offset + o.Length - 1
 	}
-	res, err := d.request(header, o.Version, last)
+	r, err := d.request(header, o.Version, last)
 	if err != nil {
 		return err
 	}
-	d.Info, d.end, d.hash = describe(res), res.ContentLength, sha256.New()
-	if !d.whole {
-		d.end = -1
-		first, last, _, ok := contentRange(res.Header.Get("Content-Range"))
-		if res.StatusCode != http.StatusPartialContent || !ok || first != d.at {
-			d.shut()
-			return fmt.Errorf("the server did not serve the range that begins at byte %d", d.at)
-		}
-		d.end = last + 1
+	if r.first != d.at || !d.whole && !r.partial {
+		d.shut()
+		return fmt.Errorf("the server did not serve the range that begins at byte %d", d.at)
 	}
+	d.Info, d.end, d.hash = r.info, r.end, sha256.New()
 	return nil
 }
 
+// reply is what an answer says of the bytes in it.
+type reply struct {
+	info       Info
+	partial    bool
+	first, end int64 // the first byte, and the one after the last; -1 where that is not told
+}
+
 // request asks for the bytes from d.at on, to last, or to the end when that is -1; and makes the answer d's body.
-func (d *Content) request(header http.Header, version, last int64) (*http.Response, error) {
+func (d *Content) request(header http.Header, version, last int64) (reply, error) {
 	if d.at > 0 || last >= 0 {
 		span := "bytes=" + strconv.FormatInt(d.at, 10) + "-"
 		if last >= 0 {
@@ -76,13 +78,21 @@ func (d *Content) request(header http.Header, version, last int64) (*http.Respon
 		header.Set("Range", span)
 	}
 	ctx, cancel := context.WithCancelCause(d.ctx)
-	res, err := d.client.send(ctx, &call{method: http.MethodGet, operation: "content", path: d.path, query: versionQuery(version), header: header})
+	res, err := d.client.send(ctx, &call{method: http.MethodGet, operation: "content", path: d.path, query: versionQuery(version), header: header}) //nolint:bodyclose // it becomes d.body, which shut closes
 	if err != nil {
 		cancel(nil)
-		return nil, err
+		return reply{}, err
 	}
 	d.body, d.attempt, d.cancel = res.Body, ctx, cancel
-	return res, nil
+	r := reply{info: describe(res), end: res.ContentLength}
+	if res.StatusCode == http.StatusPartialContent {
+		first, last, _, ok := contentRange(res.Header.Get("Content-Range"))
+		r.partial, r.first, r.end = true, first, last+1
+		if !ok {
+			r.first = -1 // of which nothing can be made
+		}
+	}
+	return r, nil
 }
 
 // resume goes on after a break, on the same version.
@@ -98,16 +108,11 @@ func (d *Content) resume(cause error) error {
 	}
 	d.idle++
 	d.resumes++
-	res, err := d.request(http.Header{}, d.Info.Version, d.end-1)
+	r, err := d.request(http.Header{}, d.Info.Version, d.end-1)
 	if err != nil {
 		return fmt.Errorf("the download broke off after byte %d, and cannot go on: %w", d.at, err)
 	}
-	again := describe(res)
-	first, last, _, partial := contentRange(res.Header.Get("Content-Range"))
-	if d.at == 0 && res.StatusCode == http.StatusOK {
-		first, last, partial = 0, res.ContentLength-1, true
-	}
-	if again.SHA256 != d.Info.SHA256 || !partial || first != d.at || last != d.end-1 {
+	if r.info.SHA256 != d.Info.SHA256 || r.first != d.at || r.end != d.end {
 		d.shut()
 		return fmt.Errorf("%w: the download broke off after byte %d, and what the server has now is something else", ErrDigest, d.at)
 	}

@@ -73,7 +73,7 @@ func (e *Error) Error() string {
 
 // Is compares codes.
 func (e *Error) Is(target error) bool {
-	c, ok := target.(CodeError) //nolint:errorlint // Is compares with one error, not with a chain
+	c, ok := target.(CodeError)
 	return ok && (c == e.Code || e.Unknown && c == ErrOutcomeUnknown)
 }
 
@@ -93,7 +93,7 @@ func (e *lostError) Error() string {
 func (e *lostError) Unwrap() error { return e.err }
 
 func (e *lostError) Is(target error) bool {
-	switch target { //nolint:errorlint // as above
+	switch target {
 	case ErrOutcomeUnknown:
 		return e.unknown
 	case ErrUnavailable:
@@ -147,14 +147,14 @@ func refusal(res *http.Response, path string, now time.Time) (e *Error, said boo
 	if e.Code == "" {
 		e.Code = codeOf(e.Status)
 	}
-	if location := res.Header.Get("Location"); e.Code == codeRedirect {
+	if location := res.Header.Get("Location"); e.Code == errRedirect {
 		e.Detail = fmt.Sprintf("the server sends on to %q; redirects are not followed, so that credentials stay with the host they are for. Use that address if it is right", location)
 	}
 	return e, p.Code != ""
 }
 
-// codeRedirect is an answer that sends elsewhere.
-const codeRedirect CodeError = "redirect"
+// errRedirect is an answer that sends elsewhere.
+const errRedirect CodeError = "redirect"
 
 // codeOf is the kind of an answer that names none, as those of load balancers do.
 func codeOf(status int) CodeError {
@@ -188,7 +188,7 @@ func codeOf(status int) CodeError {
 	case status >= 500 || status < 300:
 		return ErrInternal
 	case status < 400:
-		return codeRedirect
+		return errRedirect
 	}
 	return ErrInvalid
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,7 +62,7 @@ func TestGet_GoesOnWhereItBrokeOff(t *testing.T) {
 	other := s.dial(t)
 	put(t, other, config+"/big", "another version")
 	rest, err := io.ReadAll(content)
-	if err != nil || !bytes.Equal(append(head, rest...), want) {
+	if err != nil || !bytes.Equal(slices.Concat(head, rest), want) {
 		t.Fatalf("%d bytes, %v", len(head)+len(rest), err)
 	}
 	if n := s.asked.Load(); n < 7 {

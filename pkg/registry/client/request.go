@@ -182,28 +182,28 @@ func pause(ctx context.Context, n int, after time.Duration) error {
 	}
 }
 
-// ask sends a request and reads its JSON answer into v. It gives the status and the headers.
-func (c *Client) ask(ctx context.Context, k *call, v any) (*http.Response, error) {
+// ask sends a request and reads its JSON answer into v, unless that is nil. It gives the status.
+func (c *Client) ask(ctx context.Context, k *call, v any) (int, error) {
 	res, err := c.send(ctx, k)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	defer res.Body.Close()
 	if v == nil {
-		return res, nil
+		return res.StatusCode, nil
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, mostAnswer+1))
 	switch {
 	case err != nil:
 		// The status was a success: a change was made, only the words about it are lost.
-		return nil, &lostError{err: fmt.Errorf("the answer broke off: %w", err), unknown: !k.isRead()}
+		return 0, &lostError{err: fmt.Errorf("the answer broke off: %w", err), unknown: !k.isRead()}
 	case len(body) > mostAnswer:
-		return nil, fmt.Errorf("the answer has more than %d bytes", mostAnswer)
+		return 0, fmt.Errorf("the answer has more than %d bytes", mostAnswer)
 	}
 	if err := json.Unmarshal(body, v); err != nil {
-		return nil, fmt.Errorf("the answer is not that of a registry (is %s its address?): %w", c.base, err)
+		return 0, fmt.Errorf("the answer is not that of a registry (is %s its address?): %w", c.base, err)
 	}
-	return res, nil
+	return res.StatusCode, nil
 }
 
 // escapePath writes a path into a URL: each name percent-encoded, the slashes as they are.
