@@ -44,6 +44,7 @@ func TestClientScripts(t *testing.T) {
 					return err
 				}
 				env.Setenv("HOME", env.WorkDir)
+				env.Setenv("GORACE", "atexit_sleep_ms=0") // a second at the end of each verb, with the race detector
 				env.Setenv("NODE", url["http"])
 				env.Setenv("NODE_TLS", url["https"])
 				env.Setenv("DEAD", "http://127.0.0.1:"+strconv.Itoa(dead))
