@@ -5,11 +5,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
+	"strings"
 
 	"github.com/regent-registry/regent/internal/daemon"
+	"github.com/regent-registry/regent/internal/registrycli"
 )
 
-const usage = `registry is a node of the governance registry.
+const usage = `registry is a node of the governance registry, and a client of one.
+
+A node:
 
   registry -config FILE           run the node
   registry check -config FILE     check the configuration and say what is wrong with it
@@ -20,13 +25,15 @@ const usage = `registry is a node of the governance registry.
 
 Every key of the configuration can be set by an environment variable, for example
 REGISTRY_STORES_SHARED_DSN=mysql:user:password@tcp(127.0.0.1:3306)/wso2governance
+
+A client (registry help VERB tells its flags):
 `
 
 // Main is the registry command; it gives the exit status, as [daemon.Program.Main] does.
 func Main(args, environ []string, stdout, stderr io.Writer) int {
 	return daemon.Program{
 		Name:  "registry",
-		Usage: usage,
+		Usage: usage + registrycli.Usage(),
 		Commands: map[string]daemon.Command{
 			"run": {Run: func(ctx context.Context, in daemon.Invocation) error {
 				c, doc, log, err := load(in)
@@ -50,7 +57,12 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 
 // load reads the configuration and makes the logger that it asks for.
 func load(in daemon.Invocation) (Config, *daemon.Document, *slog.Logger, error) {
-	c, doc, err := LoadConfig(in.File, in.Environ)
+	// The client's variables begin like those of the configuration; they are no misspelt keys.
+	environ := slices.DeleteFunc(slices.Clone(in.Environ), func(e string) bool {
+		name, _, _ := strings.Cut(e, "=")
+		return slices.Contains(registrycli.Variables(), name)
+	})
+	c, doc, err := LoadConfig(in.File, environ)
 	if err != nil {
 		return Config{}, nil, nil, err
 	}

@@ -1,0 +1,118 @@
+package registrycli_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/regent-registry/regent/internal/registrycli"
+)
+
+// run runs a verb against a server that answers with h, and gives the exit status and what was printed.
+func run(t *testing.T, h http.HandlerFunc, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	s := httptest.NewServer(h)
+	defer s.Close()
+	var out, complaint bytes.Buffer
+	environ := []string{"HOME=" + t.TempDir(), "REGISTRY_URL=" + s.URL, "REGISTRY_USER=u", "REGISTRY_PASSWORD=s3cret"}
+	status = registrycli.Main(args, environ, registrycli.Streams{In: strings.NewReader("input"), Out: &out, Err: &complaint})
+	return status, out.String(), complaint.String()
+}
+
+// TestMain_StatusSaysWhatKindOfFailure: each answer of a server has one exit status, whatever the verb.
+func TestMain_StatusSaysWhatKindOfFailure(t *testing.T) {
+	for answer, want := range map[int]int{
+		400: 1, 401: 4, 403: 4, 404: 3, 405: 1, 409: 5, 410: 3, 412: 5, 413: 1, 415: 1, 429: 6, 500: 1, 502: 6, 503: 6, 504: 6, 302: 1,
+	} {
+		h := func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.Header().Set("Retry-After", "3600") // nobody waits for so long
+			w.WriteHeader(answer)
+			_, _ = fmt.Fprintf(w, `{"status":%d,"detail":"the reason","request_id":"r-77"}`, answer)
+		}
+		for _, args := range [][]string{{"ls", "-l"}, {"cat", "/x"}, {"rm", "-r", "/x"}, {"put", "-", "/x"}, {"prop", "/x", "a=b"}, {"restore", "/x", "1"}} {
+			got, stdout, stderr := run(t, h, args...)
+			if got != want || strings.Contains(stderr, "s3cret") || !strings.HasPrefix(stderr, "registry: "+args[0]+": ") {
+				t.Errorf("%v, answer %d: status %d, want %d, with %q", args, answer, got, want, stderr)
+			}
+			if answer == 500 && !strings.Contains(stderr, "under the request id r-77") {
+				t.Errorf("%v: %q does not tell the request id", args, stderr)
+			}
+			if args[0] == "cat" && stdout != "" {
+				t.Errorf("%v, answer %d: printed %q", args, answer, stdout)
+			}
+		}
+	}
+}
+
+// TestGet_WrongBytesLeaveTheFileAsItWas: neither a wrong digest nor a download that breaks off touches the file.
+func TestGet_WrongBytesLeaveTheFileAsItWas(t *testing.T) {
+	servers := map[string]http.HandlerFunc{
+		"wrong digest": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Repr-Digest", "sha-256=:hNiYd/DUBB77a/kaFvAkjy/Vc+avBcGflr7bn4gveII=:") // of 0123456789
+			_, _ = io.WriteString(w, "0123456780")
+		},
+		"cut off": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, "0123456789")
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		},
+	}
+	for name, h := range servers {
+		folder := t.TempDir()
+		file := filepath.Join(folder, "x")
+		if err := os.WriteFile(file, []byte("before"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		status, _, stderr := run(t, h, "get", "/x", file)
+		after, err := os.ReadFile(file)
+		if status == 0 || err != nil || string(after) != "before" {
+			t.Errorf("%s: status %d, the file is %q, %v: %s", name, status, after, err, stderr)
+		}
+		if left, err := filepath.Glob(filepath.Join(folder, ".*")); err != nil || len(left) > 0 {
+			t.Errorf("%s: left behind: %v, %v", name, left, err)
+		}
+	}
+}
+
+// TestMain_TextsOfTheServerStayTexts: no name or message makes a line of its own, or a command for the terminal.
+func TestMain_TextsOfTheServerStayTexts(t *testing.T) {
+	h := func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/resource/") {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"detail":"bad \u001b[2J\rname \u202e"}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{"entries":[{"path":"/a\nb","name":"a\nb\u001b]0;x\u0007","kind":"resource","updated_by":"\u001b[31mroot"}]}`)
+	}
+	for _, args := range [][]string{{"ls"}, {"ls", "-l"}, {"stat", "/x"}} {
+		_, stdout, stderr := run(t, h, args...)
+		if strings.ContainsAny(stdout+stderr, "\x1b\r\a\u202e") || strings.Count(stdout, "\n") > 2 {
+			t.Errorf("%v printed %q, %q", args, stdout, stderr)
+		}
+	}
+}
+
+// TestList_EndsWithItsFirstError: a list that breaks off is no list.
+func TestList_EndsWithItsFirstError(t *testing.T) {
+	pages := 0
+	h := func(w http.ResponseWriter, _ *http.Request) {
+		if pages++; pages == 2 {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		_, _ = io.WriteString(w, `{"entries":[{"path":"/a","name":"a","kind":"resource"}],"next":"more"}`)
+	}
+	status, stdout, _ := run(t, h, "ls", "-json")
+	if status != 4 || !strings.HasPrefix(stdout, "[\n{") || strings.Contains(stdout, "]\n") {
+		t.Errorf("status %d, printed %q", status, stdout)
+	}
+}
