@@ -45,15 +45,19 @@ func (s *Service) Put(ctx context.Context, a Actor, in PutInput) (PutResult, err
 	if err := offered.check(); err != nil {
 		return PutResult{}, err
 	}
-	// A look before the body moves: most refusals need not cost an upload. The transaction looks again.
-	if err := s.precheck(ctx, a, m, sp, in); err != nil {
-		return PutResult{}, err
+	// A look before the body moves: most refusals need not cost an upload. The transaction looks again. A request that may have been answered
+	// already must not be refused for what it has done itself.
+	if a.Once.IsZero() {
+		if err := s.precheck(ctx, a, m, sp, in); err != nil {
+			return PutResult{}, err
+		}
 	}
 	staged, err := m.Store.Stage(ctx, in.Body, s.ContentLimit())
 	if err != nil {
 		return PutResult{}, err
 	}
 	defer staged.Discard()
+	a.Once = a.Once.And(staged.Hash().String())
 
 	return s.update(ctx, a, m, in.Path, func(tx Tx, res *PutResult) error {
 		current, err := lookup(tx, sp)
@@ -95,6 +99,9 @@ func (in PutInput) admit(current *Resource) error {
 	}
 	if err := in.If.Check(current); err != nil {
 		return err
+	}
+	if current != nil && current.Kind == KindLink {
+		return Errorf(CodeConflict, "%s is a link to %s; store the content there, or delete the link first", in.Path, current.Meta.Link)
 	}
 	if current != nil && in.KeepMediaType && in.MediaType != "" && in.MediaType != current.Meta.MediaType {
 		return Errorf(CodeInvalid, "media type %q differs from the stored one, %q", in.MediaType, current.Meta.MediaType)

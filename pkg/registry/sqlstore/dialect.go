@@ -18,6 +18,7 @@ type dialect struct {
 
 	forUpdate string // ends a SELECT that locks the rows it reads
 	byName    string // follows the table node: take the index on (parent, name), for keyset pages
+	byAge     string // follows the table trash: take the index on (state, at_us, node), likewise
 	snapshot  *sql.TxOptions
 
 	// onConflict ends an INSERT whose row may be there already, by its key: the listed columns take the new values; none leave it as it is.
@@ -36,6 +37,7 @@ var mysqlDialect = &dialect{
 	forUpdate:  " FOR UPDATE",
 	// Without the hint MariaDB walks from the first child to the page (measured: 24 ms instead of 1.4 ms in the middle of 200,000).
 	byName:   " FORCE INDEX (u_name)",
+	byAge:    " FORCE INDEX (k_trash)",
 	snapshot: &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 	onConflict: func(key string, columns ...string) string {
 		if len(columns) == 0 {
@@ -54,6 +56,7 @@ var sqliteDialect = &dialect{
 	goose:      goose.DialectSQLite3,
 	migrations: migrations.SQLite,
 	byName:     " INDEXED BY u_name",
+	byAge:      " INDEXED BY k_trash",
 	snapshot:   &sql.TxOptions{ReadOnly: true},
 	onConflict: func(key string, columns ...string) string {
 		if len(columns) == 0 {

@@ -23,7 +23,25 @@ const (
 	actTrash   act = 3
 	actUser    act = 4 // node: the account; name: its name
 	actSession act = 5 // node: the account; name: the token's hash
+
+	actLeave    act = 20 // a move, at the place that it left
+	actMove     act = 21 // a move, at the place that it took
+	actUndelete act = 22 // at the place that it took
+	actCopy     act = 23 // a copy of a subtree, at the place that it took
+	actPurge    act = 24 // node: an entry of the trash that cannot come back
+	actStage    act = 25 // node: a copy that is being made; n: how many nodes were added to it
+	actOnce     act = 26 // a request with an idempotency key that changed nothing else
+	actCollect  act = 27 // contents that nothing named; n: how many were looked at
 )
+
+// places tells whether the act changes what a name in a collection stands for: parent and name say which.
+func (a act) places() bool {
+	switch a {
+	case actCreate, actTrash, actLeave, actMove, actUndelete, actCopy:
+		return true
+	}
+	return false
+}
 
 // item is one thing that an operation touched.
 type item struct {
@@ -38,9 +56,9 @@ type item struct {
 func (i item) touches(k any) bool {
 	switch k := k.(type) {
 	case dirent:
-		return (i.act == actCreate || i.act == actTrash) && i.parent == k.parent && i.name == k.name
+		return i.act.places() && i.parent == k.parent && i.name == k.name
 	case registry.ID: // of a node or an account
-		return i.node == k || (i.act == actCreate || i.act == actTrash) && i.parent == k
+		return i.node == k || i.act.places() && i.parent == k
 	case accountName:
 		return i.act == actUser && i.name == string(k)
 	case registry.Hash: // of a session's token
@@ -173,12 +191,14 @@ func (m *memory) forget() {
 }
 
 func (m *memory) evict(i item) {
-	switch i.act {
-	case actCreate, actTrash:
+	if i.act.places() {
 		m.dirents.drop(dirent{i.parent, i.name})
 		m.nodes.drop(i.parent)
 		m.nodes.drop(i.node)
-	case actRevise:
+		return
+	}
+	switch i.act {
+	case actRevise, actPurge:
 		m.nodes.drop(i.node)
 	case actUser:
 		m.users.drop(i.node)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jmoiron/sqlx"
 
@@ -29,9 +30,38 @@ func (s *Store) Get(ctx context.Context, p registry.Path, f registry.Freshness) 
 	}
 	s.remember(found)
 	if !found.complete() {
-		return registry.Resource{}, notFound(p)
+		return registry.Resource{}, s.missing(ctx, p, found)
 	}
 	return found.node.at(p, s.name, found.at.seq), nil
+}
+
+// missing says that nothing is at p, and of the link on the way there, if one is.
+func (s *Store) missing(ctx context.Context, p registry.Path, f *found) error {
+	if len(f.ids) == 0 {
+		return notFound(p)
+	}
+	last := f.ids[len(f.ids)-1]
+	n, ok := lookup(s.mem, s.mem.nodes, last)
+	if !ok {
+		var end *found
+		err := s.retryRead(ctx, func() (err error) {
+			end, err = s.queryPath(ctx, s.read.statements, last, nil)
+			return err
+		})
+		if err != nil {
+			return s.fail("look up a path", err)
+		}
+		s.remember(end)
+		n = end.node
+	}
+	if n.Kind != registry.KindLink {
+		return notFound(p)
+	}
+	names := p.Names()
+	link := n.at(registry.Path("/"+strings.Join(names[:len(f.ids)], "/")), s.name, f.at.seq)
+	return &registry.Error{
+		Code: registry.CodeNotFound, Message: "nothing is at " + p.String(), Err: &registry.ViaLink{Link: link, Rest: strings.Join(names[len(f.ids):], "/")},
+	}
 }
 
 func notFound(p registry.Path) error {
