@@ -34,8 +34,14 @@ type TreeTx interface {
 	OnceTx
 }
 
-// TreeStore is what a [Store] does with whole subtrees, beside [Store.Update]: in many small transactions, unseen by readers.
+// TreeStore is what a [Store] does with whole subtrees, beside [Store.Update]: in many small transactions, unseen by readers, and what it reads for that.
 type TreeStore interface {
+	// ChildrenBefore is [Store.Children] the other way round: those whose names sort before the given one, "" standing for the end, last first.
+	ChildrenBefore(ctx context.Context, parent Resource, before string, limit int) ([]Resource, error)
+
+	// CountChildren counts the children of a collection, and stops at most.
+	CountChildren(ctx context.Context, parent Resource, most int64) (int64, error)
+
 	// Trash reads up to limit entries of the trash that were deleted before the mark, newest first. Their paths are the store's own.
 	Trash(ctx context.Context, before TrashMark, limit int) ([]Deleted, error)
 

@@ -171,10 +171,11 @@ type Seq struct {
 	N     int64
 }
 
-// Page is one page of the children of a collection, in order of their names (by bytes).
+// Page is one page of the children of a collection, in order of their names (by bytes) unless another was asked for.
 type Page struct {
 	Parent  Resource
 	Entries []Resource
+	Total   int64  // children of the collection, when that was asked for; at most MaxTotal
 	Next    string // the cursor of the next page, "" at the end; opaque to callers
 }
 

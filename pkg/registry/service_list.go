@@ -77,7 +77,7 @@ func makeCursor(name string) string { return base64.RawURLEncoding.EncodeToStrin
 
 func parseCursor(cursor string) (string, error) {
 	name, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil {
+	if err != nil || strings.HasPrefix(string(name), "\x00") {
 		return "", Errorf(CodeInvalid, "cursor %q is not one that a page gave", firstRunes(cursor, 60))
 	}
 	return string(name), nil

@@ -175,6 +175,11 @@ func (s *Service) Purge(ctx context.Context, a Actor, p Path, id ID) (Seq, error
 	return seq, m.Store.Remove(ctx, id)
 }
 
+// PurgeOlderThan is [Service.PurgeOlder] of what was deleted longer ago than age.
+func (s *Service) PurgeOlderThan(ctx context.Context, a Actor, p Path, age time.Duration) (int, error) {
+	return s.PurgeOlder(ctx, a, p, s.now().Add(-age))
+}
+
 // PurgeOlder removes all that was deleted from p or below it before a time, for good, as far as the actor may delete at the paths where it was. It
 // tells how many entries those were. When it ends early the store removes later what was marked. Needs [RightDelete] on p.
 func (s *Service) PurgeOlder(ctx context.Context, a Actor, p Path, before time.Time) (int, error) {
@@ -182,6 +187,32 @@ func (s *Service) PurgeOlder(ctx context.Context, a Actor, p Path, before time.T
 	if err != nil {
 		return 0, err
 	}
+	if a.Once.IsZero() {
+		return s.purgeOlder(ctx, a, m, sp, before)
+	}
+	// A repeat finds nothing more to purge; it gets the count of the first time.
+	count, answered := 0, false
+	if _, err = m.Store.Update(ctx, s.op(a), func(tx Tx) error {
+		data, _, ok, err := tx.Answered()
+		if answered = ok; err != nil || !ok {
+			return err
+		}
+		return json.Unmarshal(data, &count)
+	}); err != nil || answered {
+		return count, err
+	}
+	plain := a
+	plain.Once = Once{}
+	if count, err = s.purgeOlder(ctx, plain, m, sp, before); err != nil {
+		return count, err
+	}
+	_, err = m.Store.Update(ctx, s.op(a), func(tx Tx) error {
+		return once(tx, func() error { return nil }, func() int { return count }, func(int, int64) error { return nil })
+	})
+	return count, err
+}
+
+func (s *Service) purgeOlder(ctx context.Context, a Actor, m Mount, sp Path, before time.Time) (int, error) {
 	purged := 0
 	for mark := (TrashMark{At: before}); ; {
 		list, err := m.Store.Trash(ctx, mark, purgePage)
@@ -190,7 +221,7 @@ func (s *Service) PurgeOlder(ctx context.Context, a Actor, p Path, before time.T
 		}
 		last := list[len(list)-1]
 		mark = TrashMark{last.At, last.ID}
-		ids, err := s.purgePage(ctx, a, m, sp, list)
+		ids, err := s.markPage(ctx, a, m, sp, list)
 		if err != nil {
 			return purged, err
 		}
@@ -206,8 +237,8 @@ func (s *Service) PurgeOlder(ctx context.Context, a Actor, p Path, before time.T
 // purgePage is how many entries one change marks.
 const purgePage = 100
 
-// purgePage marks those of the entries that lie at or below sp and that the actor may delete.
-func (s *Service) purgePage(ctx context.Context, a Actor, m Mount, sp Path, list []Deleted) ([]ID, error) {
+// markPage marks those of the entries that lie at or below sp and that the actor may delete.
+func (s *Service) markPage(ctx context.Context, a Actor, m Mount, sp Path, list []Deleted) ([]ID, error) {
 	var wanted, ids []ID
 	for _, d := range list {
 		if sp.Covers(d.Path) && s.auth.Authorize(ctx, a, RightDelete, d.Path.rebase(m.Target, m.Path)) == nil {
