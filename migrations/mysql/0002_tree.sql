@@ -13,7 +13,7 @@ CREATE TABLE IF NOT EXISTS trash (
 ) ENGINE=InnoDB;
 
 -- Contents that lost a version which named them; the collector looks whether another one does. mark is new each time.
-CREATE TABLE IF NOT EXISTS garbage (
+CREATE TABLE IF NOT EXISTS suspect (
   sha  BINARY(32) NOT NULL PRIMARY KEY,
   mark BIGINT     NOT NULL
 ) ENGINE=InnoDB;
@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS once (
   KEY k_once (at_us)
 ) ENGINE=InnoDB;
 
--- What was deleted before there was a list of it: by whom, when and from where the change log knows, but nobody can ask it by node.
+-- What was deleted before there was this list; of its path the change log knows the name alone.
 INSERT IGNORE INTO trash (node, state, path, actor, at_us)
-SELECT id, 1, '/', created_by, created_us FROM node WHERE parent = UNHEX('00000000000000000000000000000002');
+SELECT i.node, 1, CONCAT('/', i.name), t.actor, t.at_us FROM txn_item i JOIN txn t ON t.seq = i.seq JOIN node n ON n.id = i.node
+WHERE i.act = 3 AND n.parent = UNHEX('00000000000000000000000000000002');

@@ -12,7 +12,7 @@ CREATE TABLE trash (
 
 CREATE INDEX k_trash ON trash (state, at_us, node);
 
-CREATE TABLE garbage (
+CREATE TABLE suspect (
   sha  BLOB    NOT NULL PRIMARY KEY,
   mark INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -27,5 +27,6 @@ CREATE TABLE once (
 
 CREATE INDEX k_once ON once (at_us);
 
-INSERT INTO trash (node, state, path, actor, at_us)
-SELECT id, 1, CAST('/' AS BLOB), created_by, created_us FROM node WHERE parent = x'00000000000000000000000000000002';
+INSERT OR IGNORE INTO trash (node, state, path, actor, at_us)
+SELECT i.node, 1, CAST('/' || CAST(i.name AS TEXT) AS BLOB), t.actor, t.at_us FROM txn_item i JOIN txn t ON t.seq = i.seq JOIN node n ON n.id = i.node
+WHERE i.act = 3 AND n.parent = x'00000000000000000000000000000002';

@@ -76,6 +76,9 @@ func (s *Service) Batch(ctx context.Context, a Actor, steps []Step) ([]PutResult
 	if n := len(steps); n == 0 || n > MaxBatchSteps {
 		return nil, Seq{}, Errorf(CodeInvalid, "the batch has %d steps; it must have from 1 to %d", n, MaxBatchSteps)
 	}
+	if err := placesStay(steps); err != nil {
+		return nil, Seq{}, err
+	}
 	store, err := s.storeOf(steps)
 	if err != nil {
 		return nil, Seq{}, err
@@ -139,6 +142,20 @@ func (s *Service) Batch(ctx context.Context, a Actor, steps []Step) ([]PutResult
 
 func stepError(i int, step Step, err error) error {
 	return &Error{Code: CodeOf(err), Message: fmt.Sprintf("step %d (%s %s): %s", i+1, step.name, step.paths[0], MessageOf(err)), Err: err}
+}
+
+// placesStay refuses steps below what an earlier step moves there: permissions move with it, and who may do what is decided before the first step.
+func placesStay(steps []Step) error {
+	for i, step := range steps {
+		for _, p := range step.paths {
+			for _, earlier := range steps[:i] {
+				if earlier.name == "move" && earlier.paths[1].Covers(p) {
+					return stepError(i, step, Errorf(CodeConflict, "an earlier step moves something to %s; what is to happen there needs another batch", earlier.paths[1]))
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // storeOf gives the one store that all paths of the steps are in.

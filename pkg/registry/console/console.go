@@ -131,6 +131,13 @@ func (c *console) routes() *http.ServeMux {
 	page("POST /console/new-text/{path...}", c.newText)
 	page("GET /console/delete/{path...}", c.deleteForm)
 	page("POST /console/delete/{path...}", c.delete)
+	page("GET /console/move/{path...}", c.moveForm)
+	page("POST /console/move/{path...}", c.move)
+	page("GET /console/new-link/{path...}", c.newLinkForm)
+	page("POST /console/new-link/{path...}", c.newLink)
+	page("GET /console/trash/{path...}", c.trash)
+	page("POST /console/undelete/{path...}", c.undelete)
+	page("POST /console/purge/{path...}", c.purge)
 	page("GET /console/cluster", c.cluster)
 	page("GET /console/server", c.server)
 	return mux

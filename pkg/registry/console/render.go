@@ -101,6 +101,8 @@ func entryIcon(r registry.Resource) string {
 		return "mount"
 	case r.Kind == registry.KindCollection:
 		return "folder"
+	case r.Kind == registry.KindLink:
+		return "next"
 	case strings.HasPrefix(t, "image/"):
 		return "image"
 	case strings.Contains(t, "zip"), strings.Contains(t, "java-archive"), strings.Contains(t, "tar"):
@@ -212,6 +214,10 @@ var notes = map[string]string{
 	"property-saved":   "Property saved.",
 	"property-removed": "Property removed. An older version still has it.",
 	"restored":         "Restored as a new version.",
-	"deleted":          "Deleted.",
+	"deleted":          "Deleted. It is in the trash, from where it can come back.",
+	"moved":            "Moved.",
+	"copied":           "Copied.",
+	"undeleted":        "Put back.",
+	"purged":           "Deleted for good.",
 	"signed-out":       "You are signed out.",
 }

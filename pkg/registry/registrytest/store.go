@@ -77,6 +77,7 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"CopiesTrees", testCopy},
 		{"FollowsLinks", testLinks},
 		{"AnswersOnce", testOnce},
+		{"AsksForRights", testRights},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, fresh) })

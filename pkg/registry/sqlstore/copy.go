@@ -3,6 +3,8 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
@@ -168,19 +170,25 @@ func (c *copier) write(ctx context.Context) error {
 
 // stage writes nodes of a copy at once, as the last thing that the operation does.
 func (o *operation) stage(root registry.ID, rows []copied) error {
-	bodies := map[registry.Hash]bool{}
+	bodies, metas := map[registry.Hash]bool{}, map[registry.Hash]bool{}
 	var nodes, versions [][]any
 	for _, n := range rows {
 		nodes = append(nodes, n.row())
 		versions = append(versions, []any{
 			n.ID[:], n.Version, o.seq() + 1, n.Hash[:], n.metaSum[:], n.Size, []byte(n.UpdatedBy), toMicros(n.UpdatedAt),
 		})
+		metas[n.metaSum] = true
 		if n.Hash != (registry.Hash{}) {
 			bodies[n.Hash] = true
 		}
 	}
-	if err := o.hold(root, bodies); err != nil {
+	if _, _, err := o.trash(root, stateCopying); err != nil {
 		return err
+	}
+	for name, list := range map[string]map[registry.Hash]bool{blobTable.name: bodies, metaTable.name: metas} {
+		if err := o.hold(name, list); err != nil {
+			return err
+		}
 	}
 	if err := o.insert(nodeTable, nodes, ""); err != nil {
 		return o.broken(err)
@@ -192,25 +200,21 @@ func (o *operation) stage(root registry.ID, rows []copied) error {
 	return nil
 }
 
-// hold tells whether the copy is still wanted and the contents that it names are still there: the source may have been deleted for good meanwhile.
-func (o *operation) hold(root registry.ID, bodies map[registry.Hash]bool) error {
-	if _, _, err := o.trash(root, stateCopying); err != nil {
-		return err
-	}
-	if len(bodies) == 0 {
-		return nil
-	}
-	args := make([]any, 0, len(bodies))
-	for sha := range bodies {
-		args = append(args, sha[:])
-	}
-	var n int
-	query := "SELECT COUNT(*) FROM blob_obj WHERE sha IN (" + placeholders(len(args)) + ")"
-	if err := o.tx.one(o.ctx, "has_blob", query, args, &n); err != nil {
-		return o.broken(err)
-	}
-	if n != len(bodies) {
-		return registry.Errorf(registry.CodeConflict, "what is to be copied was removed for good meanwhile")
+// hold tells whether contents or metadata are still there: the source may have been deleted for good meanwhile.
+func (o *operation) hold(name string, list map[registry.Hash]bool) error {
+	for part := range slices.Chunk(slices.Collect(maps.Keys(list)), copyBatch) {
+		args := make([]any, len(part))
+		for i := range part {
+			args[i] = part[i][:]
+		}
+		var n int
+		query := "SELECT COUNT(*) FROM " + name + " WHERE sha IN (" + placeholders(len(args)) + ")"
+		if err := o.tx.one(o.ctx, "has_blob", query, args, &n); err != nil {
+			return o.broken(err)
+		}
+		if n != len(part) {
+			return registry.Errorf(registry.CodeConflict, "what is to be copied was removed for good meanwhile")
+		}
 	}
 	return nil
 }

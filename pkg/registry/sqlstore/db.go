@@ -52,23 +52,21 @@ func (q statements) exec(ctx context.Context, op, query string, args ...any) (in
 // pool is a set of connections for one purpose. A pool of a SQLite file that writes takes the write turn for each transaction.
 type pool struct {
 	statements
-	db      *sqlx.DB
-	turn    *writeTurn
-	dialect *dialect
+	db   *sqlx.DB
+	turn *writeTurn
 }
 
 // newPool wraps db; turn may be nil.
 func newPool(db *sql.DB, d *dialect, m *metrics, turn *writeTurn) *pool {
 	x := sqlx.NewDb(db, d.name)
-	return &pool{statements: statements{x, m}, db: x, turn: turn, dialect: d}
+	return &pool{statements: statements{x, m}, db: x, turn: turn}
 }
 
 // txn is one transaction. Exactly one of commit and rollback ends it; rollback after commit does nothing.
 type txn struct {
 	statements
-	tx      *sqlx.Tx
-	done    func()
-	dialect *dialect
+	tx   *sqlx.Tx
+	done func()
 }
 
 // begin starts a transaction. It ends with ctx, if not before: the database then rolls it back.
@@ -87,7 +85,7 @@ func (p *pool) begin(ctx context.Context, opts *sql.TxOptions) (*txn, error) {
 		done()
 		return nil, err
 	}
-	return &txn{statements: statements{tx, p.metrics}, tx: tx, done: done, dialect: p.dialect}, nil
+	return &txn{statements: statements{tx, p.metrics}, tx: tx, done: done}, nil
 }
 
 // commit ends the transaction; an error leaves open whether it took effect.

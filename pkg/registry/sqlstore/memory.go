@@ -29,6 +29,7 @@ const (
 	actUndelete act = 22 // at the place that it took
 	actCopy     act = 23 // a copy of a subtree, at the place that it took
 	actPurge    act = 24 // node: an entry of the trash that cannot come back
+	actRemove   act = 28 // node: the same; n: how many nodes of it were deleted
 	actStage    act = 25 // node: a copy that is being made; n: how many nodes were added to it
 	actOnce     act = 26 // a request with an idempotency key that changed nothing else
 	actCollect  act = 27 // contents that nothing named; n: how many were looked at
@@ -198,7 +199,7 @@ func (m *memory) evict(i item) {
 		return
 	}
 	switch i.act {
-	case actRevise, actPurge:
+	case actRevise, actPurge, actRemove:
 		m.nodes.drop(i.node)
 	case actUser:
 		m.users.drop(i.node)

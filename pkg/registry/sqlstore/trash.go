@@ -79,8 +79,8 @@ type doomed struct {
 	parent   bool // something lies below it
 }
 
-// Remove implements [registry.TreeStore]. No path leads to what it deletes and nobody waits for it, so it works outside the change log, from the leaves up;
-// the entry itself goes last, so that an interruption leaves no orphan.
+// Remove implements [registry.TreeStore]. It works from the leaves up, in many small changes between which others have their turn; the entry itself goes
+// last, so that an interruption leaves no orphan. No path leads to the nodes, so memory need not hear of each.
 func (s *Store) Remove(ctx context.Context, id registry.ID) error {
 	var row trashRow
 	err := s.retryRead(ctx, func() (err error) {
@@ -124,7 +124,7 @@ func (s *Store) removeTree(ctx context.Context, root registry.ID) error {
 				return err
 			}
 		}
-		if err := s.removeNodes(ctx, leaves, top == root && len(page) == 0); err != nil {
+		if err := s.removeNodes(ctx, root, leaves, top == root && len(page) == 0); err != nil {
 			return err
 		}
 	}
@@ -154,10 +154,10 @@ func (s *Store) some(ctx context.Context, which string, id registry.ID) ([]doome
 }
 
 // removeNodes deletes nodes without children. With entry the only one is an entry of the trash, whose row goes with it.
-func (s *Store) removeNodes(ctx context.Context, list []doomed, entry bool) error {
+func (s *Store) removeNodes(ctx context.Context, root registry.ID, list []doomed, entry bool) error {
 	for len(list) > 0 {
 		if list[0].versions > removeBatch {
-			if err := s.removeVersions(ctx, list[0]); err != nil {
+			if err := s.removeVersions(ctx, root, list[0]); err != nil {
 				return err
 			}
 			list[0].versions = 0
@@ -167,20 +167,20 @@ func (s *Store) removeNodes(ctx context.Context, list []doomed, entry bool) erro
 			versions += list[0].versions
 			ids = append(ids, list[0].id[:])
 		}
-		err := s.remove(ctx, func(t *txn) error {
+		err := s.remove(ctx, root, len(ids), func(o *operation) error {
 			in := " IN (" + placeholders(len(ids)) + ")"
-			if err := t.suspect(ctx, "node"+in, ids...); err != nil {
+			if err := o.suspect("node"+in, ids...); err != nil {
 				return err
 			}
 			for _, table := range nodeTables {
-				if _, err := t.exec(ctx, "remove", "DELETE FROM "+table.name+" WHERE "+table.column+in, ids...); err != nil {
+				if _, err := o.tx.exec(o.ctx, "remove", "DELETE FROM "+table.name+" WHERE "+table.column+in, ids...); err != nil {
 					return err
 				}
 			}
 			if !entry {
 				return nil
 			}
-			_, err := t.exec(ctx, "remove", "DELETE FROM trash WHERE node"+in, ids...)
+			_, err := o.tx.exec(o.ctx, "remove", "DELETE FROM trash WHERE node"+in, ids...)
 			return err
 		})
 		if err != nil {
@@ -191,15 +191,15 @@ func (s *Store) removeNodes(ctx context.Context, list []doomed, entry bool) erro
 }
 
 // removeVersions deletes the versions of a node that has many, batch by batch.
-func (s *Store) removeVersions(ctx context.Context, d doomed) error {
+func (s *Store) removeVersions(ctx context.Context, root registry.ID, d doomed) error {
 	for from := int64(1); from <= d.versions; from += removeBatch {
 		args := []any{d.id[:], from, from + removeBatch}
-		err := s.remove(ctx, func(t *txn) error {
+		err := s.remove(ctx, root, 0, func(o *operation) error {
 			const which = "node = ? AND n >= ? AND n < ?"
-			if err := t.suspect(ctx, which, args...); err != nil {
+			if err := o.suspect(which, args...); err != nil {
 				return err
 			}
-			_, err := t.exec(ctx, "remove", "DELETE FROM version WHERE "+which, args...)
+			_, err := o.tx.exec(o.ctx, "remove", "DELETE FROM version WHERE "+which, args...)
 			return err
 		})
 		if err != nil {
@@ -209,9 +209,16 @@ func (s *Store) removeVersions(ctx context.Context, d doomed) error {
 	return nil
 }
 
-// remove runs one transaction of a removal; doing it twice changes nothing, so it may be run again as reads are.
-func (s *Store) remove(ctx context.Context, f func(*txn) error) error {
-	return s.retryRead(ctx, func() error { return s.bulk.within(ctx, f) })
+// remove runs one change of the removal of an entry, which deletes so many nodes.
+func (s *Store) remove(ctx context.Context, root registry.ID, nodes int, change func(*operation) error) error {
+	_, err := s.update(ctx, s.systemOp(), func(o *operation) error {
+		if err := change(o); err != nil {
+			return o.broken(err)
+		}
+		o.touch(item{act: actRemove, node: root, n: int64(nodes)})
+		return nil
+	})
+	return err
 }
 
 // entriesIn reads some entries of the trash that have that state and are older than atUS.

@@ -14,16 +14,17 @@ import (
 )
 
 // Contents that no version names any more. No index says who names a content: it would cost every write, and contents are rarely given up. Instead,
-// what loses a version is suspected (a row of the table garbage), and the collector now and then reads all versions once, outside the write turn. What it
+// what loses a version is suspected (a row of the table suspect), and the collector now and then reads all versions once, outside the write turn. What it
 // did not meet it deletes in the write turn, where the change log says which versions came since: those are looked at, too. A content is therefore
 // deleted only while no version names it and nobody can be about to write one: a put brings the content along, and a restore or copy needs a version.
 
 // suspect notes the contents of the versions that which selects. Its mark is a new one, so that the collector does not clear a suspicion that is
 // younger than its look at the versions.
-func (t *txn) suspect(ctx context.Context, which string, args ...any) error {
-	query := "INSERT INTO garbage (sha, mark) SELECT DISTINCT body, ? FROM version WHERE " + which + " AND body <> ? " + t.dialect.onConflict("sha", "mark")
+func (o *operation) suspect(which string, args ...any) error {
+	query := "INSERT INTO suspect (sha, mark) SELECT DISTINCT body, ? FROM version WHERE " + which + " AND body <> ?" +
+		o.store.backend.dialect.onConflict("sha", "mark")
 	none := registry.Hash{}
-	_, err := t.exec(ctx, "suspect", query, slices.Concat([]any{rand.Int64()}, args, []any{none[:]})...)
+	_, err := o.tx.exec(o.ctx, "suspect", query, slices.Concat([]any{rand.Int64()}, args, []any{none[:]})...)
 	return err
 }
 
@@ -84,7 +85,7 @@ func (s *Store) suspects(ctx context.Context) (suspicions, int64, error) {
 		return nil, 0, err
 	}
 	list := suspicions{}
-	err := s.read.each(ctx, "suspects", "SELECT sha, mark FROM garbage LIMIT ?", []any{collectMost}, func(rows *sqlx.Rows) error {
+	err := s.read.each(ctx, "suspects", "SELECT sha, mark FROM suspect LIMIT ?", []any{collectMost}, func(rows *sqlx.Rows) error {
 		var sha []byte
 		var mark int64
 		err := rows.Scan(&sha, &mark)
@@ -151,7 +152,7 @@ func (o *operation) dropContents(list []registry.Hash, suspects suspicions, star
 				return 0, nil, o.broken(err)
 			}
 		}
-		if _, err := o.tx.exec(o.ctx, "collect", "DELETE FROM garbage WHERE sha = ? AND mark = ?", sha[:], suspects[sha].mark); err != nil {
+		if _, err := o.tx.exec(o.ctx, "collect", "DELETE FROM suspect WHERE sha = ? AND mark = ?", sha[:], suspects[sha].mark); err != nil {
 			return 0, nil, o.broken(err)
 		}
 	}
