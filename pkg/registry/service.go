@@ -74,7 +74,7 @@ func (s *Service) update(ctx context.Context, a Actor, m Mount, p Path, change f
 	var earlier int64
 	seq, err := m.Store.Update(ctx, s.op(a), func(tx Tx) error {
 		res, earlier = PutResult{}, 0
-		return once(tx, func() error { return change(tx, &res) }, func() outcome { return outcomeOf(res) }, func(o outcome, n int64) (err error) {
+		return once(a, tx, func() error { return change(tx, &res) }, func() outcome { return outcomeOf(res) }, func(o outcome, n int64) (err error) {
 			earlier = n
 			res, err = o.result(tx)
 			return err

@@ -99,7 +99,7 @@ func (s *Service) Batch(ctx context.Context, a Actor, steps []Step) ([]PutResult
 	op := s.op(a)
 	seq, err := store.Update(ctx, op, func(tx Tx) error {
 		results, earlier = nil, 0
-		return once(tx, func() error {
+		return once(a, tx, func() error {
 			inner := s.within(tx, store, rights, op)
 			plain := a
 			plain.Once = Once{}

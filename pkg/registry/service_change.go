@@ -173,7 +173,7 @@ func (s *Service) change(ctx context.Context, a Actor, m Mount, change func(Tx) 
 	var earlier int64
 	seq, err := m.Store.Update(ctx, s.op(a), func(tx Tx) error {
 		earlier = 0
-		return once(tx, func() error { return change(tx) }, func() bool { return true }, func(_ bool, n int64) error {
+		return once(a, tx, func() error { return change(tx) }, func() bool { return true }, func(_ bool, n int64) error {
 			earlier = n
 			return nil
 		})

@@ -10,17 +10,17 @@ import (
 // MaxLinks is how many links one read follows.
 const MaxLinks = 16
 
-// ViaLink is the cause of a [CodeNotFound] of [Store.Get] where the path goes on below a link: the link, and what follows it in the path.
-type ViaLink struct {
+// ViaLinkError is the cause of a [CodeNotFound] of [Store.Get] where the path goes on below a link: the link, and what follows it in the path.
+type ViaLinkError struct {
 	Link Resource
 	Rest string
 }
 
 // Error says what is on the way.
-func (e *ViaLink) Error() string { return "a link is on the way: " + e.Link.Path.String() }
+func (e *ViaLinkError) Error() string { return "a link is on the way: " + e.Link.Path.String() }
 
 // next is the path that the read goes on with.
-func (e *ViaLink) next() (Path, error) {
+func (e *ViaLinkError) next() (Path, error) {
 	return ParsePath(strings.TrimSuffix(string(e.Link.Meta.Link), "/") + "/" + e.Rest)
 }
 
@@ -110,7 +110,7 @@ func (s *Service) reach(ctx context.Context, a Actor, p Path, f Freshness) (Reso
 
 // follow tells where the result of a read leads; "" when it is the end of the way.
 func follow(r Resource, err error) (Path, error) {
-	if via, ok := errors.AsType[*ViaLink](err); ok {
+	if via, ok := errors.AsType[*ViaLinkError](err); ok {
 		return via.next()
 	}
 	if err == nil && r.Kind == KindLink {

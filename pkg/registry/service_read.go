@@ -32,7 +32,7 @@ func (s *Service) get(ctx context.Context, a Actor, p Path, f Freshness) (Resour
 		if CodeOf(err) != CodeNotFound {
 			return Resource{}, Mount{}, err
 		}
-		if _, ok := errors.AsType[*ViaLink](err); ok {
+		if _, ok := errors.AsType[*ViaLinkError](err); ok {
 			missing = err
 		}
 	}

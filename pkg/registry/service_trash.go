@@ -207,7 +207,7 @@ func (s *Service) PurgeOlder(ctx context.Context, a Actor, p Path, before time.T
 		return count, err
 	}
 	_, err = m.Store.Update(ctx, s.op(a), func(tx Tx) error {
-		return once(tx, func() error { return nil }, func() int { return count }, func(int, int64) error { return nil })
+		return once(a, tx, func() error { return nil }, func() int { return count }, func(int, int64) error { return nil })
 	})
 	return count, err
 }

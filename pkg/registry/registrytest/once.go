@@ -2,6 +2,7 @@ package registrytest
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,7 +42,7 @@ func testOnce(t *testing.T, fresh func(testing.TB) Database) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, a := range append(answers, last) {
+	for i, a := range slices.Concat(answers, []registry.PutResult{last}) {
 		first := answers[0].Resource
 		r := a.Resource
 		if !a.Created || !a.Changed || r.ETag() != first.ETag() || r.Seq != first.Seq || r.Path != "/once" || r.Size != 1 || !r.UpdatedAt.Equal(first.UpdatedAt) ||

@@ -60,6 +60,9 @@ func (s *Store) collect(ctx context.Context) (int, error) {
 	}
 	dropped := 0
 	for chunk := range slices.Chunk(slices.Collect(maps.Keys(suspects)), collectBatch) {
+		if start, err = s.catchUp(ctx, suspects, start); err != nil {
+			return dropped, err
+		}
 		var sets []registry.ID
 		n := 0
 		if _, err := s.update(ctx, s.systemOp(), func(o *operation) (err error) {
@@ -132,7 +135,7 @@ func (s *Store) clearPage(ctx context.Context, suspects suspicions, which string
 }
 
 const (
-	sinceQuery = "SELECT i.act, v.body FROM txn_item i LEFT JOIN version v ON v.node = i.node AND v.n = i.n WHERE i.seq > ?"
+	sinceQuery = "SELECT i.act, v.body FROM txn_item i LEFT JOIN version v ON v.node = i.node AND v.n = i.n WHERE i.seq > ? AND i.seq <= ?"
 	dropQuery  = "SELECT chunk_set FROM blob_obj WHERE sha = ? AND chunk_set IS NOT NULL"
 )
 
@@ -160,26 +163,59 @@ func (o *operation) dropContents(list []registry.Hash, suspects suspicions, star
 	return dropped, sets, nil
 }
 
-// namedSince gives the contents of the versions that came after a position of the log, in the database or in this transaction.
-func (o *operation) namedSince(start int64) (map[registry.Hash]bool, error) {
-	busy := registry.Errorf(registry.CodeUnavailable, "too much changed while contents were looked at")
-	if o.head.seq-start > collectTail {
-		return nil, busy
+// catchUp finds the suspects that the versions since start name, until few changes are left for the write turn, and tells how far it came.
+func (s *Store) catchUp(ctx context.Context, suspects suspicions, start int64) (int64, error) {
+	for {
+		var head headRow
+		if err := s.read.one(ctx, "head", headQuery, nil, head.dest()...); err != nil {
+			return start, err
+		}
+		if head.seq-start <= collectTail/2 {
+			return start, nil
+		}
+		end := min(head.seq, start+collectTail)
+		copied, err := readNamed(ctx, s.read.statements, start, end, suspects.name)
+		if err != nil {
+			return start, err
+		}
+		if copied {
+			return start, tooBusy()
+		}
+		start = end
 	}
-	named, copied := map[registry.Hash]bool{}, false
-	err := o.tx.each(o.ctx, "named", sinceQuery, []any{start}, func(rows *sqlx.Rows) error {
+}
+
+// readNamed gives the contents of the versions that came between two positions of the log, and tells whether a copy was staged there: the log does not
+// name the nodes of one.
+func readNamed(ctx context.Context, q statements, after, to int64, name func(registry.Hash)) (bool, error) {
+	copied := false
+	err := q.each(ctx, "named", sinceQuery, []any{after, to}, func(rows *sqlx.Rows) error {
 		var did int64
 		var body []byte
 		err := rows.Scan(&did, &body)
-		named[toHash(body)] = true
+		name(toHash(body))
 		copied = copied || act(did) == actStage
 		return err
 	})
+	return copied, err
+}
+
+func tooBusy() error {
+	return registry.Errorf(registry.CodeUnavailable, "too much changed while contents were looked at; a later sweep tries again")
+}
+
+// namedSince gives the contents of the versions that came after a position of the log, in the database or in this transaction.
+func (o *operation) namedSince(start int64) (map[registry.Hash]bool, error) {
+	if o.head.seq-start > collectTail {
+		return nil, tooBusy()
+	}
+	named := map[registry.Hash]bool{}
+	copied, err := readNamed(o.ctx, o.tx.statements, start, o.head.seq, func(sha registry.Hash) { named[sha] = true })
 	switch {
 	case err != nil:
 		return nil, o.broken(err)
 	case copied || slices.ContainsFunc(o.ops, opDraft.stages):
-		return nil, busy // the log does not name the nodes of a copy
+		return nil, tooBusy()
 	}
 	for _, v := range o.unit.versions {
 		named[v.Hash] = true

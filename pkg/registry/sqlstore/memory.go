@@ -40,6 +40,7 @@ func (a act) places() bool {
 	switch a {
 	case actCreate, actTrash, actLeave, actMove, actUndelete, actCopy:
 		return true
+	case actRevise, actUser, actSession, actPurge, actRemove, actStage, actOnce, actCollect:
 	}
 	return false
 }
@@ -192,13 +193,11 @@ func (m *memory) forget() {
 }
 
 func (m *memory) evict(i item) {
-	if i.act.places() {
+	switch i.act {
+	case actCreate, actTrash, actLeave, actMove, actUndelete, actCopy:
 		m.dirents.drop(dirent{i.parent, i.name})
 		m.nodes.drop(i.parent)
 		m.nodes.drop(i.node)
-		return
-	}
-	switch i.act {
 	case actRevise, actPurge, actRemove:
 		m.nodes.drop(i.node)
 	case actUser:
@@ -206,6 +205,7 @@ func (m *memory) evict(i item) {
 		m.names.drop(accountName(i.name))
 	case actSession:
 		m.sessions.drop(toHash([]byte(i.name)))
+	case actStage, actOnce, actCollect: // nothing that memory holds
 	}
 }
 

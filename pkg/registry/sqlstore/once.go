@@ -35,7 +35,7 @@ func (o *operation) Answered() ([]byte, int64, bool, error) {
 		return nil, 0, false, nil
 	case a.request != asked.Request():
 		return nil, 0, false, registry.Errorf(registry.CodeKeyReused,
-			"the idempotency key belongs to another request, made less than %d hours ago or so; give each request a key of its own", int(registry.OnceKept.Hours()))
+			"the idempotency key belongs to another request of the last %d hours; give each request a key of its own", int(registry.OnceKept.Hours()))
 	}
 	return a.data, a.seq, true, nil
 }

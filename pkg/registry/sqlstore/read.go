@@ -60,7 +60,7 @@ func (s *Store) missing(ctx context.Context, p registry.Path, f *found) error {
 	names := p.Names()
 	link := n.at(registry.Path("/"+strings.Join(names[:len(f.ids)], "/")), s.name, f.at.seq)
 	return &registry.Error{
-		Code: registry.CodeNotFound, Message: "nothing is at " + p.String(), Err: &registry.ViaLink{Link: link, Rest: strings.Join(names[len(f.ids):], "/")},
+		Code: registry.CodeNotFound, Message: "nothing is at " + p.String(), Err: &registry.ViaLinkError{Link: link, Rest: strings.Join(names[len(f.ids):], "/")},
 	}
 }
 
