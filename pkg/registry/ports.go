@@ -39,6 +39,7 @@ type Store interface {
 	Update(ctx context.Context, op Op, change func(Tx) error) (Seq, error)
 
 	CommunityReader
+	TreeStore
 }
 
 // Tx is one transaction on a store, as a use case sees it: it reads the state that the transaction changes. Not for concurrent use.
@@ -51,10 +52,11 @@ type Tx interface {
 	Create(parent Resource, name string, kind Kind, d Draft) (Resource, error)
 	// Revise adds the next version of r with what d holds.
 	Revise(r Resource, d Draft) (Resource, error)
-	// Trash takes r, with everything below it, out of the tree.
+	// Trash takes r, with everything below it, out of the tree. r.Path is what the trash will say of where it was.
 	Trash(r Resource) error
 
 	CommunityWriter
+	TreeTx
 }
 
 // Draft is what a new version is to hold. Staged is nil where the store has the content already, or there is none.
@@ -93,6 +95,8 @@ type Actor struct {
 	// Seen is a state of a store that was read for this request, when it was: what was read to find out who the actor is. Reads of the same
 	// request need not ask that store for its head again.
 	Seen Seq
+	// Once makes the one change of this request happen once, however often the request comes.
+	Once Once
 }
 
 // Freshness relaxes the promise of a read. The zero value is the default: the read sees every write acknowledged before it began.

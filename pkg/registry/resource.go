@@ -24,19 +24,24 @@ type Hash [32]byte
 // String gives 64 hexadecimal digits.
 func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 
-// Kind tells a collection from a resource.
+// Kind tells a collection, a resource and a link apart.
 type Kind uint8
 
 // The kinds; the numbers are those in the stores.
 const (
 	KindCollection Kind = 1
 	KindResource   Kind = 2
+	KindLink       Kind = 3 // symbolic: it leads to a path
 )
 
-// String gives "collection" or "resource".
+// String gives "collection", "resource" or "link".
 func (k Kind) String() string {
-	if k == KindCollection {
+	switch k {
+	case KindCollection:
 		return "collection"
+	case KindLink:
+		return "link"
+	case KindResource:
 	}
 	return "resource"
 }
@@ -49,6 +54,7 @@ type Meta struct {
 	MediaType   string     `json:"media_type,omitempty"`
 	Description string     `json:"description,omitempty"`
 	Properties  Properties `json:"properties,omitempty"`
+	Link        Path       `json:"link,omitempty"` // where a link leads: a path of the registry, not of its store
 }
 
 // check tells which field of m breaks which limit.
@@ -94,7 +100,7 @@ func checkText(field, s string, limit int) error {
 
 // equal tells whether both say the same; a property without values is no property.
 func (m Meta) equal(o Meta) bool {
-	return m.MediaType == o.MediaType && m.Description == o.Description && maps.EqualFunc(m.Properties, o.Properties, slices.Equal)
+	return m.MediaType == o.MediaType && m.Description == o.Description && m.Link == o.Link && maps.EqualFunc(m.Properties, o.Properties, slices.Equal)
 }
 
 // clean drops properties without values, so that equal states are equal bytes.
@@ -108,7 +114,7 @@ func (m Meta) clean() Meta {
 	return m
 }
 
-// Resource is the current state of what is at a path: a collection (a resource with children) or a resource with content.
+// Resource is the current state of what is at a path: a collection (a resource with children), a resource with content or a link.
 type Resource struct {
 	ID        ID
 	Path      Path
@@ -123,6 +129,7 @@ type Resource struct {
 	UpdatedAt time.Time // of the current version
 	UpdatedBy string
 	Seq       Seq  // the state of the store that this was read at or written by
+	Real      Path // where it is, when Path leads there over links
 	Mount     bool // a mount point, or a collection above one that exists only because of it
 }
 
@@ -164,10 +171,11 @@ type Seq struct {
 	N     int64
 }
 
-// Page is one page of the children of a collection, in order of their names (by bytes).
+// Page is one page of the children of a collection, in order of their names (by bytes) unless another was asked for.
 type Page struct {
 	Parent  Resource
 	Entries []Resource
+	Total   int64  // children of the collection, when that was asked for; at most MaxTotal
 	Next    string // the cursor of the next page, "" at the end; opaque to callers
 }
 

@@ -74,12 +74,20 @@ func (s *Service) writable(ctx context.Context, a Actor, right Right, p Path) (M
 // update runs one change on the store of m and completes its result.
 func (s *Service) update(ctx context.Context, a Actor, m Mount, p Path, change func(Tx, *PutResult) error) (PutResult, error) {
 	var res PutResult
+	var earlier int64
 	seq, err := m.Store.Update(ctx, s.op(a), func(tx Tx) error {
-		res = PutResult{}
-		return change(tx, &res)
+		res, earlier = PutResult{}, 0
+		return once(a, tx, func() error { return change(tx, &res) }, func() outcome { return outcomeOf(res) }, func(o outcome, n int64) (err error) {
+			earlier = n
+			res, err = o.result(tx)
+			return err
+		})
 	})
 	if err != nil {
 		return PutResult{}, err
+	}
+	if earlier > 0 {
+		seq.N = earlier
 	}
 	res.Resource.Path, res.Resource.Mount, res.Resource.Seq = p, m.Path == p, seq
 	return res, nil
@@ -131,10 +139,18 @@ func makeCollections(tx Tx, p Path) (Resource, error) {
 }
 
 func mustBeCollection(r Resource) error {
+	if r.Kind == KindLink {
+		return isLink(r)
+	}
 	if r.Kind != KindCollection {
 		return Errorf(CodeConflict, "%s is a resource, not a collection", r.Path)
 	}
 	return nil
+}
+
+// isLink refuses a change of what a link leads to: it would say one path and change another.
+func isLink(r Resource) error {
+	return Errorf(CodeConflict, "%s is a link to %s; changes are made there", r.Path, r.Meta.Link)
 }
 
 // at makes a not-found error of a store speak of the path that the caller used.

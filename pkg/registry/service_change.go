@@ -31,8 +31,8 @@ func (s *Service) UpdateMeta(ctx context.Context, a Actor, in MetaInput) (PutRes
 			return err
 		}
 		meta := in.apply(current.Meta)
-		if current.Kind == KindCollection && meta.MediaType != current.Meta.MediaType {
-			return Errorf(CodeInvalid, "%s is a collection; it has no media type", in.Path)
+		if current.Kind != KindResource && meta.MediaType != current.Meta.MediaType {
+			return Errorf(CodeInvalid, "%s is a %s; it has no media type", in.Path, current.Kind)
 		}
 		if err := meta.check(); err != nil {
 			return err
@@ -153,7 +153,7 @@ func (s *Service) remove(ctx context.Context, a Actor, p Path, c Precondition, a
 	if below := s.mounts.below(p); len(below) > 0 {
 		return Seq{}, Errorf(CodeConflict, "%s has mount points below it (%s); it cannot be deleted", p, below[0].name)
 	}
-	seq, err := m.Store.Update(ctx, s.op(a), func(tx Tx) error {
+	return s.change(ctx, a, m, func(tx Tx) error {
 		current, err := tx.Get(sp)
 		if err != nil {
 			return at(p, err)
@@ -166,5 +166,20 @@ func (s *Service) remove(ctx context.Context, a Actor, p Path, c Precondition, a
 		}
 		return tx.Trash(current)
 	})
+}
+
+// change runs one change without a result on the store of m.
+func (s *Service) change(ctx context.Context, a Actor, m Mount, change func(Tx) error) (Seq, error) {
+	var earlier int64
+	seq, err := m.Store.Update(ctx, s.op(a), func(tx Tx) error {
+		earlier = 0
+		return once(a, tx, func() error { return change(tx) }, func() bool { return true }, func(_ bool, n int64) error {
+			earlier = n
+			return nil
+		})
+	})
+	if err == nil && earlier > 0 {
+		seq.N = earlier
+	}
 	return seq, err
 }

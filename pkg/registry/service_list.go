@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"slices"
@@ -21,7 +22,7 @@ func (s *Service) List(ctx context.Context, a Actor, p Path, cursor string, limi
 	if err := s.auth.Authorize(ctx, a, RightRead, p); err != nil {
 		return Page{}, err
 	}
-	r, m, err := s.get(ctx, a, p, f)
+	r, m, err := s.reach(ctx, a, p, f)
 	if err != nil {
 		return Page{}, err
 	}
@@ -29,7 +30,7 @@ func (s *Service) List(ctx context.Context, a Actor, p Path, cursor string, limi
 		return Page{}, err
 	}
 	page := Page{Parent: r}
-	mounted := s.mounts.below(p)
+	mounted := s.mounts.below(cmp.Or(r.Real, p))
 	if m.Store != nil {
 		// One more than asked tells whether there is a next page; as many again as mount points may hide.
 		page.Entries, err = m.Store.Children(ctx, r, after, limit+1+len(mounted))
@@ -57,7 +58,7 @@ func (s *Service) overlay(ctx context.Context, a Actor, page *Page, mounted []mo
 		if err != nil {
 			return err
 		}
-		r, _, err := s.get(ctx, a, child, f)
+		r, _, err := s.reach(ctx, a, child, f)
 		if err != nil {
 			return err
 		}
@@ -76,7 +77,7 @@ func makeCursor(name string) string { return base64.RawURLEncoding.EncodeToStrin
 
 func parseCursor(cursor string) (string, error) {
 	name, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil {
+	if err != nil || strings.HasPrefix(string(name), "\x00") {
 		return "", Errorf(CodeInvalid, "cursor %q is not one that a page gave", firstRunes(cursor, 60))
 	}
 	return string(name), nil

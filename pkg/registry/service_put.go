@@ -31,30 +31,44 @@ type PutResult struct {
 // Put stores a content at a path: a new resource (with missing parents) or the next version of an existing one. What is there already makes no
 // version. The body streams into the store before anything becomes visible. Needs [RightWrite].
 func (s *Service) Put(ctx context.Context, a Actor, in PutInput) (PutResult, error) {
-	m, sp, err := s.writable(ctx, a, RightWrite, in.Path)
+	m, sp, err := s.admitPut(ctx, a, in)
 	if err != nil {
 		return PutResult{}, err
 	}
-	if m.Path == in.Path || len(s.mounts.below(in.Path)) > 0 {
-		return PutResult{}, Errorf(CodeConflict, "%s is a mount point, or has mount points below it; a resource cannot stand there", in.Path)
-	}
-	offered := Meta{MediaType: in.MediaType, Properties: in.Properties}
-	if in.Description != nil {
-		offered.Description = *in.Description
-	}
-	if err := offered.check(); err != nil {
-		return PutResult{}, err
-	}
-	// A look before the body moves: most refusals need not cost an upload. The transaction looks again.
-	if err := s.precheck(ctx, a, m, sp, in); err != nil {
-		return PutResult{}, err
+	// A look before the body moves: most refusals need not cost an upload. The transaction looks again. A request that may have been answered
+	// already must not be refused for what it has done itself.
+	if a.Once.IsZero() {
+		if err := s.precheck(ctx, a, m, sp, in); err != nil {
+			return PutResult{}, err
+		}
 	}
 	staged, err := m.Store.Stage(ctx, in.Body, s.ContentLimit())
 	if err != nil {
 		return PutResult{}, err
 	}
 	defer staged.Discard()
+	a.Once = a.Once.And(staged.Hash().String())
+	return s.putStaged(ctx, a, m, sp, in, staged)
+}
 
+// admitPut authorises a put and checks all of it that needs no store.
+func (s *Service) admitPut(ctx context.Context, a Actor, in PutInput) (Mount, Path, error) {
+	m, sp, err := s.writable(ctx, a, RightWrite, in.Path)
+	if err != nil {
+		return Mount{}, "", err
+	}
+	if m.Path == in.Path || len(s.mounts.below(in.Path)) > 0 {
+		return Mount{}, "", Errorf(CodeConflict, "%s is a mount point, or has mount points below it; a resource cannot stand there", in.Path)
+	}
+	offered := Meta{MediaType: in.MediaType, Properties: in.Properties}
+	if in.Description != nil {
+		offered.Description = *in.Description
+	}
+	return m, sp, offered.check()
+}
+
+// putStaged makes a content that the store has received the one at a path.
+func (s *Service) putStaged(ctx context.Context, a Actor, m Mount, sp Path, in PutInput, staged Staged) (PutResult, error) {
 	return s.update(ctx, a, m, in.Path, func(tx Tx, res *PutResult) error {
 		current, err := lookup(tx, sp)
 		if err != nil {
@@ -95,6 +109,9 @@ func (in PutInput) admit(current *Resource) error {
 	}
 	if err := in.If.Check(current); err != nil {
 		return err
+	}
+	if current != nil && current.Kind == KindLink {
+		return Errorf(CodeConflict, "%s is a link to %s; store the content there, or delete the link first", in.Path, current.Meta.Link)
 	}
 	if current != nil && in.KeepMediaType && in.MediaType != "" && in.MediaType != current.Meta.MediaType {
 		return Errorf(CodeInvalid, "media type %q differs from the stored one, %q", in.MediaType, current.Meta.MediaType)

@@ -1,13 +1,16 @@
 package registry
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
-// Get reads the current state of what is at p. Needs [RightRead].
+// Get reads the current state of what is at p. Like all reads it follows links, each of which needs [RightRead], too. Needs [RightRead].
 func (s *Service) Get(ctx context.Context, a Actor, p Path, f Freshness) (Resource, error) {
 	if err := s.auth.Authorize(ctx, a, RightRead, p); err != nil {
 		return Resource{}, err
 	}
-	r, _, err := s.get(ctx, a, p, f)
+	r, _, err := s.reach(ctx, a, p, f)
 	return r, err
 }
 
@@ -16,9 +19,10 @@ func (s *Service) Get(ctx context.Context, a Actor, p Path, f Freshness) (Resour
 func (s *Service) get(ctx context.Context, a Actor, p Path, f Freshness) (Resource, Mount, error) {
 	f.seen = a.Seen
 	m, sp, covered := s.mounts.Resolve(p)
+	missing := notFound(p)
 	if covered {
 		r, err := m.Store.Get(ctx, sp, f)
-		if err == nil && r.Kind == KindResource && len(s.mounts.below(p)) > 0 {
+		if err == nil && r.Kind != KindCollection && len(s.mounts.below(p)) > 0 {
 			err = notFound(p) // mount points hide what a store has above them
 		}
 		if err == nil {
@@ -28,11 +32,14 @@ func (s *Service) get(ctx context.Context, a Actor, p Path, f Freshness) (Resour
 		if CodeOf(err) != CodeNotFound {
 			return Resource{}, Mount{}, err
 		}
+		if _, ok := errors.AsType[*ViaLinkError](err); ok {
+			missing = err
+		}
 	}
 	if covered && m.Path == p || len(s.mounts.below(p)) > 0 {
 		return Resource{Path: p, Kind: KindCollection, Mount: true}, Mount{}, nil
 	}
-	return Resource{}, Mount{}, notFound(p)
+	return Resource{}, Mount{}, missing
 }
 
 func notFound(p Path) error { return Errorf(CodeNotFound, "nothing is at %s", p) }
@@ -44,7 +51,7 @@ func (s *Service) Open(ctx context.Context, a Actor, p Path, n int64, f Freshnes
 	if err := s.auth.Authorize(ctx, a, RightRead, p); err != nil {
 		return fail(err)
 	}
-	r, m, err := s.get(ctx, a, p, f)
+	r, m, err := s.reach(ctx, a, p, f)
 	if err != nil {
 		return fail(err)
 	}
@@ -78,7 +85,7 @@ func (s *Service) GetVersion(ctx context.Context, a Actor, p Path, n int64, f Fr
 	if err := s.auth.Authorize(ctx, a, RightRead, p); err != nil {
 		return Resource{}, Version{}, err
 	}
-	r, m, err := s.get(ctx, a, p, f)
+	r, m, err := s.reach(ctx, a, p, f)
 	if err != nil {
 		return Resource{}, Version{}, err
 	}
@@ -96,7 +103,7 @@ func (s *Service) Versions(ctx context.Context, a Actor, p Path, before int64, l
 	if err := s.auth.Authorize(ctx, a, RightRead, p); err != nil {
 		return VersionPage{}, err
 	}
-	r, m, err := s.get(ctx, a, p, f)
+	r, m, err := s.reach(ctx, a, p, f)
 	if err != nil {
 		return VersionPage{}, err
 	}

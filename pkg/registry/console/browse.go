@@ -15,6 +15,16 @@ type browseView struct {
 	Example string // a base URL to show how to store from the command line
 }
 
+// redirectByKind leads from the page for one kind of thing to the page for what is there. A link that leads nowhere has none: err says why.
+func (c *console) redirectByKind(w http.ResponseWriter, r *http.Request, a registry.Actor, p registry.Path, err error) error {
+	res, getErr := c.Service.Get(r.Context(), a, p, registry.Freshness{})
+	if getErr != nil {
+		return err
+	}
+	redirect(w, pageOf(res))
+	return nil
+}
+
 // browse lists a collection; a resource is shown on its own page.
 func (c *console) browse(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
 	p, err := pathOf(r)
@@ -24,8 +34,7 @@ func (c *console) browse(w http.ResponseWriter, r *http.Request, a registry.Acto
 	cursor := r.URL.Query().Get("cursor")
 	page, err := c.Service.List(r.Context(), a, p, cursor, 0, registry.Freshness{})
 	if registry.CodeOf(err) == registry.CodeConflict {
-		redirect(w, link("resource", p))
-		return nil
+		return c.redirectByKind(w, r, a, p, err)
 	}
 	if err != nil {
 		return err

@@ -146,6 +146,13 @@ func (c *console) routes() *http.ServeMux {
 	page("GET /console/impact/{path...}", c.impact)
 	page("GET /console/tags", c.tagCloud)
 	page("GET /console/tagged", c.tagged)
+	page("GET /console/move/{path...}", c.moveForm)
+	page("POST /console/move/{path...}", c.move)
+	page("GET /console/new-link/{path...}", c.newLinkForm)
+	page("POST /console/new-link/{path...}", c.newLink)
+	page("GET /console/trash/{path...}", c.trash)
+	page("POST /console/undelete/{path...}", c.undelete)
+	page("POST /console/purge/{path...}", c.purge)
 	page("GET /console/cluster", c.cluster)
 	page("GET /console/server", c.server)
 	return mux

@@ -24,7 +24,7 @@ func (c *console) deleteForm(w http.ResponseWriter, r *http.Request, a registry.
 }
 
 func (c *console) askDelete(w http.ResponseWriter, r *http.Request, a registry.Actor, failed error) error {
-	res, err := c.find(r, a)
+	res, err := c.itself(r, a)
 	if err != nil {
 		return err
 	}

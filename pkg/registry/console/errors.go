@@ -20,6 +20,7 @@ var failures = map[registry.Code]struct {
 	registry.CodeNotFound:        {http.StatusNotFound, "Nothing here"},
 	registry.CodeConflict:        {http.StatusConflict, "That does not fit what is there"},
 	registry.CodePrecondition:    {http.StatusPreconditionFailed, "Somebody was faster"},
+	registry.CodeKeyReused:       {http.StatusUnprocessableEntity, "That belongs to another request"},
 	registry.CodeTooLarge:        {http.StatusRequestEntityTooLarge, "Too large"},
 	registry.CodeMediaType:       {http.StatusUnsupportedMediaType, "Wrong media type"},
 	registry.CodeUnavailable:     {http.StatusServiceUnavailable, "The store does not answer"},

@@ -42,6 +42,8 @@ func TestPages_EscapeEverything(t *testing.T) {
 			b.post("/console/new-text/_system/governance", "name", text, "description", text, "media_type", text, "text", text),
 			b.post("/console/new-collection/_system/governance", "name", text, "description", text),
 			b.upload("/console/upload/_system/governance", "x", "x", "name", text, "media_type", text, "description", text),
+			b.post("/console/move"+string(p), "etag", `"stale"`, "new_path", text),
+			b.post("/console/new-link/_system/governance", "name", text, "target", text),
 			b.get("/console/go?to=" + url.QueryEscape(text)),
 			b.get("/console/browse/" + url.PathEscape(text)),
 			b.get("/console/browse/_system/governance?cursor=" + url.QueryEscape(text)),

@@ -46,6 +46,16 @@ func everyPage(t *testing.T, s *site) []page {
 	s.put("/_system/local/note.txt", "", "of this node\n")
 	_, err = s.service.CreateCollection(t.Context(), s.admin, registry.CollectionInput{Path: "/_system/config/empty"})
 	must(t, err)
+	_, err = s.service.Put(t.Context(), s.admin, registry.PutInput{Path: "/_system/config/gone.txt", Body: strings.NewReader("deleted")})
+	must(t, err)
+	_, err = s.service.Delete(t.Context(), s.admin, "/_system/config/gone.txt", registry.Precondition{})
+	must(t, err)
+	const links = "/_system/config/links"
+	for from, to := range map[registry.Path]registry.Path{links + "/pay": yaml, links + "/circle/1": links + "/circle/2", links + "/circle/2": links + "/circle/1"} {
+		_, err = s.service.Link(t.Context(), s.admin, registry.LinkInput{Path: from, Target: to})
+		must(t, err)
+	}
+
 	s.members = []console.Member{
 		{ID: "01B", Name: "node-2", Domain: "wso2.governance.domain", SubDomain: "mgt", Host: "127.0.0.1", MemberPort: 4251, HTTPPort: 9765, HTTPSPort: 9445, State: "draining", Since: s.clock.Now().Add(-time.Minute)},
 		{ID: "01A", Name: "node-1", Domain: "wso2.governance.domain", SubDomain: "mgt", Host: "127.0.0.1", MemberPort: 4250, HTTPPort: 9764, HTTPSPort: 9444, State: "active", Since: s.clock.Now().Add(-5 * time.Hour), Version: "1.2.3", Self: true},
@@ -113,6 +123,17 @@ func everyPage(t *testing.T, s *site) []page {
 		{"tagged", 200, b.get("/console/tagged?tag=payments")},
 		{"tagged-none", 200, b.get("/console/tagged?tag=nobody")},
 		{"cluster", 200, b.get("/console/cluster")},
+		{"move", 200, b.get("/console/move" + yaml)},
+		{"move-collection", 200, b.get("/console/move" + apis)},
+		{"move-mount", 200, b.get("/console/move/_system/governance")},
+		{"move-taken", 409, b.post("/console/move"+yaml, "etag", etag, "new_path", apis+"/logo.svg")},
+		{"new-link", 200, b.get("/console/new-link" + apis)},
+		{"trash", 200, b.get("/console/trash/_system/config")},
+		{"trash-empty", 200, b.get("/console/trash" + apis)},
+		{"browse-links", 200, b.get("/console/browse" + links)},
+		{"delete-link", 200, b.get("/console/delete" + links + "/pay")},
+		{"resource-linked", 200, b.get("/console/resource" + links + "/pay")},
+		{"error-circle", 409, b.get("/console/browse" + links + "/circle/1")},
 		{"server", 200, b.get("/console/server")},
 		{"error-not-found", 404, b.get("/console/browse" + apis + "/no/such")},
 		{"error-not-found-private", 404, b.get("/console/resource/_system/local/no-such.txt")},
@@ -356,6 +377,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`<code>[0-9a-f]{32}</code>`), "<code>ID</code>"},
 	// Numbers of comments, which count what happened in the store before.
 	{regexp.MustCompile(`(comment-|comment |[?&;]answer=|edit-comment\S*id=|name="id" value=")[0-9]+`), "${1}N"},
+	{regexp.MustCompile(`"(to-)?[0-9a-f]{32}"`), `"${1}ID"`},
 }
 
 func normalise(body string) string {

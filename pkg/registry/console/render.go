@@ -102,6 +102,8 @@ func entryIcon(r registry.Resource) string {
 		return "mount"
 	case r.Kind == registry.KindCollection:
 		return "folder"
+	case r.Kind == registry.KindLink:
+		return "next"
 	case strings.HasPrefix(t, "image/"):
 		return "image"
 	case strings.Contains(t, "zip"), strings.Contains(t, "java-archive"), strings.Contains(t, "tar"):
@@ -213,7 +215,6 @@ var notes = map[string]string{
 	"property-saved":   "Property saved.",
 	"property-removed": "Property removed. An older version still has it.",
 	"restored":         "Restored as a new version.",
-	"deleted":          "Deleted.",
 	"tagged":           "Tags added.",
 	"untagged":         "Tag removed.",
 	"rated":            "Rating saved.",
@@ -222,5 +223,10 @@ var notes = map[string]string{
 	"comment-deleted":  "Comment deleted.",
 	"associated":       "Association added.",
 	"dissociated":      "Association removed.",
+	"deleted":          "Deleted. It is in the trash, from where it can come back.",
+	"moved":            "Moved.",
+	"copied":           "Copied.",
+	"undeleted":        "Put back.",
+	"purged":           "Deleted for good.",
 	"signed-out":       "You are signed out.",
 }

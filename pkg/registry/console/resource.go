@@ -31,8 +31,7 @@ func (c *console) resource(w http.ResponseWriter, r *http.Request, a registry.Ac
 	}
 	res, at, content, err := c.Service.Open(r.Context(), a, p, n, registry.Freshness{})
 	if registry.CodeOf(err) == registry.CodeConflict {
-		redirect(w, link("browse", p))
-		return nil
+		return c.redirectByKind(w, r, a, p, err)
 	}
 	if err != nil {
 		return err

@@ -165,6 +165,7 @@ func (c *call) decode(v any, types ...string) error {
 	case len(body) > maxJSON:
 		return tooLarge(maxJSON)
 	}
+	c.actor.Once = c.actor.Once.And(string(body))
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {

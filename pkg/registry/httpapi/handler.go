@@ -65,6 +65,9 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	if err := c.once(); err != nil {
+		return err
+	}
 	return route.serve(w, c)
 }
 

@@ -11,9 +11,10 @@ type childrenView struct {
 	Path    registry.Path  `json:"path"`
 	Entries []resourceView `json:"entries"`
 	Next    string         `json:"next,omitempty"`
+	Total   *int64         `json:"total,omitempty"` // when it was asked for
 }
 
-// getChildren gives a page of a collection's children, sorted by name.
+// getChildren gives a page of a collection's children, by name or in another order.
 func (h *handler) getChildren(w http.ResponseWriter, c *call) error {
 	p, err := c.target()
 	if err != nil {
@@ -27,13 +28,23 @@ func (h *handler) getChildren(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	page, err := h.service.List(c.Context(), c.actor, p, c.URL.Query().Get("cursor"), int(limit), fresh)
+	query := c.URL.Query()
+	in := registry.ListInput{
+		Path: p, Cursor: query.Get("cursor"), Limit: int(limit), Sort: registry.Sort(query.Get("sort")), Total: query.Get("total") == "true", Fresh: fresh,
+	}
+	if query.Has("total") && !in.Total && query.Get("total") != "false" {
+		return registry.Errorf(registry.CodeInvalid, "query parameter total is %.40q; it must be true or false", query.Get("total"))
+	}
+	page, err := h.service.ListSorted(c.Context(), c.actor, in)
 	if err != nil {
 		return err
 	}
 	v := childrenView{Path: p, Entries: make([]resourceView, 0, len(page.Entries)), Next: page.Next}
 	for _, r := range page.Entries {
 		v.Entries = append(v.Entries, viewResource(r))
+	}
+	if in.Total {
+		v.Total = &page.Total
 	}
 	// No entity tag: the children's own states change without the collection's.
 	setSeq(w.Header(), page.Parent.Seq)

@@ -88,7 +88,9 @@ func (h *handler) putCollection(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	if !res.Created && (in.Description != nil || in.Properties != nil) {
-		res, err = h.service.UpdateMeta(c.Context(), c.actor, registry.MetaInput{
+		a := c.actor
+		a.Once = a.Once.Part("meta")
+		res, err = h.service.UpdateMeta(c.Context(), a, registry.MetaInput{
 			Path: p, Description: in.Description, Properties: in.Properties, ReplaceProperties: in.Properties != nil, If: condition,
 		})
 		if err != nil {

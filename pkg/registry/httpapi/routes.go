@@ -45,7 +45,7 @@ func (h *handler) table() []route {
 		{"GET", "/api/v1/properties/{path}", h.getProperties, version},
 		{"PUT", "/api/v1/properties/{path}", h.putProperties, nil},
 
-		{"GET", "/api/v1/children/{path}", h.getChildren, page},
+		{"GET", "/api/v1/children/{path}", h.getChildren, []string{"cursor", "limit", "sort", "total"}},
 		{"GET", "/api/v1/versions/{path}", h.getVersions, []string{"before", "limit"}},
 		{"POST", "/api/v1/restore/{path}", h.restore, nil},
 
@@ -67,6 +67,14 @@ func (h *handler) table() []route {
 		{"DELETE", "/api/v1/associations/{path}", h.deleteAssociation, []string{"type", "target"}},
 		{"GET", "/api/v1/dependencies/{path}", h.getDependencies, []string{"type", "depth", "limit"}},
 		{"GET", "/api/v1/impact/{path}", h.getImpact, []string{"type", "depth", "limit"}},
+		{"POST", "/api/v1/move/{path}", h.move, nil},
+		{"POST", "/api/v1/copy/{path}", h.copy, nil},
+		{"GET", linkURL + "/{path}", h.getLink, nil},
+		{"PUT", linkURL + "/{path}", h.putLink, nil},
+		{"GET", trashURL + "/{path}", h.getTrash, page},
+		{"DELETE", trashURL + "/{path}", h.purge, []string{"id", "older_than"}},
+		{"POST", "/api/v1/undelete/{path}", h.undelete, nil},
+		{"POST", "/api/v1/batch", h.batch, nil},
 
 		{"GET", "/api/v1/mounts", h.getMounts, nil},
 		{"GET", "/api/v1/whoami", h.whoami, nil},

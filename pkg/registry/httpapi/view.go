@@ -31,6 +31,8 @@ type resourceView struct {
 	UpdatedAt      time.Time           `json:"updated_at,omitzero"`
 	UpdatedBy      string              `json:"updated_by,omitempty"`
 	Mount          bool                `json:"mount,omitempty"`
+	Target         registry.Path       `json:"target,omitempty"`    // of a link
+	RealPath       registry.Path       `json:"real_path,omitempty"` // where the path leads over links
 }
 
 func viewResource(r registry.Resource) resourceView {
@@ -38,6 +40,7 @@ func viewResource(r registry.Resource) resourceView {
 		Path: r.Path, Name: r.Path.Name(), Kind: r.Kind.String(), Version: r.Version, MediaType: r.Meta.MediaType,
 		Description: r.Meta.Description, Properties: viewProperties(r.Meta.Properties), Size: r.Size, SHA256: viewHash(r.Hash),
 		CreatedAt: r.CreatedAt.UTC(), CreatedBy: r.CreatedBy, UpdatedAt: r.UpdatedAt.UTC(), UpdatedBy: r.UpdatedBy, Mount: r.Mount,
+		Target: r.Meta.Link, RealPath: r.Real,
 	}
 	if !r.ID.IsZero() {
 		v.ID, v.ETag = r.ID.String(), r.ETag()

@@ -25,6 +25,8 @@ type Store interface {
 
 	Migrate(ctx context.Context) error
 	Statements() int64
+	RowsWritten() int64
+	SweepTrees(ctx context.Context) (int, error)
 	Close() error
 }
 
@@ -77,6 +79,17 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"HidesWhatBelongsToTheTrash", testAttachedInTrash},
 		{"LeavesNothingOfAFailedAnnotation", testFailedAnnotation},
 		{"LeavesVersionsAlone", testAttachedLeavesVersions},
+		{"MovesAndRenames", testMove},
+		{"ExchangesNames", testExchange},
+		{"MovesAtOnce", testMovesAtOnce},
+		{"MovesAnythingInFewRows", testMoveRows},
+		{"KeepsATrash", testTrash},
+		{"PurgesTheTrash", testPurge},
+		{"KeepsContentsThatAreNamed", testCollect},
+		{"CopiesTrees", testCopy},
+		{"FollowsLinks", testLinks},
+		{"AnswersOnce", testOnce},
+		{"AsksForRights", testRights},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, fresh) })

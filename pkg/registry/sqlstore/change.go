@@ -85,7 +85,8 @@ func (o *operation) Trash(r registry.Resource) error {
 	o.put(up)
 	n.parent, n.name = trashID, n.ID.String()
 	n.Gen++
-	o.put(n)
+	o.move(n)
+	o.own.trash[n.ID] = trashRow{stateDeleted, r.Path, o.op.Actor.User, o.at()}
 	return nil
 }
 

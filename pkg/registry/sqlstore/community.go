@@ -19,8 +19,8 @@ import (
 // Such a change sends its rows at once, in the write turn, so that those after it in the same transaction see them. An operation that then fails
 // breaks its unit (see run).
 //
-// Nothing here is deleted with a node. A node in the trash has it still, and no path leads there, so it is out of sight, and back with the node. Whoever
-// purges nodes calls purgeAttached for them in the same transaction.
+// Nothing here is deleted with a node. A node in the trash has it still, and no path leads there, so it is out of sight, and back with the node. What
+// removes nodes for good calls purgeAttached for them in the same transaction.
 
 // send writes rows at once.
 func (o *operation) send(op, query string, args ...any) error {

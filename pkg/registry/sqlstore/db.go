@@ -44,7 +44,9 @@ func (q statements) exec(ctx context.Context, op, query string, args ...any) (in
 	if err != nil {
 		return 0, err
 	}
-	return res.RowsAffected()
+	n, err := res.RowsAffected()
+	q.metrics.rows.Add(n)
+	return n, err
 }
 
 // pool is a set of connections for one purpose. A pool of a SQLite file that writes takes the write turn for each transaction.

@@ -21,8 +21,7 @@ type dialect struct {
 	byName    string // follows the table node: take the index on (parent, name), for keyset pages
 
 	// index follows another table: take the index of that name, or with "" the primary key, for the same reason.
-	index func(name string) string
-
+	index    func(name string) string
 	snapshot *sql.TxOptions
 
 	// onConflict ends an INSERT whose row may be there already, by its key: the listed columns take the new values; none leave it as it is.

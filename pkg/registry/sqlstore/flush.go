@@ -46,9 +46,11 @@ func (u *unit) insert(t table, rows [][]any, suffix string) error {
 			args = append(args, r...)
 		}
 		query := "INSERT INTO " + t.name + " (" + strings.Join(t.columns, ", ") + ") VALUES " + strings.TrimSuffix(strings.Repeat(row+",", n), ",") + suffix
-		if _, err := u.tx.exec(u.ctx, "write_"+t.name, query, args...); err != nil {
+		affected, err := u.tx.exec(u.ctx, "write_"+t.name, query, args...)
+		if err != nil {
 			return fmt.Errorf("write %s: %w", t.name, err)
 		}
+		u.store.metrics.rows.Add(int64(n) - affected) // MySQL counts a row that it updates twice
 		rows = rows[n:]
 	}
 	return nil
@@ -76,6 +78,12 @@ func (u *unit) flush() ([]step, []*staged, error) {
 		return nil, nil, err
 	}
 	if err := u.flushNodes(); err != nil {
+		return nil, nil, err
+	}
+	if err := u.flushTrash(); err != nil {
+		return nil, nil, err
+	}
+	if err := u.flushAnswers(); err != nil {
 		return nil, nil, err
 	}
 	steps, err := u.flushLog(tag)
@@ -151,21 +159,26 @@ func (u *unit) adopt(g *staged) error {
 }
 
 func (u *unit) flushNodes() error {
-	var added, updated, versions [][]any
+	var added, left, updated, versions [][]any
+	parked := u.parked()
 	for _, id := range u.changed {
 		n := u.known.nodes[id]
-		row := []any{
-			n.ID[:], n.parent[:], []byte(n.name), int64(n.Kind), n.Version, n.Gen, toMicros(n.CreatedAt), []byte(n.CreatedBy),
-		}
-		if u.created[id] {
+		switch row := n.row(); {
+		case u.created[id]:
 			added = append(added, row)
-		} else {
+		case n.parent == trashID:
+			left = append(left, row)
+		default:
 			updated = append(updated, row)
 		}
 	}
-	// Updates come first: one that goes to the trash frees its name for a new one.
+	for _, n := range parked {
+		n.parent, n.name = trashID, n.ID.String()
+		left = append(left, n.row())
+	}
+	// What frees a name comes before what may take it.
 	d := u.store.backend.dialect
-	if err := u.insert(nodeTable, updated, d.onConflict("id", "parent", "name", "cur", "gen")); err != nil {
+	if err := u.insert(nodeTable, append(left, updated...), d.onConflict("id", "parent", "name", "cur", "gen")); err != nil {
 		return err
 	}
 	if err := u.insert(nodeTable, added, ""); err != nil {
@@ -177,6 +190,26 @@ func (u *unit) flushNodes() error {
 		})
 	}
 	return u.insert(versionTable, versions, "")
+}
+
+// parked gives the nodes that must leave their places before any of them takes its new one: those that change places among each other. One
+// alone need not: its new name is free, or freed by what goes to the trash.
+func (u *unit) parked() []node {
+	var list []node
+	for _, id := range u.changed {
+		if n := u.known.nodes[id]; u.moved[id] && !u.created[id] && n.parent != trashID {
+			list = append(list, n)
+		}
+	}
+	if len(list) < 2 {
+		return nil
+	}
+	return list
+}
+
+// row gives the values of the node's columns.
+func (n node) row() []any {
+	return []any{n.ID[:], n.parent[:], []byte(n.name), int64(n.Kind), n.Version, n.Gen, toMicros(n.CreatedAt), []byte(n.CreatedBy)}
 }
 
 func (u *unit) flushLog(tag [16]byte) ([]step, error) {

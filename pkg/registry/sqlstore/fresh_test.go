@@ -259,27 +259,3 @@ func TestRefresh_DropsAllWhenFarBehind(t *testing.T) {
 	}
 	wantText(t, a, "x", "2")
 }
-
-// SQLite must take the index for a page, from the right place on and in its order.
-func TestChildren_IsOneRangeOfTheIndex(t *testing.T) {
-	s := testStore(t, Config{DSN: sqliteFile(t)})
-	rows, err := s.read.db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+childrenQuery(sqliteDialect), rootID[:], []byte("x"), 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var plan strings.Builder
-	for rows.Next() {
-		var id, parent, unused int
-		var detail string
-		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-			t.Fatal(err)
-		}
-		plan.WriteString(detail + "\n")
-	}
-	if err := rows.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if p := plan.String(); !strings.Contains(p, "u_name (parent=? AND name>?)") || strings.Contains(p, "TEMP B-TREE") || strings.Contains(p, "SCAN") {
-		t.Errorf("the plan is:\n%s", p)
-	}
-}

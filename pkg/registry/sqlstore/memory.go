@@ -24,6 +24,16 @@ const (
 	actUser    act = 4 // node: the account; name: its name
 	actSession act = 5 // node: the account; name: the token's hash
 
+	actLeave    act = 20 // a move, at the place that it left
+	actMove     act = 21 // a move, at the place that it took
+	actUndelete act = 22 // at the place that it took
+	actCopy     act = 23 // a copy of a subtree, at the place that it took
+	actPurge    act = 24 // node: an entry of the trash that cannot come back
+	actRemove   act = 28 // node: the same; n: how many nodes of it were deleted
+	actStage    act = 25 // node: a copy that is being made; n: how many nodes were added to it
+	actOnce     act = 26 // a request with an idempotency key that changed nothing else
+	actCollect  act = 27 // contents that nothing named; n: how many were looked at
+
 	// What is attached to a node; memory holds none of it (community.go).
 	actTag         act = 40 // node: the resource; n: 1 given, 0 taken away; name: the tag, cut where it is too long
 	actComment     act = 41 // node: the resource; n: the comment's number; name: add, edit or remove
@@ -33,6 +43,17 @@ const (
 
 // attached tells of acts that change no row which memory holds.
 func (a act) attached() bool { return a >= actTag && a <= actAssociation }
+
+// places tells whether the act changes what a name in a collection stands for: parent and name say which.
+func (a act) places() bool {
+	switch a {
+	case actCreate, actTrash, actLeave, actMove, actUndelete, actCopy:
+		return true
+	case actRevise, actUser, actSession, actPurge, actRemove, actStage, actOnce, actCollect,
+		actTag, actComment, actRating, actAssociation:
+	}
+	return false
+}
 
 // item is one thing that an operation touched.
 type item struct {
@@ -50,9 +71,9 @@ func (i item) touches(k any) bool {
 	}
 	switch k := k.(type) {
 	case dirent:
-		return (i.act == actCreate || i.act == actTrash) && i.parent == k.parent && i.name == k.name
+		return i.act.places() && i.parent == k.parent && i.name == k.name
 	case registry.ID: // of a node or an account
-		return i.node == k || (i.act == actCreate || i.act == actTrash) && i.parent == k
+		return i.node == k || i.act.places() && i.parent == k
 	case accountName:
 		return i.act == actUser && i.name == string(k)
 	case registry.Hash: // of a session's token
@@ -186,18 +207,18 @@ func (m *memory) forget() {
 
 func (m *memory) evict(i item) {
 	switch i.act {
-	case actCreate, actTrash:
+	case actCreate, actTrash, actLeave, actMove, actUndelete, actCopy:
 		m.dirents.drop(dirent{i.parent, i.name})
 		m.nodes.drop(i.parent)
 		m.nodes.drop(i.node)
-	case actRevise:
+	case actRevise, actPurge, actRemove:
 		m.nodes.drop(i.node)
 	case actUser:
 		m.users.drop(i.node)
 		m.names.drop(accountName(i.name))
 	case actSession:
 		m.sessions.drop(toHash([]byte(i.name)))
-	case actTag, actComment, actRating, actAssociation:
+	case actTag, actComment, actRating, actAssociation, actStage, actOnce, actCollect: // nothing that memory holds
 	}
 }
 

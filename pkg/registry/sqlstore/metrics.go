@@ -11,6 +11,7 @@ import (
 // metrics are the store's counters. All carry the label store.
 type metrics struct {
 	sent atomic.Int64 // statements, for tests that count them
+	rows atomic.Int64 // rows written, likewise
 
 	statements *prometheus.CounterVec
 	seconds    *prometheus.HistogramVec

@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/regent-registry/regent/migrations"
 	"github.com/regent-registry/regent/pkg/registry"
 	"github.com/regent-registry/regent/pkg/registry/registrytest"
 )
@@ -29,6 +30,11 @@ func TestMySQL(t *testing.T) {
 		{"ReadsOnlyThePage", testHandlerReads},
 		{"ReadsOnlyThePageOfWhatIsAttached", testAttachedReads},
 		{"PurgesWhatIsAttached", testPurgeOnMySQL},
+		{"ReadsOnlyThePageOfTheTrash", testTrashReads},
+		{"AnswersOnceThroughLostCommits", testOnceThroughLostCommits},
+		{"ListsWhatWasDeletedBefore", func(t *testing.T, server *registrytest.MySQL) {
+			testOldTrash(t, "mysql:"+server.Database(t), migrations.MySQL())
+		}},
 		{"TakesTheTurnOfAFrozenWriter", testFrozenWriter},
 		{"KeepsWhatWasAcknowledgedThroughAKill", testKill},
 	}
@@ -164,6 +170,16 @@ func testHandlerReads(t *testing.T, server *registrytest.MySQL) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	read := handlerReads(t, s, page, childrenQuery(mysqlDialect), rootID[:], []byte("02000"), page)
+	// The index entry, its version and its metadata for each child, and a few to find the start.
+	if read > 4*page {
+		t.Errorf("a page of %d in the middle of %d read %d rows", page, many, read)
+	}
+}
+
+// handlerReads tells how many rows the server looks at for a query that gives so many.
+func handlerReads(t *testing.T, s *Store, want int, query string, args ...any) int64 {
+	t.Helper()
 	conn, err := s.read.db.Connx(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -191,7 +207,7 @@ func testHandlerReads(t *testing.T, server *registrytest.MySQL) {
 		return sum
 	}
 	before := reads()
-	rows, err := conn.QueryContext(t.Context(), childrenQuery(mysqlDialect), rootID[:], []byte("02000"), page)
+	rows, err := conn.QueryContext(t.Context(), query, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,13 +215,10 @@ func testHandlerReads(t *testing.T, server *registrytest.MySQL) {
 	for rows.Next() {
 		n++
 	}
-	if err := rows.Close(); err != nil || n != page {
+	if err := rows.Close(); err != nil || n != want {
 		t.Fatalf("%d rows: %v", n, err)
 	}
-	// The index entry, its version and its metadata for each child, and a few to find the start.
-	if read := reads() - before; read > 4*page {
-		t.Errorf("a page of %d in the middle of %d read %d rows", page, many, read)
-	}
+	return reads() - before
 }
 
 // testFrozenWriter leaves a transaction that holds the write turn, as a process that is stopped in its middle does.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jmoiron/sqlx"
 
@@ -29,9 +30,38 @@ func (s *Store) Get(ctx context.Context, p registry.Path, f registry.Freshness) 
 	}
 	s.remember(found)
 	if !found.complete() {
-		return registry.Resource{}, notFound(p)
+		return registry.Resource{}, s.missing(ctx, p, found)
 	}
 	return found.node.at(p, s.name, found.at.seq), nil
+}
+
+// missing says that nothing is at p, and of the link on the way there, if one is.
+func (s *Store) missing(ctx context.Context, p registry.Path, f *found) error {
+	if len(f.ids) == 0 {
+		return notFound(p)
+	}
+	last := f.ids[len(f.ids)-1]
+	n, ok := lookup(s.mem, s.mem.nodes, last)
+	if !ok {
+		var end *found
+		err := s.retryRead(ctx, func() (err error) {
+			end, err = s.queryPath(ctx, s.read.statements, last, nil)
+			return err
+		})
+		if err != nil {
+			return s.fail("look up a path", err)
+		}
+		s.remember(end)
+		n = end.node
+	}
+	if n.Kind != registry.KindLink {
+		return notFound(p)
+	}
+	names := p.Names()
+	link := n.at(registry.Path("/"+strings.Join(names[:len(f.ids)], "/")), s.name, f.at.seq)
+	return &registry.Error{
+		Code: registry.CodeNotFound, Message: "nothing is at " + p.String(), Err: &registry.ViaLinkError{Link: link, Rest: strings.Join(names[len(f.ids):], "/")},
+	}
 }
 
 func notFound(p registry.Path) error {
@@ -47,6 +77,27 @@ func (s *Store) covers(f registry.Freshness) bool {
 
 // Children implements [registry.Store].
 func (s *Store) Children(ctx context.Context, parent registry.Resource, after string, limit int) ([]registry.Resource, error) {
+	return s.children(ctx, parent, childrenQuery(s.backend.dialect), parent.ID[:], []byte(after), limit)
+}
+
+// ChildrenBefore implements [registry.TreeStore].
+func (s *Store) ChildrenBefore(ctx context.Context, parent registry.Resource, before string, limit int) ([]registry.Resource, error) {
+	end := []byte(before)
+	if before == "" {
+		end = []byte{0xff} // no name has this byte: it is in no UTF-8 text
+	}
+	return s.children(ctx, parent, childrenBeforeQuery(s.backend.dialect), parent.ID[:], end, limit)
+}
+
+// CountChildren implements [registry.TreeStore]. It reads the index on (parent, name) alone.
+func (s *Store) CountChildren(ctx context.Context, parent registry.Resource, most int64) (int64, error) {
+	var n int64
+	query := "SELECT COUNT(*) FROM (SELECT 1 FROM node n" + s.backend.dialect.byName + " WHERE n.parent = ? LIMIT ?) some"
+	err := s.retryRead(ctx, func() error { return s.read.one(ctx, "count", query, []any{parent.ID[:], most}, &n) })
+	return n, s.fail("count children", err)
+}
+
+func (s *Store) children(ctx context.Context, parent registry.Resource, query string, args ...any) ([]registry.Resource, error) {
 	var list []registry.Resource
 	scan := func(rows *sqlx.Rows) error {
 		var row nodeRow
@@ -59,7 +110,7 @@ func (s *Store) Children(ctx context.Context, parent registry.Resource, after st
 	}
 	err := s.retryRead(ctx, func() error {
 		list = nil
-		return s.read.each(ctx, "children", childrenQuery(s.backend.dialect), []any{parent.ID[:], []byte(after), limit}, scan)
+		return s.read.each(ctx, "children", query, args, scan)
 	})
 	if err != nil {
 		return nil, s.fail("read children", err)

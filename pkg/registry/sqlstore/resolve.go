@@ -176,6 +176,13 @@ func childrenQuery(d *dialect) string {
 		"WHERE n.parent = ? AND n.name > ? ORDER BY n.name LIMIT ?"
 }
 
+// childrenBeforeQuery is the same the other way round.
+func childrenBeforeQuery(d *dialect) string {
+	return "SELECT " + nodeColumns + " FROM node n" + d.byName +
+		" LEFT JOIN version v ON v.node = n.id AND v.n = n.cur LEFT JOIN meta_obj m ON m.sha = v.meta " +
+		"WHERE n.parent = ? AND n.name < ? ORDER BY n.name DESC LIMIT ?"
+}
+
 const (
 	versionQuery = "SELECT " + headColumns + ", " + versionColumns + " FROM store_head h JOIN version v ON v.node = ? AND v.n = ? " +
 		"JOIN meta_obj m ON m.sha = v.meta WHERE h.id = 1"

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"errors"
 	"fmt"
 	"hash"
@@ -80,7 +79,8 @@ func (s *Store) dropPieces(ctx context.Context, set registry.ID) (bool, error) {
 	return dropped && err == nil, err
 }
 
-// Stage implements [registry.Store]. It holds one piece in memory.
+// Stage implements [registry.Store]. It holds one piece in memory. What the store has already is staged all the same, and discarded after the change: until
+// then the content that is there could lose its last name, and be removed.
 func (s *Store) Stage(ctx context.Context, r io.Reader, limit int64) (registry.Staged, error) {
 	if limit < 0 {
 		limit = 0
@@ -99,17 +99,6 @@ func (s *Store) Stage(ctx context.Context, r io.Reader, limit int64) (registry.S
 	}
 	g.size = in.got
 	in.sum.Sum(g.hash[:0])
-	if g.chunks == 0 {
-		return g, nil
-	}
-	has, err := s.hasContent(ctx, g.hash)
-	if err != nil {
-		g.Discard()
-		return nil, s.fail("look for a content", err)
-	}
-	if has {
-		g.Discard()
-	}
 	return g, nil
 }
 
@@ -160,17 +149,6 @@ func (s *Store) stageRow(ctx context.Context, query string, args ...any) error {
 		_, err := t.exec(ctx, "stage", query, args...)
 		return err
 	})
-}
-
-func (s *Store) hasContent(ctx context.Context, h registry.Hash) (bool, error) {
-	var one int
-	err := s.retryRead(ctx, func() error {
-		return s.read.one(ctx, "has_blob", "SELECT 1 FROM blob_obj WHERE sha = ?", []any{h[:]}, &one)
-	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	return err == nil, err
 }
 
 // intake reads a body: counted, hashed, and refused as soon as it is over the limit.

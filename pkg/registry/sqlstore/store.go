@@ -148,6 +148,9 @@ func (s *Store) Ping(ctx context.Context) error {
 // Statements tells how many statements were sent so far, BEGIN and COMMIT counted; those that prepare a connection and migrations are not.
 func (s *Store) Statements() int64 { return s.metrics.sent.Load() }
 
+// RowsWritten tells how many rows were inserted, updated or deleted so far.
+func (s *Store) RowsWritten() int64 { return s.metrics.rows.Load() }
+
 // Close ends the store: changes that wait are refused, the one that runs is finished. Calls after Close fail with CodeUnavailable. Contents
 // that are still open end with an error.
 func (s *Store) Close() error {

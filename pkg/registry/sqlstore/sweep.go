@@ -15,6 +15,8 @@ const (
 	// abandoned is the age from which pieces that nothing names are taken for those of a process that died. An upload that takes longer fails.
 	abandoned  = 24 * time.Hour
 	sweepBatch = 100
+	// sweepTreesTimeout is longer than that of the other sweep: a tree may be large, and the next sweep goes on.
+	sweepTreesTimeout = 20 * time.Minute
 )
 
 // sweepLoop removes what nobody uses any more: pieces of contents whose upload ended with its process, and sessions that have expired.
@@ -32,7 +34,26 @@ func (s *Store) sweepLoop() {
 		} else if n > 0 {
 			s.log.Info("removed abandoned uploads", "count", n)
 		}
+		if n, err := s.SweepTrees(s.life); err != nil && s.life.Err() == nil {
+			s.log.Warn("sweep of deleted trees ended early", "contents", n, "error", err)
+		} else if n > 0 {
+			s.log.Info("removed unused contents", "count", n)
+		}
 	}
+}
+
+// SweepTrees removes answers that nobody asks for any more, what removals and copies left, and then contents that no version names. It tells how many
+// contents. The store does it by itself about every hour.
+func (s *Store) SweepTrees(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, sweepTreesTimeout)
+	defer cancel()
+	if err := s.forgetAnswers(ctx); err != nil {
+		return 0, err
+	}
+	if err := s.removeLeft(ctx); err != nil {
+		return 0, err
+	}
+	return s.collect(ctx)
 }
 
 // sweep removes abandoned pieces and expired sessions, and tells how many chunk sets it removed.

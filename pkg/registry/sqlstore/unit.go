@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -26,6 +27,10 @@ type unit struct {
 	created map[registry.ID]bool
 	dirty   map[registry.ID]bool
 	changed []registry.ID // the dirty nodes, in the order of their first change
+	moved   map[registry.ID]bool
+	trashed map[registry.ID]bool // nodes whose row of the trash is to be written
+
+	answers []answer
 
 	versions []versionDraft
 	metas    map[registry.Hash][]byte
@@ -41,16 +46,18 @@ type layer struct {
 	nodes    map[registry.ID]node
 	dirents  map[dirent]registry.ID
 	versions map[versionKey]registry.Version
+	trash    map[registry.ID]trashRow
 }
 
 func newLayer() layer {
-	return layer{map[registry.ID]node{}, map[dirent]registry.ID{}, map[versionKey]registry.Version{}}
+	return layer{map[registry.ID]node{}, map[dirent]registry.ID{}, map[versionKey]registry.Version{}, map[registry.ID]trashRow{}}
 }
 
 func (l layer) add(o layer) {
 	maps.Copy(l.nodes, o.nodes)
 	maps.Copy(l.dirents, o.dirents)
 	maps.Copy(l.versions, o.versions)
+	maps.Copy(l.trash, o.trash)
 }
 
 // versionDraft is a row of the table version to be written.
@@ -73,6 +80,7 @@ func newUnit(ctx context.Context, s *Store, tx *txn, head snapshot) *unit {
 		store: s, ctx: ctx, tx: tx, head: head, warm: valid && cursor == head,
 		known: newLayer(), created: map[registry.ID]bool{}, dirty: map[registry.ID]bool{},
 		metas: map[registry.Hash][]byte{}, blobs: map[registry.Hash]*staged{},
+		moved: map[registry.ID]bool{}, trashed: map[registry.ID]bool{},
 	}
 }
 
@@ -98,6 +106,8 @@ type operation struct {
 	metas    map[registry.Hash][]byte
 	blobs    []*staged
 	items    []item
+	moved    []registry.ID
+	answer   *answer
 	size     int
 	sent     bool // it has written rows already, beside what flush writes
 }
@@ -124,6 +134,12 @@ func (o *operation) join(id uuid.UUID) int64 {
 			u.changed = append(u.changed, n)
 		}
 	}
+	for _, n := range o.moved {
+		u.moved[n] = true
+	}
+	for n := range o.own.trash {
+		u.trashed[n] = true
+	}
 	u.known.add(o.own)
 	for _, v := range o.versions {
 		v.seq = u.seq()
@@ -134,6 +150,10 @@ func (o *operation) join(id uuid.UUID) int64 {
 		if u.blobs[b.hash] == nil {
 			u.blobs[b.hash] = b
 		}
+	}
+	if o.answer != nil {
+		o.answer.seq = u.seq()
+		u.answers = append(u.answers, *o.answer)
 	}
 	u.size += o.size
 	return u.seq()
@@ -148,7 +168,7 @@ func (o *operation) Get(p registry.Path) (registry.Resource, error) {
 			return registry.Resource{}, err
 		}
 		if !ok {
-			return registry.Resource{}, notFound(p)
+			return registry.Resource{}, o.missing(p, names[:i], id)
 		}
 		id = child
 	}
@@ -157,6 +177,18 @@ func (o *operation) Get(p registry.Path) (registry.Resource, error) {
 		return registry.Resource{}, err
 	}
 	return n.at(p, o.store.name, o.head.seq), nil
+}
+
+// missing says that nothing is at p, or that p goes on below a link: changes follow none.
+func (o *operation) missing(p registry.Path, above []string, last registry.ID) error {
+	n, err := o.node(last)
+	if err != nil {
+		return err
+	}
+	if n.Kind == registry.KindLink {
+		return registry.Errorf(registry.CodeConflict, "/%s is a link to %s; changes are made there", strings.Join(above, "/"), n.Meta.Link)
+	}
+	return notFound(p)
 }
 
 // child finds a name below a node; rest is the path from there on, which a look in the database reads at once.

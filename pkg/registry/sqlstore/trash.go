@@ -1,0 +1,260 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+// trashQuery reads a page of the trash, newest first: one range of the index on (state, at_us, node).
+func trashQuery(d *dialect) string {
+	return "SELECT t.path, t.actor, t.at_us, " + nodeColumns + " FROM trash t" + d.index("k_trash") +
+		" LEFT JOIN node n ON n.id = t.node LEFT JOIN version v ON v.node = n.id AND v.n = n.cur LEFT JOIN meta_obj m ON m.sha = v.meta " +
+		"WHERE t.state = 1 AND t.at_us <= ? AND (t.at_us < ? OR t.node < ?) ORDER BY t.at_us DESC, t.node DESC LIMIT ?"
+}
+
+// Trash implements [registry.TreeStore].
+func (s *Store) Trash(ctx context.Context, before registry.TrashMark, limit int) ([]registry.Deleted, error) {
+	atUS := int64(1) << 62
+	if !before.At.IsZero() {
+		atUS = toMicros(before.At)
+	}
+	var list []registry.Deleted
+	scan := func(rows *sqlx.Rows) error {
+		var row nodeRow
+		var t trashRow
+		var path, actor []byte
+		var deletedUS int64
+		if err := rows.Scan(append([]any{&path, &actor, &deletedUS}, row.dest()...)...); err != nil {
+			return err
+		}
+		n, err := row.node()
+		t.path, t.actor, t.at = registry.Path(path), string(actor), toTime(deletedUS)
+		list = append(list, t.entry(n, s.name, 0))
+		return err
+	}
+	err := s.retryRead(ctx, func() error {
+		list = nil
+		return s.read.each(ctx, "trash", trashQuery(s.backend.dialect), []any{atUS, atUS, before.ID[:], limit}, scan)
+	})
+	if err != nil {
+		return nil, s.fail("read the trash", err)
+	}
+	return list, nil
+}
+
+// Deleted implements [registry.TreeStore].
+func (s *Store) Deleted(ctx context.Context, id registry.ID) (registry.Deleted, error) {
+	var row trashRow
+	var f *found
+	err := s.retryRead(ctx, func() (err error) {
+		if row, err = readTrashRow(ctx, s.read.statements, id); err != nil || row.state != stateDeleted {
+			return err
+		}
+		f, err = s.queryPath(ctx, s.read.statements, id, nil)
+		return err
+	})
+	switch {
+	case err != nil:
+		return registry.Deleted{}, s.fail("read the trash", err)
+	case row.state != stateDeleted || f.node.ID != id:
+		return registry.Deleted{}, noEntry(id)
+	}
+	return row.entry(f.node, s.name, f.at.seq), nil
+}
+
+// removeBatch bounds the nodes, and the versions, that one transaction removes.
+const removeBatch = 500
+
+// nodeTables are the tables, with their column, whose rows live as long as the node that they speak of.
+var nodeTables = [...]struct{ name, column string }{{"version", "node"}, {"node", "id"}}
+
+// doomed is a node to be removed: the number of its current version bounds how many it has.
+type doomed struct {
+	id       registry.ID
+	versions int64
+	parent   bool // something lies below it
+}
+
+// Remove implements [registry.TreeStore]. It works from the leaves up, in many small changes between which others have their turn; the entry itself goes
+// last, so that an interruption leaves no orphan. No path leads to the nodes, so memory need not hear of each.
+func (s *Store) Remove(ctx context.Context, id registry.ID) error {
+	var row trashRow
+	err := s.retryRead(ctx, func() (err error) {
+		row, err = readTrashRow(ctx, s.read.statements, id)
+		return err
+	})
+	if err != nil {
+		return s.fail("remove a deleted tree", err)
+	}
+	switch row.state {
+	case stateGone:
+		return nil
+	case stateDeleted:
+		return registry.Errorf(registry.CodeConflict, "the entry %s of the trash can still come back", id)
+	}
+	if err := s.removeTree(ctx, id); err != nil {
+		return s.fail("remove a deleted tree", err)
+	}
+	return nil
+}
+
+func (s *Store) removeTree(ctx context.Context, root registry.ID) error {
+	stack := []registry.ID{root}
+	for len(stack) > 0 {
+		top := stack[len(stack)-1]
+		page, err := s.someBelow(ctx, top)
+		if err != nil {
+			return err
+		}
+		var leaves []doomed
+		for _, d := range page {
+			if d.parent {
+				stack = append(stack, d.id)
+			} else {
+				leaves = append(leaves, d)
+			}
+		}
+		if len(page) == 0 {
+			stack = stack[:len(stack)-1]
+			if leaves, err = s.some(ctx, "n.id = ?", top); err != nil {
+				return err
+			}
+		}
+		if err := s.removeNodes(ctx, root, leaves, top == root && len(page) == 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// someBelow reads some children of a node.
+func (s *Store) someBelow(ctx context.Context, id registry.ID) ([]doomed, error) {
+	return s.some(ctx, "n.parent = ?", id)
+}
+
+func (s *Store) some(ctx context.Context, which string, id registry.ID) ([]doomed, error) {
+	query := "SELECT n.id, n.cur, EXISTS (SELECT 1 FROM node c WHERE c.parent = n.id) FROM node n WHERE " + which + " LIMIT ?"
+	var list []doomed
+	err := s.retryRead(ctx, func() error {
+		list = nil
+		return s.read.each(ctx, "removable", query, []any{id[:], removeBatch}, func(rows *sqlx.Rows) error {
+			var d doomed
+			var id []byte
+			err := rows.Scan(&id, &d.versions, &d.parent)
+			d.id = toID(id)
+			list = append(list, d)
+			return err
+		})
+	})
+	return list, err
+}
+
+// removeNodes deletes nodes without children. With entry the only one is an entry of the trash, whose row goes with it.
+func (s *Store) removeNodes(ctx context.Context, root registry.ID, list []doomed, entry bool) error {
+	for len(list) > 0 {
+		if list[0].versions > removeBatch {
+			if err := s.removeVersions(ctx, root, list[0]); err != nil {
+				return err
+			}
+			list[0].versions = 0
+		}
+		var nodes []registry.ID
+		for versions := int64(0); len(list) > 0 && versions+list[0].versions <= removeBatch; list = list[1:] {
+			versions += list[0].versions
+			nodes = append(nodes, list[0].id)
+		}
+		ids := idArgs(nodes)
+		err := s.remove(ctx, root, len(ids), func(o *operation) error {
+			if err := s.purgeAttached(o.ctx, o.tx.statements, nodes); err != nil {
+				return err
+			}
+			in := " IN (" + placeholders(len(ids)) + ")"
+			if err := o.suspect("node"+in, ids...); err != nil {
+				return err
+			}
+			for _, table := range nodeTables {
+				if _, err := o.tx.exec(o.ctx, "remove", "DELETE FROM "+table.name+" WHERE "+table.column+in, ids...); err != nil {
+					return err
+				}
+			}
+			if !entry {
+				return nil
+			}
+			_, err := o.tx.exec(o.ctx, "remove", "DELETE FROM trash WHERE node"+in, ids...)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeVersions deletes the versions of a node that has many, batch by batch.
+func (s *Store) removeVersions(ctx context.Context, root registry.ID, d doomed) error {
+	for from := int64(1); from <= d.versions; from += removeBatch {
+		args := []any{d.id[:], from, from + removeBatch}
+		err := s.remove(ctx, root, 0, func(o *operation) error {
+			const which = "node = ? AND n >= ? AND n < ?"
+			if err := o.suspect(which, args...); err != nil {
+				return err
+			}
+			_, err := o.tx.exec(o.ctx, "remove", "DELETE FROM version WHERE "+which, args...)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remove runs one change of the removal of an entry, which deletes so many nodes.
+func (s *Store) remove(ctx context.Context, root registry.ID, nodes int, change func(*operation) error) error {
+	_, err := s.update(ctx, s.systemOp(), func(o *operation) error {
+		if err := change(o); err != nil {
+			return o.broken(err)
+		}
+		o.touch(item{act: actRemove, node: root, n: int64(nodes)})
+		return nil
+	})
+	return err
+}
+
+// entriesIn reads some entries of the trash that have that state and are older than atUS.
+func (s *Store) entriesIn(ctx context.Context, state, atUS int64) ([]registry.ID, error) {
+	var list []registry.ID
+	query := "SELECT node FROM trash t" + s.backend.dialect.index("k_trash") + " WHERE state = ? AND at_us < ? ORDER BY at_us LIMIT ?"
+	err := s.read.each(ctx, "trash", query, []any{state, atUS, sweepBatch}, func(rows *sqlx.Rows) error {
+		var id []byte
+		err := rows.Scan(&id)
+		list = append(list, toID(id))
+		return err
+	})
+	return list, err
+}
+
+// removeLeft removes what a removal or a copy left when its process died.
+func (s *Store) removeLeft(ctx context.Context) error {
+	for state, before := range map[int64]int64{statePurging: toMicros(s.now()), stateCopying: toMicros(s.now().Add(-abandoned))} {
+		for {
+			list, err := s.entriesIn(ctx, state, before)
+			if err != nil {
+				return err
+			}
+			for _, id := range list {
+				if err := s.removeTree(ctx, id); err != nil {
+					return fmt.Errorf("entry %s: %w", id, err)
+				}
+			}
+			if len(list) < sweepBatch {
+				break
+			}
+		}
+	}
+	return nil
+}
