@@ -1,6 +1,6 @@
 -- +goose Up
 
--- The same tables as in mysql/0004_community.sql, which explains them.
+-- The same tables as in mysql/0003_community.sql, which explains them.
 
 CREATE TABLE tagging (
   node  BLOB    NOT NULL,
