@@ -375,9 +375,9 @@ var volatile = []struct {
 	{regexp.MustCompile(`/console/static/[0-9a-f]{16}/`), "/console/static/HASH/"},
 	{regexp.MustCompile(`[0-9a-f]{32}(\.[0-9]+)+`), "ETAG"},
 	{regexp.MustCompile(`<code>[0-9a-f]{32}</code>`), "<code>ID</code>"},
+	{regexp.MustCompile(`"(to-)?[0-9a-f]{32}"`), `"${1}ID"`},
 	// Numbers of comments, which count what happened in the store before.
 	{regexp.MustCompile(`(comment-|comment |[?&;]answer=|edit-comment\S*id=|name="id" value=")[0-9]+`), "${1}N"},
-	{regexp.MustCompile(`"(to-)?[0-9a-f]{32}"`), `"${1}ID"`},
 }
 
 func normalise(body string) string {
