@@ -99,6 +99,10 @@ func (s *Store) Stage(ctx context.Context, r io.Reader, limit int64) (registry.S
 	}
 	g.size = in.got
 	in.sum.Sum(g.hash[:0])
+	if err := ctx.Err(); err != nil {
+		g.Discard()
+		return nil, s.fail("stage a content", err)
+	}
 	return g, nil
 }
 
