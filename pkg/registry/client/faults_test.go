@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -111,9 +112,7 @@ func TestGet_WrongBytesNeverEndWell(t *testing.T) {
 		return func(w http.ResponseWriter, r *http.Request) {
 			rec := httptest.NewRecorder()
 			s.api.ServeHTTP(rec, r)
-			for name, values := range rec.Header() {
-				w.Header()[name] = values
-			}
+			maps.Copy(w.Header(), rec.Header())
 			w.WriteHeader(rec.Code)
 			_, _ = io.WriteString(w, text)
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -115,9 +116,7 @@ func (c *Client) request(ctx context.Context, k *call) (*http.Request, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
 	}
-	for name, values := range k.header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, k.header)
 	r.Header.Set("User-Agent", c.agent)
 	// The load balancer's own errors come in the form that is asked for; contents in the form that they have.
 	r.Header.Set("Accept", "application/json, application/problem+json, */*;q=0.5")
