@@ -36,22 +36,40 @@ func (s *Service) contribute(ctx context.Context, a Actor, p Path) (Mount, Path,
 	return m, sp, err
 }
 
-// annotate runs one change of what is attached to the node at sp of the mount m, which the registry has at p, and gives that node.
-func (s *Service) annotate(ctx context.Context, a Actor, m Mount, sp, p Path, change func(Tx, Resource) error) (Resource, error) {
-	var r Resource
+// annotate runs one change of what is attached to the node at sp of the mount m, which the registry has at p. It gives that node, and what change made.
+// A request that was answered already gets the same again, of the node only what never changes.
+func annotate[T any](
+	ctx context.Context, s *Service, a Actor, m Mount, sp, p Path, change func(Tx, Resource) (T, error),
+) (r Resource, made T, err error) {
+	type answer struct {
+		ID   ID   `json:"id"`
+		Kind Kind `json:"kind"`
+		Made T    `json:"made"`
+	}
+	var earlier int64
 	seq, err := m.Store.Update(ctx, s.op(a), func(tx Tx) error {
-		var err error
-		if r, err = tx.Get(sp); err != nil {
-			return at(p, err)
-		}
-		r.Path = p
-		return change(tx, r)
+		earlier = 0
+		return once(a, tx, func() (err error) {
+			if r, err = tx.Get(sp); err != nil {
+				return at(p, err)
+			}
+			r.Path = p
+			made, err = change(tx, r)
+			return err
+		}, func() answer { return answer{r.ID, r.Kind, made} }, func(kept answer, n int64) error {
+			r, made, earlier = Resource{ID: kept.ID, Kind: kept.Kind, Path: p}, kept.Made, n
+			return nil
+		})
 	})
 	if err != nil {
-		return Resource{}, err
+		var none T
+		return Resource{}, none, err
+	}
+	if earlier > 0 {
+		seq.N = earlier
 	}
 	r.Mount, r.Seq = m.Path == p, seq
-	return r, nil
+	return r, made, nil
 }
 
 // authorizedGet is get for an actor who may read p. A collection that only leads to mount points has no store and nothing attached.

@@ -50,9 +50,6 @@ func (s *Service) Rate(ctx context.Context, a Actor, p Path, score int) (RatingR
 		return RatingResult{}, Errorf(CodeInvalid, "rating is %d; it must be from 1 to %d, or 0 for none", score, MaxRating)
 	}
 	var res RatingResult
-	res.Resource, err = s.annotate(ctx, a, m, sp, p, func(tx Tx, r Resource) (err error) {
-		res.Rating, err = tx.Rate(r, score)
-		return err
-	})
+	res.Resource, res.Rating, err = annotate(ctx, s, a, m, sp, p, func(tx Tx, r Resource) (Rating, error) { return tx.Rate(r, score) })
 	return res, err
 }

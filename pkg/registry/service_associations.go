@@ -100,30 +100,27 @@ func (s *Service) showsEnd(ctx context.Context, a Actor, store Store, e *End) (b
 // Associate links what is at p to a target: a path of the registry, which must be in the same store, or an absolute URI. It gives the ends and the type of the
 // link, and false when it was there already. Needs [RightWrite] on p and [RightRead] on the target.
 func (s *Service) Associate(ctx context.Context, a Actor, p Path, kind, target string) (Association, Seq, bool, error) {
-	var made bool
-	link, seq, err := s.link(ctx, a, p, kind, target, func(tx Tx, r Resource, to End, kind string) (err error) {
+	return s.link(ctx, a, p, kind, target, func(tx Tx, r Resource, to End, kind string) (bool, error) {
 		if to.URI == "" && to.ID == r.ID {
-			return Errorf(CodeInvalid, "target is the resource itself, %s", p)
+			return false, Errorf(CodeInvalid, "target is the resource itself, %s", p)
 		}
-		made, err = tx.Associate(r, to, kind)
-		return err
+		return tx.Associate(r, to, kind)
 	})
-	return link, seq, made, err
 }
 
 // Dissociate removes a link; [CodeNotFound] when there is none. Needs [RightWrite] on p and [RightRead] on the target.
 func (s *Service) Dissociate(ctx context.Context, a Actor, p Path, kind, target string) (Seq, error) {
-	_, seq, err := s.link(ctx, a, p, kind, target, func(tx Tx, r Resource, to End, kind string) error {
-		return tx.Dissociate(r, to, kind)
+	_, seq, _, err := s.link(ctx, a, p, kind, target, func(tx Tx, r Resource, to End, kind string) (bool, error) {
+		return true, tx.Dissociate(r, to, kind)
 	})
 	return seq, err
 }
 
-// link runs a change of the link of that type from p to target.
+// link runs a change of the link of that type from p to target, and tells whether there was anything to change.
 func (s *Service) link(
-	ctx context.Context, a Actor, p Path, kind, target string, change func(tx Tx, r Resource, to End, kind string) error,
-) (Association, Seq, error) {
-	fail := func(err error) (Association, Seq, error) { return Association{}, Seq{}, err }
+	ctx context.Context, a Actor, p Path, kind, target string, change func(tx Tx, r Resource, to End, kind string) (bool, error),
+) (Association, Seq, bool, error) {
+	fail := func(err error) (Association, Seq, bool, error) { return Association{}, Seq{}, false, err }
 	m, sp, err := s.writable(ctx, a, RightWrite, p)
 	if err != nil {
 		return fail(err)
@@ -135,27 +132,32 @@ func (s *Service) link(
 	if err != nil {
 		return fail(err)
 	}
-	to := End{URI: uri}
 	var there Path // in the store
 	if uri == "" {
 		if there, err = s.sameStore(ctx, a, m, p, tp); err != nil {
 			return fail(err)
 		}
 	}
-	r, err := s.annotate(ctx, a, m, sp, p, func(tx Tx, r Resource) error {
+	type linked struct {
+		To      End
+		Changed bool
+	}
+	r, made, err := annotate(ctx, s, a, m, sp, p, func(tx Tx, r Resource) (linked, error) {
+		to := End{URI: uri}
 		if uri == "" {
 			t, err := tx.Get(there)
 			if err != nil {
-				return at(tp, err)
+				return linked{}, at(tp, err)
 			}
 			to.Place = Place{t.ID, t.Kind, tp}
 		}
-		return change(tx, r, to, kind)
+		changed, err := change(tx, r, to, kind)
+		return linked{to, changed}, err
 	})
 	if err != nil {
 		return fail(err)
 	}
-	return Association{Source: End{Place: Place{r.ID, r.Kind, p}}, Target: to, Type: kind}, r.Seq, nil
+	return Association{Source: End{Place: Place{r.ID, r.Kind, p}}, Target: made.To, Type: kind}, r.Seq, made.Changed, nil
 }
 
 // sameStore authorises a look at the target and finds its path in the store of m.

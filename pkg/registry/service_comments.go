@@ -51,23 +51,20 @@ func (s *Service) AddComment(ctx context.Context, a Actor, p Path, text string, 
 	if text, err = cleanComment(text); err != nil {
 		return Resource{}, Comment{}, err
 	}
-	var made Comment
-	r, err := s.annotate(ctx, a, m, sp, p, func(tx Tx, r Resource) error {
+	return annotate(ctx, s, a, m, sp, p, func(tx Tx, r Resource) (Comment, error) {
 		var answered *Comment
 		if replyTo != 0 {
 			c, err := tx.ReadComment(r, replyTo)
 			if err != nil {
-				return err
+				return Comment{}, err
 			}
 			if c.Deleted {
-				return Errorf(CodeConflict, "comment %d was deleted; it cannot be answered", replyTo)
+				return Comment{}, Errorf(CodeConflict, "comment %d was deleted; it cannot be answered", replyTo)
 			}
 			answered = &c
 		}
-		made, err = tx.AddComment(r, text, answered)
-		return err
+		return tx.AddComment(r, text, answered)
 	})
-	return r, made, err
 }
 
 // EditComment replaces the text of a comment on what is at p. Only its author and moderators may; needs [RightRead], too. The condition is on the
@@ -80,15 +77,12 @@ func (s *Service) EditComment(ctx context.Context, a Actor, p Path, number int64
 	if text, err = cleanComment(text); err != nil {
 		return Resource{}, Comment{}, err
 	}
-	var edited Comment
-	r, err := s.changeComment(ctx, a, m, sp, p, number, c, func(tx Tx, old Comment) (err error) {
-		edited = old
-		if old.Text != text {
-			edited, err = tx.EditComment(old, text)
+	return s.changeComment(ctx, a, m, sp, p, number, c, func(tx Tx, old Comment) (Comment, error) {
+		if old.Text == text {
+			return old, nil
 		}
-		return err
+		return tx.EditComment(old, text)
 	})
-	return r, edited, err
 }
 
 // DeleteComment deletes a comment on what is at p. Only its author and moderators may; needs [RightRead], too. The condition is on the comment's entity
@@ -98,31 +92,31 @@ func (s *Service) DeleteComment(ctx context.Context, a Actor, p Path, number int
 	if err != nil {
 		return Seq{}, err
 	}
-	r, err := s.changeComment(ctx, a, m, sp, p, number, c, func(tx Tx, old Comment) error { return tx.RemoveComment(old) })
+	r, _, err := s.changeComment(ctx, a, m, sp, p, number, c, func(tx Tx, old Comment) (Comment, error) { return old, tx.RemoveComment(old) })
 	return r.Seq, err
 }
 
 // changeComment runs a change of one comment, for who may change it.
 func (s *Service) changeComment(
-	ctx context.Context, a Actor, m Mount, sp, p Path, number int64, c Precondition, change func(Tx, Comment) error,
-) (Resource, error) {
+	ctx context.Context, a Actor, m Mount, sp, p Path, number int64, c Precondition, change func(Tx, Comment) (Comment, error),
+) (Resource, Comment, error) {
 	// Asked before the transaction, which must not wait for anything else.
 	foreign := s.mustModerate(ctx, a, p, "change the comments of others")
 	if code := CodeOf(foreign); code != "" && code != CodeDenied {
-		return Resource{}, foreign
+		return Resource{}, Comment{}, foreign
 	}
-	return s.annotate(ctx, a, m, sp, p, func(tx Tx, r Resource) error {
+	return annotate(ctx, s, a, m, sp, p, func(tx Tx, r Resource) (Comment, error) {
 		old, err := tx.ReadComment(r, number)
 		switch {
 		case err != nil:
-			return err
+			return Comment{}, err
 		case old.Deleted:
-			return Errorf(CodeNotFound, "comment %d was deleted", number)
+			return Comment{}, Errorf(CodeNotFound, "comment %d was deleted", number)
 		case old.Author != a.User && foreign != nil:
-			return foreign
+			return Comment{}, foreign
 		}
 		if err := c.checkTag(old.ETag()); err != nil {
-			return err
+			return Comment{}, err
 		}
 		return change(tx, old)
 	})

@@ -30,10 +30,7 @@ func (s *Service) AddTags(ctx context.Context, a Actor, p Path, names []string) 
 		return TagList{}, err
 	}
 	var list TagList
-	list.Resource, err = s.annotate(ctx, a, m, sp, p, func(tx Tx, r Resource) (err error) {
-		list.Tags, err = tx.AddTags(r, tags)
-		return err
-	})
+	list.Resource, list.Tags, err = annotate(ctx, s, a, m, sp, p, func(tx Tx, r Resource) ([]Tag, error) { return tx.AddTags(r, tags) })
 	return list, err
 }
 
@@ -53,9 +50,7 @@ func (s *Service) RemoveTag(ctx context.Context, a Actor, p Path, name string, e
 			return Seq{}, err
 		}
 	}
-	r, err := s.annotate(ctx, a, m, sp, p, func(tx Tx, r Resource) error {
-		return tx.RemoveTag(r, tag, everyone)
-	})
+	r, _, err := annotate(ctx, s, a, m, sp, p, func(tx Tx, r Resource) (struct{}, error) { return struct{}{}, tx.RemoveTag(r, tag, everyone) })
 	return r.Seq, err
 }
 
