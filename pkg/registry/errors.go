@@ -16,6 +16,7 @@ const (
 	CodeNotFound        Code = "not_found"       // nothing is at that path, version or id
 	CodeConflict        Code = "conflict"        // the other kind of thing is there, or it exists already
 	CodePrecondition    Code = "precondition"    // If-Match or If-None-Match does not hold
+	CodeGone            Code = "gone"            // it was there, and was removed for good
 	CodeTooLarge        Code = "too_large"       // a body over the limit
 	CodeMediaType       Code = "media_type"      // the media type is not accepted here
 	CodeUnavailable     Code = "unavailable"     // the store cannot answer now; the same request may succeed later

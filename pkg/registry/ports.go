@@ -37,6 +37,8 @@ type Store interface {
 	// state between runs, nor block. When it returns an error nothing of it is stored, and Update returns that error as it is.
 	// When Update returns nil the change is durable; [CodeUnavailable] means that it did not happen.
 	Update(ctx context.Context, op Op, change func(Tx) error) (Seq, error)
+
+	Log
 }
 
 // Tx is one transaction on a store, as a use case sees it: it reads the state that the transaction changes. Not for concurrent use.
@@ -86,6 +88,8 @@ type Actor struct {
 	User      string // name; "" for nobody
 	UserID    ID
 	RequestID string
+	Client    string // address that the request came from, as trusted proxies say
+	Agent     string // what the client calls itself, shortened; see [AgentOf]
 	// Seen is a state of a store that was read for this request, when it was: what was read to find out who the actor is. Reads of the same
 	// request need not ask that store for its head again.
 	Seen Seq

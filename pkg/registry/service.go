@@ -12,6 +12,8 @@ type Service struct {
 	auth   Authorizer
 	limits Limits
 	now    func() time.Time
+
+	watching watching
 }
 
 // Config is what a [Service] is made of. Now is time.Now when nil.

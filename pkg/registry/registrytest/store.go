@@ -65,6 +65,9 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"SharesQueriesOfTheHead", testStatements},
 		{"StartsSeveralOnAnEmptyDatabase", testMigrations},
 		{"SharesAccountsAndSessions", testAccounts},
+		{"TellsEventsInOrder", testEvents},
+		{"FiltersItsActivity", testActivity},
+		{"KeepsAccesses", testAccesses},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, fresh) })

@@ -62,9 +62,10 @@ type versionDraft struct {
 
 // opDraft is a row of the table txn to be written, with its items.
 type opDraft struct {
-	id    uuid.UUID
-	op    registry.Op
-	items []item
+	id     uuid.UUID
+	op     registry.Op
+	items  []item
+	traces []trace // one for each item
 }
 
 func newUnit(ctx context.Context, s *Store, tx *txn, head snapshot) *unit {
@@ -99,6 +100,9 @@ type operation struct {
 	blobs    []*staged
 	items    []item
 	size     int
+
+	traces []trace // one for each item
+	places places
 }
 
 var _ registry.Tx = (*operation)(nil)
@@ -113,7 +117,7 @@ func (o *operation) join(id uuid.UUID) int64 {
 	if len(o.items) == 0 {
 		return u.seq()
 	}
-	u.ops = append(u.ops, opDraft{id, o.op, o.items})
+	u.ops = append(u.ops, opDraft{id, o.op, o.items, o.traces})
 	for _, n := range o.created {
 		u.created[n] = true
 	}
@@ -155,6 +159,7 @@ func (o *operation) Get(p registry.Path) (registry.Resource, error) {
 	if err != nil {
 		return registry.Resource{}, err
 	}
+	o.places.note(id, p)
 	return n.at(p, o.store.name, o.head.seq), nil
 }
 
