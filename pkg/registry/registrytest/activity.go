@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -238,5 +239,69 @@ func testAccesses(t *testing.T, fresh func(testing.TB) Database) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("accesses are %+v\nwant %+v", got, want)
+	}
+}
+
+// testWatch lets watchers of one node follow what two nodes write at once: each is told what the log says, in that order, once.
+func testWatch(t *testing.T, fresh func(testing.TB) Database) {
+	nodes := open(t, fresh, 2)
+	each := max(rounds(200), 40)
+	const writers, paths = 4, 5
+	inputs := []registry.WatchInput{
+		{Path: "/"}, {Path: "/w"}, {Path: "/w/1", Only: true}, {Path: "/w/2/deep"}, {Path: "/w", From: &registry.Position{}}, {Path: "/none"},
+	}
+	var watches []*registry.Watch
+	for i, in := range inputs {
+		w, err := nodes[i%2].svc.Watch(t.Context(), actor, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		watches = append(watches, w)
+	}
+	var wg sync.WaitGroup
+	for c := range writers {
+		wg.Go(func() {
+			for i := range each {
+				n, p := nodes[c%2], registry.Path(fmt.Sprintf("/w/%d", (c+i)%paths))
+				if i%7 == 3 {
+					_, err := n.svc.Delete(context.Background(), actor, p, registry.Precondition{})
+					if err != nil && registry.CodeOf(err) != registry.CodeNotFound {
+						t.Errorf("delete %s: %v", p, err)
+					}
+					continue
+				}
+				n.put(t, p, fmt.Sprintf("%d of %d", i, c))
+			}
+		})
+	}
+	wg.Wait()
+	nodes[0].put(t, "/w/last", "x")
+	all := readAll(t, nodes[0], registry.Position{}, 100)
+	if len(all) < writers*each/2 {
+		t.Fatalf("the log has only %d events", len(all))
+	}
+	for i, in := range inputs {
+		var want []registry.Event
+		for _, e := range all {
+			below := e.Moves && e.Path.Covers(in.Path)
+			if below || e.Path == in.Path || !in.Only && in.Path.Covers(e.Path) {
+				e.Client, e.Agent = "", ""
+				want = append(want, e)
+			}
+		}
+		var got []registry.Event
+		for len(got) < len(want) {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			events, err := watches[i].Next(ctx, func() (registry.Actor, error) { return actor, nil })
+			cancel()
+			if err != nil {
+				t.Fatalf("%+v: after %d of %d events: %v", in, len(got), len(want), err)
+			}
+			got = append(got, events...)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%+v: told %d events, want %d, or in another order", in, len(got), len(want))
+		}
 	}
 }

@@ -68,6 +68,7 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"TellsEventsInOrder", testEvents},
 		{"FiltersItsActivity", testActivity},
 		{"KeepsAccesses", testAccesses},
+		{"TellsWatchersOfTwoNodes", testWatch},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, fresh) })
