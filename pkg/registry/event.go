@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Event is one thing that an operation did, as the change log of a store has it: for the audit and for watchers. It never changes.
@@ -27,6 +28,12 @@ type Event struct {
 	Client    string // address that the request came from, as trusted proxies say
 	Agent     string // what the client called itself, shortened
 }
+
+// HasBefore tells whether there was a content before.
+func (e Event) HasBefore() bool { return e.Before != Hash{} }
+
+// HasAfter tells whether there was a content after.
+func (e Event) HasAfter() bool { return e.After != Hash{} }
 
 // Position names a place in the change log of one store: after the item Item of the operation Seq. Mark is taken from the operation's random tag, so that
 // a position of another log (of another store, or of a database that was restored and went on differently) is known for what it is; 0 means that nobody looks.
@@ -94,21 +101,23 @@ type GoneError struct{ Oldest int64 }
 
 func (e *GoneError) Error() string { return "oldest position " + strconv.FormatInt(e.Oldest, 10) }
 
-// maxAgent is how many characters of a client's name are kept.
+// maxAgent is how many bytes of a client's name are kept.
 const maxAgent = 120
 
-// AgentOf shortens what a client calls itself (User-Agent) to what the activity keeps: 120 characters, those that cannot be shown left out.
+// AgentOf shortens what a client calls itself (User-Agent) to what the activity keeps: 120 bytes, without characters that cannot be shown.
 func AgentOf(s string) string {
+	if len(s) <= maxAgent && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return s // nearly all; this runs for every request
+	}
 	var b strings.Builder
-	n := 0
 	for _, r := range s {
-		if n == maxAgent {
+		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
+			continue
+		}
+		if b.Len()+utf8.RuneLen(r) > maxAgent {
 			break
 		}
-		if unicode.IsPrint(r) && r != unicode.ReplacementChar {
-			b.WriteRune(r)
-			n++
-		}
+		b.WriteRune(r)
 	}
 	return b.String()
 }

@@ -14,6 +14,7 @@ type Service struct {
 	now    func() time.Time
 
 	watching watching
+	accesses accesses
 }
 
 // Config is what a [Service] is made of. Now is time.Now when nil.
@@ -22,6 +23,7 @@ type Config struct {
 	Authorizer Authorizer
 	Limits     Limits
 	Now        func() time.Time
+	Accesses   Log // where sign-ins and refusals are noted; nil drops them
 }
 
 // NewService makes the use cases on the mounted stores.
@@ -29,7 +31,7 @@ func NewService(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Service{mounts: c.Mounts, auth: c.Authorizer, limits: c.Limits, now: c.Now}
+	return &Service{mounts: c.Mounts, auth: c.Authorizer, limits: c.Limits, now: c.Now, accesses: accesses{log: c.Accesses, now: c.Now}}
 }
 
 // Mounts is the table of mounts, for pages that show it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -361,4 +362,15 @@ func FuzzParsePosition(f *testing.F) {
 			t.Errorf("%q is %v, which is read as %v, %v", s, p, back, err)
 		}
 	})
+}
+
+func TestAgentOf_KeepsWhatCanBeShown(t *testing.T) {
+	long := strings.Repeat("é", 100)
+	for in, want := range map[string]string{
+		"": "", "curl/8.5": "curl/8.5", "a\x00b\nc\xff\u202ed": "abcd", long: long[:maxAgent], strings.Repeat("x", 121): strings.Repeat("x", 120),
+	} {
+		if got := AgentOf(in); got != want {
+			t.Errorf("AgentOf(%q) = %q, want %q", in, got, want)
+		}
+	}
 }

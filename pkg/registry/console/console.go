@@ -131,6 +131,8 @@ func (c *console) routes() *http.ServeMux {
 	page("POST /console/new-text/{path...}", c.newText)
 	page("GET /console/delete/{path...}", c.deleteForm)
 	page("POST /console/delete/{path...}", c.delete)
+	page("GET /console/activity/{path...}", c.activity)
+	page("GET /console/activity-csv/{path...}", c.activityCSV)
 	page("GET /console/cluster", c.cluster)
 	page("GET /console/server", c.server)
 	return mux

@@ -32,6 +32,8 @@ func statusOf(c registry.Code) int {
 		return http.StatusConflict
 	case registry.CodePrecondition:
 		return http.StatusPreconditionFailed
+	case registry.CodeGone:
+		return http.StatusGone
 	case registry.CodeTooLarge:
 		return http.StatusRequestEntityTooLarge
 	case registry.CodeMediaType:

@@ -47,6 +47,12 @@ func (h *handler) table() []route {
 		{"GET", "/api/v1/versions/{path}", h.getVersions, []string{"before", "limit"}},
 		{"POST", "/api/v1/restore/{path}", h.restore, nil},
 
+		{"GET", "/api/v1/activity/{path}", h.getActivity, []string{
+			"only", "store", "user", "action", "since", "until", "from", "to", "cursor", "limit", "format",
+		}},
+		{"GET", "/api/v1/watch/{path}", h.getWatch, []string{"from", "only", "store", "wait"}},
+		{"GET", "/api/v1/accesses", h.getAccesses, page},
+
 		{"GET", "/api/v1/mounts", h.getMounts, nil},
 		{"GET", "/api/v1/whoami", h.whoami, nil},
 		{"GET", "/api/v1/openapi.json", h.getDocument, nil},
