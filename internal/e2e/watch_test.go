@@ -66,7 +66,7 @@ func TestWatch_MissesNothing(t *testing.T) {
 				}
 			})
 		}
-		for round := range e2e.Scale(10, 1) {
+		for round := range e2e.Scale(10, 2) {
 			for i, n := range c.Nodes {
 				if (round+i)%2 == 0 {
 					n.Kill()
@@ -85,7 +85,12 @@ func TestWatch_MissesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		put := time.Now()
 		following.Wait()
+		// A heartbeat would carry along, after 15 seconds, what is held back on the way.
+		if took := time.Since(put); took > 10*time.Second {
+			t.Errorf("the last change was told after %v", took)
+		}
 		t.Logf("%d changes acknowledged, up to %s", len(acknowledged), last.Header.Get("Registry-Seq"))
 		for i, l := range logs {
 			t.Logf("watcher %d: %d events over %d connections, %d told again", i, len(l.events), l.connections, l.again)
