@@ -71,7 +71,7 @@ func (w *Watcher) stream(ctx context.Context, tell func(WatchedEvent) bool) (don
 	r.Header.Set("Last-Event-ID", w.last)
 	res, err := w.client.Do(r)
 	if err != nil {
-		return false, nil //nolint:nilerr // the next one may be better
+		return false, nil // the next one may be better
 	}
 	defer res.Body.Close()
 	if res.StatusCode >= 400 && res.StatusCode < 500 {

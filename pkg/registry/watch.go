@@ -251,7 +251,10 @@ func (w *Watch) takeKept() ([]Event, watchState, error) {
 		w.pos = h.kept[i].Position
 	}
 	if i == len(h.kept) {
-		w.pos, w.pending = h.cursor, false
+		w.pending = false
+		if w.pos.Before(h.cursor) {
+			w.pos = h.cursor
+		}
 	}
 	return events, watchTook, nil
 }

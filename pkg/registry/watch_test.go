@@ -257,7 +257,36 @@ func TestWatch_MaySlumber(t *testing.T) {
 		if got := takeAll(t, idle); got != nil || l.reads != reads {
 			t.Errorf("one for whom there was nothing was told %v and read the log %d times", got, l.reads-reads)
 		}
+		l.add("/t/none")
+		if got := takeAll(t, idle); len(got) != 1 || l.reads > reads+1 {
+			t.Errorf("after a long time it was told %v, and the log was read %d times", got, l.reads-reads)
+		}
 	})
+}
+
+// A watcher that has just read the log itself may be ahead of the hub. What the hub then reads it must not be told again.
+func TestWatch_MayBeAheadOfTheHub(t *testing.T) {
+	h := newHub(newFakeLog())
+	h.started = true
+	w := &Watch{hub: h, under: "/t", wake: make(chan struct{}, 1), pos: Position{Seq: 10, Item: EndOfOperation}}
+	h.byPath["/t"] = []*Watch{w}
+	read := func(from, to int64, more bool) {
+		page := EventPage{More: more}
+		for seq := from; seq <= to; seq++ {
+			e := Event{Position: Position{Seq: seq}, Path: "/t/x"}
+			page.Events, page.Last = append(page.Events, e), e.Position
+		}
+		h.append(t.Context(), page)
+	}
+	read(5, 8, true)
+	if events, state, err := w.takeKept(); len(events) != 0 || state != watchIdle || err != nil || w.Position().Seq != 10 {
+		t.Errorf("told %v, and is at %v: %v", events, w.Position(), err)
+	}
+	read(9, 12, false)
+	events, _, err := w.takeKept()
+	if len(events) != 2 || events[0].Seq != 11 || err != nil || w.Position().Seq != 12 {
+		t.Errorf("told %v, and is at %v: %v", events, w.Position(), err)
+	}
 }
 
 func TestWatch_HidesWhatMayNotBeRead(t *testing.T) {

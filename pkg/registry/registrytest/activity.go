@@ -33,7 +33,7 @@ func story(t *testing.T, n *node) {
 	if _, err := n.CreateUser(t.Context(), registry.User{Name: "ann", Password: "x"}); err != nil { // 4
 		t.Fatal(err)
 	}
-	put(clerk, "/ab", "other")                                                                 // 5
+	put(clerk, "/a0", "other")                                                                 // 5
 	if _, err := n.svc.Delete(t.Context(), clerk, "/a", registry.Precondition{}); err != nil { // 6
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ var storyLines = []string{
 	"2.0 update /a/b.txt v2  by tester ",
 	"3.0 update /a/b.txt v3  by clerk 192.0.2.7",
 	"4.0 user  v0 ann by system ",
-	"5.0 create /ab v1  by clerk 192.0.2.7",
+	"5.0 create /a0 v1  by clerk 192.0.2.7",
 	"6.0 delete /a v1  by clerk 192.0.2.7",
 	"7.0 create /a v1  by clerk 192.0.2.7",
 	"7.1 create /a/b.txt v1  by clerk 192.0.2.7",
@@ -169,12 +169,12 @@ func testActivity(t *testing.T, fresh func(testing.TB) Database) {
 	}{
 		{"all", registry.ActivityQuery{}, reversed},
 		{"a subtree", registry.ActivityQuery{Under: "/a"}, []string{s[8], s[7], s[6], s[3], s[2], s[1], s[0]}},
-		{"one path", registry.ActivityQuery{Under: "/ab"}, []string{s[5]}},
+		{"one path", registry.ActivityQuery{Under: "/a0"}, []string{s[5]}},
 		{"what has a path", registry.ActivityQuery{Under: "/"}, slices.DeleteFunc(slices.Clone(reversed), func(l string) bool { return l == s[4] })},
 		{"nothing", registry.ActivityQuery{Under: "/b"}, nil},
 		{"one resource", registry.ActivityQuery{Node: file.ID}, []string{s[8]}},
 		{"a user", registry.ActivityQuery{User: "tester"}, []string{s[2]}},
-		{"a user below a path", registry.ActivityQuery{User: "clerk", Under: "/ab"}, []string{s[5]}},
+		{"a user below a path", registry.ActivityQuery{User: "clerk", Under: "/a0"}, []string{s[5]}},
 		{"an action", registry.ActivityQuery{Action: "delete"}, []string{s[6]}},
 		{"an action that does not exist", registry.ActivityQuery{Action: "dance"}, nil},
 		{"a range", registry.ActivityQuery{From: 2, To: 3}, []string{s[3], s[2]}},
