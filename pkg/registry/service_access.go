@@ -20,7 +20,10 @@ type accesses struct {
 	log Log // nil: they are dropped
 	now func() time.Time
 
+	storing sync.Mutex // held while accesses are stored
+
 	mu      sync.Mutex
+	closed  bool
 	waiting []Access
 	index   map[Access]int // by what makes two of them alike
 	timer   *time.Timer    // nil while nothing waits
@@ -35,6 +38,9 @@ func (g *accesses) note(a Access) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.closed {
+		return
+	}
 	key := Access{Kind: a.Kind, User: firstRunes(a.User, MaxUserNameLength), Client: a.Client, Path: a.Path}
 	i, ok := g.index[key]
 	if !ok && len(g.waiting) >= accessBatch {
@@ -57,11 +63,23 @@ func (g *accesses) note(a Access) {
 	}
 }
 
-// StoreAccesses stores the accesses that wait: for a node that stops.
-func (s *Service) StoreAccesses() { s.accesses.flush() }
+// StoreAccesses stores the accesses that wait, and lets no more be noted: for a node that stops, before its stores are closed.
+func (s *Service) StoreAccesses() { s.accesses.close() }
+
+func (g *accesses) close() {
+	g.mu.Lock()
+	g.closed = true
+	if g.timer != nil {
+		g.timer.Stop()
+	}
+	g.mu.Unlock()
+	g.flush() // waits for one that runs
+}
 
 // flush stores what waits. What cannot be stored waits on, within the same bounds.
 func (g *accesses) flush() {
+	g.storing.Lock()
+	defer g.storing.Unlock()
 	g.mu.Lock()
 	list := g.waiting
 	g.waiting, g.index, g.timer = nil, nil, nil
@@ -76,7 +94,7 @@ func (g *accesses) flush() {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.waiting) > 0 {
+	if len(g.waiting) > 0 || g.closed {
 		return // newer ones have come; these are lost, as the store was
 	}
 	g.waiting, g.index = list, map[Access]int{}

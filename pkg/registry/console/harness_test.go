@@ -97,6 +97,7 @@ func newSite(t *testing.T) *site {
 	}
 	serve(false) // somebody filled the archive once
 	serve(true)
+	t.Cleanup(s.service.StoreAccesses)
 	s.auth = auth.New(auth.Config{Accounts: shared, Now: s.clock.Now, SessionLifetime: sessionLength})
 	_, err := s.auth.EnsureAdmin(ctx, adminName, adminPassword)
 	must(t, err)

@@ -72,6 +72,7 @@ func newDoor(t *testing.T) *door {
 	if err := service.EnsureMounts(ctx); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(service.StoreAccesses)
 	d := &door{service: service, auth: auth.New(auth.Config{Accounts: store})}
 	if _, err := d.auth.EnsureAdmin(ctx, "admin", password); err != nil {
 		t.Fatal(err)

@@ -30,6 +30,9 @@ func (a act) word() string {
 	return ""
 }
 
+// moves tells whether an item of the act names a place in the tree (parent and name) that its node took or left, with all that lies below it.
+func (a act) moves() bool { return a == actCreate || a == actTrash }
+
 // actOf finds the act of a word.
 func actOf(word string) (act, bool) {
 	for a := act(1); a != 0; a++ {
@@ -75,7 +78,7 @@ func (s *Store) Moved() <-chan struct{} { return s.moved.next() }
 // operationColumns and itemColumns are what eventRow scans, of a row t of txn and a row i of txn_item.
 const (
 	operationColumns = "t.seq, t.tag, t.actor, t.at_us, t.req, t.client, t.agent"
-	itemColumns      = "i.seq, i.i, i.act, i.node, i.n, i.parent, i.name, i.path, i.body_before, i.body_after"
+	itemColumns      = "i.seq, i.i, i.act, i.node, i.n, i.name, i.path, i.body_before, i.body_after"
 )
 
 // operationRow receives operationColumns.
@@ -90,12 +93,12 @@ func (r *operationRow) dest() []any {
 
 // itemRow receives itemColumns; all are NULL where an outer join found no item.
 type itemRow struct {
-	seq, i, act, n                          *int64
-	node, parent, name, path, before, after []byte
+	seq, i, act, n                  *int64
+	node, name, path, before, after []byte
 }
 
 func (r *itemRow) dest() []any {
-	return []any{&r.seq, &r.i, &r.act, &r.node, &r.n, &r.parent, &r.name, &r.path, &r.before, &r.after}
+	return []any{&r.seq, &r.i, &r.act, &r.node, &r.n, &r.name, &r.path, &r.before, &r.after}
 }
 
 // event joins both rows.
@@ -104,7 +107,7 @@ func event(o operationRow, r itemRow) registry.Event {
 	e := registry.Event{
 		Position: registry.Position{Seq: o.seq, Item: int(*r.i), Mark: markOf(o.tag)},
 		Action:   a.word(), Path: registry.Path(r.path), Node: toID(r.node), Version: *r.n, Before: toHash(r.before), After: toHash(r.after),
-		Moves: a != actRevise && !toID(r.parent).IsZero(),
+		Moves: a.moves(),
 		User:  string(o.actor), At: toTime(o.atUS), RequestID: string(o.req), Client: string(o.client), Agent: string(o.agent),
 	}
 	if e.Action == "" {

@@ -30,7 +30,7 @@ func (p *places) note(id registry.ID, path registry.Path) {
 func (o *operation) trace(i item) trace {
 	var t trace
 	t.path = o.places.paths[i.node]
-	if up, ok := o.places.paths[i.parent]; ok && !i.parent.IsZero() {
+	if up, ok := o.places.paths[i.parent]; ok && i.act.moves() {
 		t.path = child(up, i.name)
 	}
 	now, changed := o.own.nodes[i.node]
