@@ -42,8 +42,10 @@ type Config struct {
 
 	MaxContentSize  int64         `yaml:"max_content_size"` // bytes of one content
 	SessionLifetime time.Duration `yaml:"session_lifetime"`
-	AdminUser       string        `yaml:"admin_user"`     // made at first start
-	AdminPassword   daemon.Secret `yaml:"admin_password"` // of the administrator made at first start; a random one when empty
+	// ActivityRetention is how long the change log with who did what is kept; 0: for ever. The newest operations are kept in any case.
+	ActivityRetention time.Duration `yaml:"activity_retention"`
+	AdminUser         string        `yaml:"admin_user"`     // made at first start
+	AdminPassword     daemon.Secret `yaml:"admin_password"` // of the administrator made at first start; a random one when empty
 
 	// TrustedProxies are the peers whose X-Forwarded-* headers are believed, as addresses or CIDR ranges; load balancers in the
 	// group are trusted as well.
@@ -190,6 +192,9 @@ func (c *Config) validate(d *daemon.Document) []error {
 	}
 	if c.SessionLifetime < time.Minute {
 		fault("session_lifetime", "is %s; it must be at least 1m", c.SessionLifetime)
+	}
+	if c.ActivityRetention != 0 && c.ActivityRetention < time.Hour {
+		fault("activity_retention", "is %s; it must be at least 1h, or 0s to keep all", c.ActivityRetention)
 	}
 	for key, d := range map[string]time.Duration{"drain_delay": c.DrainDelay, "drain_timeout": c.DrainTimeout} {
 		if d < 0 {

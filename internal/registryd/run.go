@@ -167,7 +167,10 @@ func (n *node) stop() {
 		}
 		<-time.After(n.config.DrainDelay)
 	}
+	// Watchers come back at once, and now the load balancers send them elsewhere.
+	n.service.EndWatches()
 	n.stopServing()
+	n.service.StoreAccesses()
 	if group != nil {
 		n.stopKeys()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)

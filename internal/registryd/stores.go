@@ -30,7 +30,7 @@ func (n *node) openStores(ctx context.Context) error {
 }
 
 func openStore(ctx context.Context, c Config, doc *daemon.Document, name string, log *slog.Logger, metrics prometheus.Registerer) (*sqlstore.Store, error) {
-	s, err := sqlstore.Open(ctx, sqlstore.Config{Name: name, DSN: c.Stores[name].DSN.Reveal(), Logger: log, Registerer: metrics})
+	s, err := sqlstore.Open(ctx, sqlstore.Config{Name: name, DSN: c.Stores[name].DSN.Reveal(), Logger: log, Registerer: metrics, KeepLog: c.ActivityRetention})
 	if err != nil {
 		return nil, doc.Fault("stores."+name+".dsn", "%s", err)
 	}
@@ -52,7 +52,7 @@ func (n *node) buildService(ctx context.Context) error {
 		return err
 	}
 	n.service = registry.NewService(registry.Config{
-		Mounts: mounts, Authorizer: registry.SignedIn{}, Limits: registry.Limits{Content: n.config.MaxContentSize},
+		Mounts: mounts, Authorizer: registry.SignedIn{}, Limits: registry.Limits{Content: n.config.MaxContentSize}, Accesses: n.stores[n.config.UserStore],
 	})
 	if err := n.service.EnsureMounts(ctx); err != nil {
 		return fmt.Errorf("mounts: %w", err)

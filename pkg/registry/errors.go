@@ -17,6 +17,7 @@ const (
 	CodeConflict        Code = "conflict"        // the other kind of thing is there, or it exists already
 	CodePrecondition    Code = "precondition"    // If-Match or If-None-Match does not hold
 	CodeKeyReused       Code = "key_reused"      // the idempotency key belongs to another request
+	CodeGone            Code = "gone"            // it was there, and was removed for good
 	CodeTooLarge        Code = "too_large"       // a body over the limit
 	CodeMediaType       Code = "media_type"      // the media type is not accepted here
 	CodeUnavailable     Code = "unavailable"     // the store cannot answer now; the same request may succeed later

@@ -40,6 +40,7 @@ type Store interface {
 
 	CommunityReader
 	TreeStore
+	Log
 }
 
 // Tx is one transaction on a store, as a use case sees it: it reads the state that the transaction changes. Not for concurrent use.
@@ -92,6 +93,8 @@ type Actor struct {
 	User      string // name; "" for nobody
 	UserID    ID
 	RequestID string
+	Client    string // address that the request came from, as trusted proxies say
+	Agent     string // what the client calls itself, shortened; see [AgentOf]
 	// Seen is a state of a store that was read for this request, when it was: what was read to find out who the actor is. Reads of the same
 	// request need not ask that store for its head again.
 	Seen Seq

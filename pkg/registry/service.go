@@ -14,6 +14,8 @@ type Service struct {
 	now    func() time.Time
 
 	moderator Moderator
+	watching  *watching
+	accesses  *accesses
 }
 
 // Config is what a [Service] is made of. Now is time.Now when nil.
@@ -23,6 +25,7 @@ type Config struct {
 	Moderator  Moderator // nil: nobody may change what others wrote
 	Limits     Limits
 	Now        func() time.Time
+	Accesses   Log // where sign-ins and refusals are noted; nil drops them
 }
 
 // NewService makes the use cases on the mounted stores.
@@ -30,7 +33,10 @@ func NewService(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Service{mounts: c.Mounts, auth: c.Authorizer, limits: c.Limits, now: c.Now, moderator: c.Moderator}
+	return &Service{
+		mounts: c.Mounts, auth: c.Authorizer, limits: c.Limits, now: c.Now, moderator: c.Moderator,
+		watching: &watching{}, accesses: &accesses{log: c.Accesses, now: c.Now},
+	}
 }
 
 // Mounts is the table of mounts, for pages that show it.

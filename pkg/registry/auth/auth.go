@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -18,6 +19,9 @@ import (
 
 // DefaultSessionLifetime is how long a session lasts when the configuration does not say.
 const DefaultSessionLifetime = 12 * time.Hour
+
+// maxClient is how many bytes of a client's address are kept; the longest there is has 45.
+const maxClient = 64
 
 // tokenSize is the number of random bytes in a session token.
 const tokenSize = 32
@@ -84,7 +88,21 @@ func (a *Authenticator) Authenticate(r *http.Request) (registry.Actor, error) {
 	if err != nil {
 		return registry.Actor{}, err
 	}
-	return registry.Actor{User: u.Name, UserID: u.ID, RequestID: r.Header.Get("X-Request-Id"), Seen: u.Seq}, nil
+	return registry.Actor{
+		User: u.Name, UserID: u.ID, RequestID: r.Header.Get("X-Request-Id"), Client: ClientOf(r), Agent: registry.AgentOf(r.UserAgent()), Seen: u.Seq,
+	}, nil
+}
+
+// ClientOf is the address that a request came from, without its port. r.RemoteAddr must be what trusted proxies say already.
+func ClientOf(r *http.Request) string {
+	// Cut, not parsed: this runs for every request.
+	i := strings.LastIndexByte(r.RemoteAddr, ':')
+	if i < 0 {
+		return ""
+	}
+	host := strings.TrimSuffix(strings.TrimPrefix(r.RemoteAddr[:i], "["), "]")
+	host, _, _ = strings.Cut(host, "%") // the zone is a name of this machine's
+	return host[:min(len(host), maxClient)]
 }
 
 func (a *Authenticator) user(r *http.Request) (registry.User, error) {

@@ -153,6 +153,8 @@ func (c *console) routes() *http.ServeMux {
 	page("GET /console/trash/{path...}", c.trash)
 	page("POST /console/undelete/{path...}", c.undelete)
 	page("POST /console/purge/{path...}", c.purge)
+	page("GET /console/activity/{path...}", c.activity)
+	page("GET /console/activity-csv/{path...}", c.activityCSV)
 	page("GET /console/cluster", c.cluster)
 	page("GET /console/server", c.server)
 	return mux

@@ -21,6 +21,7 @@ var failures = map[registry.Code]struct {
 	registry.CodeConflict:        {http.StatusConflict, "That does not fit what is there"},
 	registry.CodePrecondition:    {http.StatusPreconditionFailed, "Somebody was faster"},
 	registry.CodeKeyReused:       {http.StatusUnprocessableEntity, "That belongs to another request"},
+	registry.CodeGone:            {http.StatusGone, "No longer here"},
 	registry.CodeTooLarge:        {http.StatusRequestEntityTooLarge, "Too large"},
 	registry.CodeMediaType:       {http.StatusUnsupportedMediaType, "Wrong media type"},
 	registry.CodeUnavailable:     {http.StatusServiceUnavailable, "The store does not answer"},
@@ -53,6 +54,10 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, a registry.Actor,
 		return // nobody is there to read an answer
 	}
 	c.logFault(r, a, err)
+	if code == registry.CodeDenied && a.User != "" {
+		p, _ := registry.ParsePath(r.PathValue("path")) // none where the address names none
+		c.Service.NoteAccess(registry.Access{Kind: registry.AccessDenied, User: a.User, Client: a.Client, Agent: a.Agent, RequestID: requestID(r), Path: p})
+	}
 	f, ok := failures[code]
 	if !ok {
 		f = failures[registry.CodeInternal]

@@ -92,12 +92,13 @@ func newSite(t *testing.T) *site {
 		)
 		must(t, err)
 		s.service = registry.NewService(registry.Config{
-			Mounts: mounts, Authorizer: registry.SignedIn{}, Limits: registry.Limits{Content: contentLimit}, Now: s.clock.Now,
+			Mounts: mounts, Authorizer: registry.SignedIn{}, Limits: registry.Limits{Content: contentLimit}, Now: s.clock.Now, Accesses: shared,
 		})
 		must(t, s.service.EnsureMounts(ctx))
 	}
 	serve(false) // somebody filled the archive once
 	serve(true)
+	t.Cleanup(s.service.StoreAccesses)
 	s.auth = auth.New(auth.Config{Accounts: shared, Now: s.clock.Now, SessionLifetime: sessionLength})
 	_, err := s.auth.EnsureAdmin(ctx, adminName, adminPassword)
 	must(t, err)

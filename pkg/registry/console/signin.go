@@ -48,11 +48,15 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	v := signInView{User: r.PostForm.Get("user"), Next: safeNext(r.PostForm.Get("next"))}
 	token, _, err := c.Auth.SignIn(r.Context(), v.User, r.PostForm.Get("password"))
+	note := registry.Access{Kind: registry.AccessSignIn, User: v.User, Client: auth.ClientOf(r), Agent: registry.AgentOf(r.UserAgent()), RequestID: requestID(r)}
 	switch registry.CodeOf(err) {
 	case "":
+		c.Service.NoteAccess(note)
 		auth.SetCookie(w, r, token)
 		redirect(w, v.Next)
 	case registry.CodeUnauthenticated:
+		note.Kind = registry.AccessFailed
+		c.Service.NoteAccess(note)
 		v.Error = "User or password is wrong."
 		c.showSignIn(w, r, http.StatusUnauthorized, v)
 	default:

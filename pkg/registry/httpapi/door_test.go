@@ -67,16 +67,17 @@ func newDoor(t *testing.T) *door {
 	}
 	clock := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	service := registry.NewService(registry.Config{
-		Mounts: mounts, Authorizer: registry.SignedIn{}, Limits: registry.Limits{Content: contentLimit}, Now: func() time.Time { return clock },
+		Mounts: mounts, Authorizer: registry.SignedIn{}, Limits: registry.Limits{Content: contentLimit}, Now: func() time.Time { return clock }, Accesses: store,
 	})
 	if err := service.EnsureMounts(ctx); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(service.StoreAccesses)
 	d := &door{service: service, auth: auth.New(auth.Config{Accounts: store})}
 	if _, err := d.auth.EnsureAdmin(ctx, "admin", password); err != nil {
 		t.Fatal(err)
 	}
-	inner := httpapi.New(httpapi.Config{Service: service, Auth: d.auth, Logger: log, Version: "1.2.3"})
+	inner := httpapi.New(httpapi.Config{Service: service, Auth: d.auth, Logger: log, Version: "1.2.3", Heartbeat: 50 * time.Millisecond})
 	// What registryd does in front of every door.
 	d.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.URL.Scheme = "http"

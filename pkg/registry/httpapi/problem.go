@@ -34,6 +34,8 @@ func statusOf(c registry.Code) int {
 		return http.StatusPreconditionFailed
 	case registry.CodeKeyReused:
 		return http.StatusUnprocessableEntity
+	case registry.CodeGone:
+		return http.StatusGone
 	case registry.CodeTooLarge:
 		return http.StatusRequestEntityTooLarge
 	case registry.CodeMediaType:

@@ -75,6 +75,11 @@ func (h *handler) table() []route {
 		{"DELETE", trashURL + "/{path}", h.purge, []string{"id", "older_than"}},
 		{"POST", "/api/v1/undelete/{path}", h.undelete, nil},
 		{"POST", "/api/v1/batch", h.batch, nil},
+		{"GET", "/api/v1/activity/{path}", h.getActivity, []string{
+			"only", "store", "user", "action", "since", "until", "from", "to", "cursor", "limit", "format",
+		}},
+		{"GET", "/api/v1/watch/{path}", h.getWatch, []string{"from", "only", "store", "wait"}},
+		{"GET", "/api/v1/accesses", h.getAccesses, page},
 
 		{"GET", "/api/v1/mounts", h.getMounts, nil},
 		{"GET", "/api/v1/whoami", h.whoami, nil},

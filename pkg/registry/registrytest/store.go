@@ -90,6 +90,10 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"FollowsLinks", testLinks},
 		{"AnswersOnce", testOnce},
 		{"AsksForRights", testRights},
+		{"TellsEventsInOrder", testEvents},
+		{"FiltersItsActivity", testActivity},
+		{"KeepsAccesses", testAccesses},
+		{"TellsWatchersOfTwoNodes", testWatch},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, fresh) })

@@ -41,6 +41,7 @@ func (o *operation) Create(parent registry.Resource, name string, kind registry.
 		return registry.Resource{}, err
 	}
 	o.own.dirents[k] = n.ID
+	o.places.note(n.ID, child(parent.Path, name))
 	up.Gen++
 	o.put(up)
 	o.touch(item{actCreate, n.ID, n.Version, up.ID, name})
@@ -142,8 +143,9 @@ func (o *operation) put(n node) {
 }
 
 func (o *operation) touch(i item) {
-	o.items = append(o.items, i)
-	o.size += len(i.name) + 100
+	t := o.trace(i)
+	o.items, o.traces = append(o.items, i), append(o.traces, t)
+	o.size += len(i.name) + len(t.path) + 200
 }
 
 // at is the time of the operation as the database keeps it.

@@ -39,6 +39,11 @@ func (s *Store) sweepLoop() {
 		} else if n > 0 {
 			s.log.Info("removed unused contents", "count", n)
 		}
+		if n, err := s.purge(s.life); err != nil && s.life.Err() == nil {
+			s.log.Warn("purge of the change log ended early", "removed", n, "error", err)
+		} else if n > 0 {
+			s.log.Info("removed old operations from the change log", "count", n)
+		}
 	}
 }
 

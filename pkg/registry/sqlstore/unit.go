@@ -69,9 +69,10 @@ type versionDraft struct {
 
 // opDraft is a row of the table txn to be written, with its items.
 type opDraft struct {
-	id    uuid.UUID
-	op    registry.Op
-	items []item
+	id     uuid.UUID
+	op     registry.Op
+	items  []item
+	traces []trace // one for each item
 }
 
 func newUnit(ctx context.Context, s *Store, tx *txn, head snapshot) *unit {
@@ -110,6 +111,9 @@ type operation struct {
 	answer   *answer
 	size     int
 	sent     bool // it has written rows already, beside what flush writes
+
+	traces []trace // one for each item
+	places places
 }
 
 var _ registry.Tx = (*operation)(nil)
@@ -124,7 +128,7 @@ func (o *operation) join(id uuid.UUID) int64 {
 	if len(o.items) == 0 {
 		return u.seq()
 	}
-	u.ops = append(u.ops, opDraft{id, o.op, o.items})
+	u.ops = append(u.ops, opDraft{id, o.op, o.items, o.traces})
 	for _, n := range o.created {
 		u.created[n] = true
 	}
@@ -176,6 +180,7 @@ func (o *operation) Get(p registry.Path) (registry.Resource, error) {
 	if err != nil {
 		return registry.Resource{}, err
 	}
+	o.places.note(id, p)
 	return n.at(p, o.store.name, o.head.seq), nil
 }
 
