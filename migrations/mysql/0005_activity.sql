@@ -9,9 +9,10 @@ PREPARE step FROM @step;
 EXECUTE step;
 DEALLOCATE PREPARE step;
 
--- Where the thing was at that time, in the store (empty: no path leads to it), and its content's hash before and after (empty: none).
+-- Where the thing was at that time, in the store (empty: no path leads to it), the other path that the act is about (of a move, a copy, an association;
+-- empty: none), and the content's hash before and after (empty: none).
 -- k_item_node finds what happened to one thing, newest first.
-SET @step = (SELECT IF(COUNT(*) = 0, 'ALTER TABLE txn_item ADD COLUMN path VARBINARY(8192) NOT NULL DEFAULT \'\', ADD COLUMN body_before VARBINARY(32) NOT NULL DEFAULT \'\', ADD COLUMN body_after VARBINARY(32) NOT NULL DEFAULT \'\', ADD KEY k_item_node (node, seq, i)', 'DO 0')
+SET @step = (SELECT IF(COUNT(*) = 0, 'ALTER TABLE txn_item ADD COLUMN path VARBINARY(8192) NOT NULL DEFAULT \'\', ADD COLUMN related VARBINARY(8192) NOT NULL DEFAULT \'\', ADD COLUMN body_before VARBINARY(32) NOT NULL DEFAULT \'\', ADD COLUMN body_after VARBINARY(32) NOT NULL DEFAULT \'\', ADD KEY k_item_node (node, seq, i)', 'DO 0')
   FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'txn_item' AND column_name = 'body_after');
 PREPARE step FROM @step;
 EXECUTE step;

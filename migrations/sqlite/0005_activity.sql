@@ -7,6 +7,7 @@ ALTER TABLE txn ADD COLUMN agent BLOB NOT NULL DEFAULT x'';
 CREATE INDEX k_txn_actor ON txn (actor, seq);
 
 ALTER TABLE txn_item ADD COLUMN path BLOB NOT NULL DEFAULT x'';
+ALTER TABLE txn_item ADD COLUMN related BLOB NOT NULL DEFAULT x'';
 ALTER TABLE txn_item ADD COLUMN body_before BLOB NOT NULL DEFAULT x'';
 ALTER TABLE txn_item ADD COLUMN body_after BLOB NOT NULL DEFAULT x'';
 CREATE INDEX k_item_node ON txn_item (node, seq, i);

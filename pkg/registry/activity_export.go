@@ -35,7 +35,7 @@ func (s *Service) ExportActivity(ctx context.Context, who func() (Actor, error),
 func ActivityCSV(w io.Writer) func([]Event) error {
 	out := csv.NewWriter(w)
 	header := []string{
-		"seq", "item", "at", "user", "action", "path", "subject", "resource_id", "version", "sha256_before", "sha256_after", "request_id", "client", "agent",
+		"seq", "item", "at", "user", "action", "path", "related_path", "subject", "number", "resource_id", "version", "sha256_before", "sha256_after", "request_id", "client", "agent",
 	}
 	return func(events []Event) error {
 		if header != nil {
@@ -45,7 +45,7 @@ func ActivityCSV(w io.Writer) func([]Event) error {
 		for _, e := range events {
 			_ = out.Write([]string{
 				strconv.FormatInt(e.Seq, 10), strconv.Itoa(e.Item), e.At.UTC().Format(time.RFC3339Nano), cell(e.User), cell(e.Action), cell(e.Path.String()),
-				cell(e.Subject), e.Node.String(), strconv.FormatInt(e.Version, 10), hashCell(e.Before), hashCell(e.After), cell(e.RequestID), cell(e.Client), cell(e.Agent),
+				cell(e.Related.String()), cell(e.Subject), strconv.FormatInt(e.Number, 10), e.Node.String(), strconv.FormatInt(e.Version, 10), hashCell(e.Before), hashCell(e.After), cell(e.RequestID), cell(e.Client), cell(e.Agent),
 			})
 		}
 		out.Flush()

@@ -16,11 +16,13 @@ type Event struct {
 	Action  string    // "create", "update", "delete", … ; the store names what it does
 	Path    Path      // where the thing was then; "" when no path led to it, as for an account
 	Moves   bool      // what lay below Path came, went or moved with it
+	Related Path      // the other path that it is about: where a move led to or came from, what was copied, where the deleted was, the target of an association; or ""
 	Node    ID        // of the resource or the account
 	Version int64     // that it has since; 0 where there are none
+	Number  int64     // of the comment; or the rating, 0 when it was taken away
 	Before  Hash      // of the content; zero for none
 	After   Hash      // of the content; zero for none
-	Subject string    // the name of the account that was changed
+	Subject string    // the name of the account, the tag, or the type of the association
 	User    string    // who did it
 	At      time.Time // when the operation began, by the clock of its node
 

@@ -51,8 +51,8 @@ func (s *Service) Activity(ctx context.Context, a Actor, in ActivityInput) (Acti
 	if err != nil {
 		return ActivityList{}, err
 	}
-	full := s.auth.Authorize(ctx, a, RightAuthorize, in.Path) == nil
-	if err := s.aim(ctx, a, in, full, &q); err != nil {
+	filter := eventFilter{auth: s.auth, scope: sc, full: s.auth.Authorize(ctx, a, RightAuthorize, in.Path) == nil}
+	if err := s.aim(ctx, a, in, filter.full, &q); err != nil {
 		return ActivityList{}, err
 	}
 	list := ActivityList{Store: sc.store.Name(), Stores: sc.stores}
@@ -62,7 +62,11 @@ func (s *Service) Activity(ctx context.Context, a Actor, in ActivityInput) (Acti
 		if err != nil {
 			return ActivityList{}, err
 		}
-		list.Events = append(list.Events, s.readable(ctx, a, sc, full, page.Events)...)
+		events, err := filter.pass(ctx, a, page.Events)
+		if err != nil {
+			return ActivityList{}, err
+		}
+		list.Events = append(list.Events, events...)
 		if q.Older = page.Next; q.Older == (Position{}) {
 			return list, nil
 		}
@@ -129,25 +133,4 @@ func (s *Service) aim(ctx context.Context, a Actor, in ActivityInput, full bool,
 		return err
 	}
 	return nil
-}
-
-// readable gives those events that the actor may read, at the paths where the registry has them.
-func (s *Service) readable(ctx context.Context, a Actor, sc scope, full bool, events []Event) []Event {
-	list := make([]Event, 0, len(events))
-	for _, e := range events {
-		if e.Path != "" {
-			p, ok := sc.place(e.Path)
-			if !ok || s.auth.Authorize(ctx, a, RightRead, p) != nil {
-				continue
-			}
-			e.Path = p
-		} else if !full || !sc.path.IsRoot() {
-			continue
-		}
-		if !full {
-			e.Client, e.Agent = "", ""
-		}
-		list = append(list, e)
-	}
-	return list
 }

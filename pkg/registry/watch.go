@@ -29,7 +29,8 @@ type Watch struct {
 	only    bool
 	wake    chan struct{} // has a token when there may be something to take
 
-	first []Event // read before the watch was given out
+	given Position // everything before was given out by Next, or was not for the watch
+	ahead *taken   // taken, and not given out yet
 
 	// Guarded by the hub's lock.
 	pos     Position // everything before was taken
@@ -37,8 +38,16 @@ type Watch struct {
 	behind  bool     // it reads the log itself
 }
 
+// taken is a piece of what a watch takes: what happened up to a position, as far as it is for the watch.
+type taken struct {
+	events []Event
+	to     Position
+}
+
 // watching is the part of a [Service] that watches.
 type watching struct {
+	readers sync.WaitGroup
+
 	mu    sync.Mutex
 	hubs  map[string]*hub // by the store's name
 	ended bool
@@ -63,7 +72,8 @@ func (s *Service) Watch(ctx context.Context, a Actor, in WatchInput) (*Watch, er
 	if err := s.watching.add(w); err != nil {
 		return nil, err
 	}
-	if w.first, err = w.readLog(ctx); err != nil {
+	w.given = w.pos
+	if w.ahead, err = w.readLog(ctx); err != nil {
 		w.Close()
 		return nil, err
 	}
@@ -82,8 +92,8 @@ func (g *watching) add(w *Watch) error {
 	}
 	name := w.scope.store.Name()
 	w.hub = g.hubs[name]
-	if w.hub == nil {
-		w.hub = newHub(w.scope.store)
+	if w.hub == nil || w.hub.hasFailed() { // those who watched through a failed one are still leaving it
+		w.hub = newHub(w.scope.store, g.readers.Go)
 		g.hubs[name] = w.hub
 	}
 	return w.hub.add(w)
@@ -93,9 +103,14 @@ func errWatchEnded() error {
 	return Errorf(CodeUnavailable, "this node stops; watch on at another one, from the last position")
 }
 
-// EndWatches ends all watches with [CodeUnavailable], and lets no more begin: for a node that stops.
+// EndWatches ends all watches with [CodeUnavailable], and lets no more begin: for a node that stops. Afterwards nothing reads the logs for them.
 func (s *Service) EndWatches() {
 	g := s.watching
+	g.end()
+	g.readers.Wait()
+}
+
+func (g *watching) end() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.ended = true
@@ -104,14 +119,14 @@ func (s *Service) EndWatches() {
 	}
 }
 
-// Position is where the watch has come to: everything before was given, or was not for it.
+// Position is where the watch has come to: everything before was given by Next, or was not for it. Whoever begins there misses nothing.
 func (w *Watch) Position() Position {
 	w.hub.mu.Lock()
 	defer w.hub.mu.Unlock()
-	if !w.behind && !w.pending && w.pos.Before(w.hub.cursor) {
+	if w.ahead == nil && !w.behind && !w.pending && w.given.Before(w.hub.cursor) {
 		return w.hub.cursor
 	}
-	return w.pos
+	return w.given
 }
 
 // Store is the name of the store that is watched.
@@ -122,45 +137,31 @@ func (w *Watch) Close() { w.hub.remove(w) }
 
 // Next waits for events that the actor may read, and gives them in order. who tells who the actor is now: it is asked for each piece, at the time when
 // it is given out. Its error ends the watch, and so do [CodeGone], when the store's log is not the one it was, and [CodeUnavailable], when the node stops
-// or the store does not answer. When ctx ends first, its error is given, and the watch can go on.
+// or the store does not answer. After an error Position is still before what was not given. When ctx ends first, its error is given, and the watch can go on.
 func (w *Watch) Next(ctx context.Context, who func() (Actor, error)) ([]Event, error) {
 	for {
-		events, err := w.take(ctx)
-		if err != nil {
+		if err := w.take(ctx); err != nil {
 			return nil, err
 		}
-		if len(events) == 0 {
+		if w.ahead == nil {
 			continue
 		}
-		a, err := who()
-		if err != nil {
-			return nil, err
+		var events []Event
+		if len(w.ahead.events) > 0 {
+			a, err := who()
+			if err != nil {
+				return nil, err
+			}
+			filter := eventFilter{auth: w.service.auth, scope: w.scope, above: true}
+			if events, err = filter.pass(ctx, a, w.ahead.events); err != nil {
+				return nil, err
+			}
 		}
-		if events = w.visible(ctx, a, events); len(events) > 0 {
+		w.given, w.ahead = w.ahead.to, nil
+		if len(events) > 0 {
 			return events, nil
 		}
 	}
-}
-
-// visible gives those events that the actor may read, at the paths where the registry has them.
-func (w *Watch) visible(ctx context.Context, a Actor, events []Event) []Event {
-	list := make([]Event, 0, len(events))
-	for _, e := range events {
-		p, ok := w.scope.place(e.Path)
-		if !ok {
-			continue
-		}
-		asked := p
-		if p.Covers(w.scope.path) {
-			asked = w.scope.path // something above moved, and what is watched with it
-		}
-		if w.service.auth.Authorize(ctx, a, RightRead, asked) != nil {
-			continue
-		}
-		e.Path, e.Client, e.Agent = p, "", ""
-		list = append(list, e)
-	}
-	return list
 }
 
 // concerns tells whether an event is for the watch.
@@ -195,26 +196,23 @@ func (w *Watch) poke() {
 	}
 }
 
-// take waits for events; it may give none, and then is to be called again.
-func (w *Watch) take(ctx context.Context) ([]Event, error) {
-	if first := w.first; len(first) > 0 {
-		w.first = nil
-		return first, nil
+// take waits for something to give out; it may find nothing, and then is to be called again.
+func (w *Watch) take(ctx context.Context) error {
+	if w.ahead != nil {
+		return nil
 	}
-	events, state, err := w.takeKept()
-	switch {
-	case err != nil:
-		return nil, err
-	case state == watchBehind:
-		return w.readLog(ctx)
-	case state == watchTook:
-		return events, nil
+	piece, state, err := w.takeKept()
+	if err == nil && state == watchBehind {
+		piece, err = w.readLog(ctx)
+	}
+	if w.ahead = piece; err != nil || state != watchIdle {
+		return err
 	}
 	select {
 	case <-w.wake:
-		return nil, nil
+		return nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 }
 
@@ -227,7 +225,7 @@ const (
 )
 
 // takeKept takes from what the hub has kept.
-func (w *Watch) takeKept() ([]Event, watchState, error) {
+func (w *Watch) takeKept() (*taken, watchState, error) {
 	h := w.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -256,11 +254,11 @@ func (w *Watch) takeKept() ([]Event, watchState, error) {
 			w.pos = h.cursor
 		}
 	}
-	return events, watchTook, nil
+	return &taken{events, w.pos}, watchTook, nil
 }
 
 // readLog reads the next piece of the log past the hub, until it has come to where the hub is.
-func (w *Watch) readLog(ctx context.Context) ([]Event, error) {
+func (w *Watch) readLog(ctx context.Context) (*taken, error) {
 	w.hub.mu.Lock()
 	from := w.pos
 	w.hub.mu.Unlock()
@@ -282,5 +280,5 @@ func (w *Watch) readLog(ctx context.Context) ([]Event, error) {
 		// What the hub keeps begins there, or earlier, or it has not come so far yet.
 		w.behind, w.pending = false, w.pos.Before(h.cursor)
 	}
-	return events, nil
+	return &taken{events, w.pos}, nil
 }

@@ -24,7 +24,8 @@ const (
 
 // hub is the reader of one store's log and its watchers.
 type hub struct {
-	log Log
+	log   Log
+	spawn func(func()) // starts a goroutine that the owner waits for
 
 	mu      sync.Mutex
 	all     map[*Watch]struct{}
@@ -38,8 +39,8 @@ type hub struct {
 	failed  error    // the log is not the one that was read so far
 }
 
-func newHub(l Log) *hub {
-	return &hub{log: l, all: map[*Watch]struct{}{}, byPath: map[Path][]*Watch{}}
+func newHub(l Log, spawn func(func())) *hub {
+	return &hub{log: l, spawn: spawn, stop: func() {}, all: map[*Watch]struct{}{}, byPath: map[Path][]*Watch{}}
 }
 
 // add takes a watcher in, and starts the reader with the first one.
@@ -52,7 +53,7 @@ func (h *hub) add(w *Watch) error {
 	if len(h.all) == 0 {
 		ctx, cancel := context.WithCancel(context.Background())
 		h.stop, h.started, h.kept, h.failed = cancel, false, nil, nil
-		go h.run(ctx)
+		h.spawn(func() { h.run(ctx) })
 	}
 	h.all[w] = struct{}{}
 	if _, ok := h.byPath[w.under]; !ok {
@@ -213,7 +214,14 @@ func (h *hub) concerned(e *Event, f func(*Watch)) {
 	}
 }
 
-// end makes every watcher stop with err.
+// hasFailed tells whether every watcher is to stop.
+func (h *hub) hasFailed() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.failed != nil
+}
+
+// end makes every watcher stop with err, and the reader too.
 func (h *hub) end(ctx context.Context, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -221,6 +229,7 @@ func (h *hub) end(ctx context.Context, err error) {
 		return
 	}
 	h.failed = err
+	h.stop()
 	for w := range h.all {
 		w.poke()
 	}

@@ -266,9 +266,10 @@ func TestWatch_MaySlumber(t *testing.T) {
 
 // A watcher that has just read the log itself may be ahead of the hub. What the hub then reads it must not be told again.
 func TestWatch_MayBeAheadOfTheHub(t *testing.T) {
-	h := newHub(newFakeLog())
+	h := newHub(newFakeLog(), nil)
 	h.started = true
 	w := &Watch{hub: h, under: "/t", wake: make(chan struct{}, 1), pos: Position{Seq: 10, Item: EndOfOperation}}
+	w.given = w.pos
 	h.byPath["/t"] = []*Watch{w}
 	read := func(from, to int64, more bool) {
 		page := EventPage{More: more}
@@ -279,13 +280,13 @@ func TestWatch_MayBeAheadOfTheHub(t *testing.T) {
 		h.append(t.Context(), page)
 	}
 	read(5, 8, true)
-	if events, state, err := w.takeKept(); len(events) != 0 || state != watchIdle || err != nil || w.Position().Seq != 10 {
-		t.Errorf("told %v, and is at %v: %v", events, w.Position(), err)
+	if piece, state, err := w.takeKept(); piece != nil || state != watchIdle || err != nil || w.Position().Seq != 10 {
+		t.Errorf("took %v, and is at %v: %v", piece, w.Position(), err)
 	}
 	read(9, 12, false)
-	events, _, err := w.takeKept()
-	if len(events) != 2 || events[0].Seq != 11 || err != nil || w.Position().Seq != 12 {
-		t.Errorf("told %v, and is at %v: %v", events, w.Position(), err)
+	piece, _, err := w.takeKept()
+	if err != nil || len(piece.events) != 2 || piece.events[0].Seq != 11 || piece.to.Seq != 12 {
+		t.Errorf("took %v: %v", piece, err)
 	}
 }
 

@@ -57,7 +57,7 @@ func TestActivity_TellsWhoDidWhat(t *testing.T) {
 		}
 	}
 	for url, text := range map[string]string{
-		"/_system?action=dance":    "must be one of create, delete, session, update, user",
+		"/_system?action=dance":    "must be one of associate, comment, copy, create, delete, ",
 		"/_system?since=yesterday": "query parameter since is \\\"yesterday\\\"",
 		"/_system?since=2026-11-22T12:00:00Z&until=2026-11-22T12:00:00Z": "the first must be before the last",
 		"/_system?from=5&to=4":                      "from is 5 and to is 4",
@@ -72,6 +72,25 @@ func TestActivity_TellsWhoDidWhat(t *testing.T) {
 	}
 	want(t, d.do(t, "GET", "/api/v1/activity/_system", "", "Authorization:"), 401, "")
 	want(t, d.do(t, "GET", "/api/v1/activity/elsewhere", ""), 409, "no store is mounted")
+}
+
+func TestActivity_TellsWhereThingsWent(t *testing.T) {
+	d := newDoor(t)
+	d.put(t, "/_system/config/a/f.txt", "one")
+	want(t, d.do(t, "POST", "/api/v1/move/_system/config/a", `{"to":"/_system/governance/b"}`, "Content-Type: application/json"), 200, "")
+	want(t, d.do(t, "POST", "/api/v1/comments/_system/governance/b/f.txt", `{"text":"hello"}`, "Content-Type: application/json"), 201, "")
+	for url, wanted := range map[string][]string{
+		"/_system/config/a": {
+			`"action":"leave","path":"/_system/config/a","related_path":"/_system/governance/b"`, `"action":"create","path":"/_system/config/a/f.txt"`,
+		},
+		"/_system/governance/b": {
+			`"action":"comment","path":"/_system/governance/b/f.txt","number":`, `"action":"move","path":"/_system/governance/b","related_path":"/_system/config/a"`,
+		},
+	} {
+		for _, text := range wanted {
+			want(t, d.do(t, "GET", "/api/v1/activity"+url, ""), 200, text)
+		}
+	}
 }
 
 func TestActivity_PagesAndExports(t *testing.T) {
@@ -101,7 +120,7 @@ func TestActivity_PagesAndExports(t *testing.T) {
 	if err != nil || len(rows) != n+1 || len(rows[1]) != len(rows[0]) {
 		t.Fatalf("%d rows of CSV: %v", len(rows), err)
 	}
-	if last := rows[1]; last[5] != "/_system/config/f" || last[13] != "'=cmd" || last[11] != "test-request" || len(last[9]) != 64 {
+	if last := rows[1]; last[5] != "/_system/config/f" || last[15] != "'=cmd" || last[13] != "test-request" || len(last[11]) != 64 {
 		t.Errorf("a row is %q", last)
 	}
 	wantHeaders(t, rec, map[string]string{"Content-Disposition": `attachment; filename="activity.csv"`})

@@ -34,7 +34,9 @@ type eventView struct {
 	User      string        `json:"user"`
 	Action    string        `json:"action"`
 	Path      registry.Path `json:"path,omitempty"`
+	Related   registry.Path `json:"related_path,omitempty"`
 	Subject   string        `json:"subject,omitempty"`
+	Number    int64         `json:"number,omitempty"`
 	Resource  string        `json:"resource_id,omitempty"`
 	Version   int64         `json:"version,omitempty"`
 	Before    string        `json:"sha256_before,omitempty"`
@@ -46,7 +48,7 @@ type eventView struct {
 
 func viewEvent(e registry.Event) eventView {
 	v := eventView{
-		ID: e.String(), Seq: e.Seq, Item: e.Item, At: e.At.UTC(), User: e.User, Action: e.Action, Path: e.Path, Subject: e.Subject,
+		ID: e.String(), Seq: e.Seq, Item: e.Item, At: e.At.UTC(), User: e.User, Action: e.Action, Path: e.Path, Related: e.Related, Subject: e.Subject, Number: e.Number,
 		Version: e.Version, Before: viewHash(e.Before), After: viewHash(e.After), RequestID: e.RequestID, Client: e.Client, Agent: e.Agent,
 	}
 	if !e.Node.IsZero() && e.Path != "" {

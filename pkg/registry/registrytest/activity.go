@@ -143,7 +143,7 @@ func readAll(t *testing.T, n *node, from registry.Position, limit int) []registr
 			t.Fatal(err)
 		}
 		all = append(all, page.Events...)
-		if len(page.Events) > 0 && page.Last != page.Events[len(page.Events)-1].Position {
+		if len(page.Events) > 0 && page.Last.Before(page.Events[len(page.Events)-1].Position) { // it may end after the store's own work
 			t.Fatalf("a piece ends at %v after %v", page.Last, page.Events)
 		}
 		if page.More && page.Last == from {

@@ -91,7 +91,11 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"AnswersOnce", testOnce},
 		{"AsksForRights", testRights},
 		{"TellsEventsInOrder", testEvents},
+		{"TellsWhereThingsWent", testTreeEvents},
+		{"TellsEveryRequestOnce", testEventsOnce},
+		{"TellsWhatIsAttached", testCommunityEvents},
 		{"FiltersItsActivity", testActivity},
+		{"FiltersByTime", testActivityTimes},
 		{"KeepsAccesses", testAccesses},
 		{"TellsWatchersOfTwoNodes", testWatch},
 	}

@@ -50,7 +50,7 @@ func (s *Store) Activity(ctx context.Context, q registry.ActivityQuery) (registr
 type audit struct {
 	store *Store
 	q     registry.ActivityQuery
-	act   act               // the act of q.Action
+	verb  verb              // of q.Action, when there is one
 	upper registry.Position // what comes next is before it
 	ended bool              // nothing older matches
 	found []registry.Event
@@ -72,7 +72,7 @@ func (a *audit) start(ctx context.Context) error {
 	}
 	if a.q.Action != "" {
 		var known bool
-		if a.act, known = actOf(a.q.Action); !known {
+		if a.verb, known = verbOf(a.q.Action); !known {
 			a.ended = true
 		}
 	}
@@ -106,11 +106,15 @@ func (a *audit) chunkOfLog(ctx context.Context) error {
 	if len(order) == 0 {
 		return nil
 	}
-	query, args = a.itemsOf(order)
-	if err := a.items(ctx, query, args, ops); err != nil {
-		return err
+	upper := registry.Position{Seq: order[len(order)-1]}
+	// Chosen before their items are read: those have a limit, which nothing unwanted may use up.
+	if order = slices.DeleteFunc(order, func(seq int64) bool { return !a.timely(ops[seq]) }); len(order) > 0 {
+		query, args = a.itemsOf(order)
+		if err := a.items(ctx, query, args, ops); err != nil {
+			return err
+		}
 	}
-	a.upper = registry.Position{Seq: order[len(order)-1]}
+	a.upper = upper
 	return nil
 }
 
@@ -134,9 +138,12 @@ func (a *audit) itemsOf(order []int64) (string, []any) {
 		where += " AND (i.path = ? OR i.path > ? AND i.path < ?)"
 		args = append(args, []byte(p), []byte(p+"/"), []byte(p+"0")) // '0' follows '/'
 	}
-	if a.act != 0 {
-		where += " AND i.act = ?"
-		args = append(args, int64(a.act))
+	if a.q.Action != "" {
+		which, more := a.verb.where()
+		where, args = where+which, append(args, more...)
+	} else {
+		hidden := untold()
+		where, args = where+" AND i.act NOT IN ("+placeholders(len(hidden))+")", append(args, hidden...)
 	}
 	// One more than can be needed tells that there is more.
 	return "SELECT " + itemColumns + " FROM txn_item i WHERE " + where + " ORDER BY i.seq DESC, i.i DESC LIMIT ?", append(args, a.q.Limit-len(a.found)+1)
@@ -170,11 +177,16 @@ func (a *audit) take(read []itemRow, ops map[int64]operationRow) {
 		if !ok {
 			continue // was removed meanwhile
 		}
-		e := event(o, r)
-		if (a.q.Since.IsZero() || !e.At.Before(a.q.Since)) && (a.q.Until.IsZero() || e.At.Before(a.q.Until)) && (a.q.User == "" || e.User == a.q.User) {
-			a.found = append(a.found, e)
+		if a.timely(o) && (a.q.User == "" || string(o.actor) == a.q.User) {
+			a.found = append(a.found, event(o, r))
 		}
 	}
+}
+
+// timely tells whether an operation began in the time that is asked for.
+func (a *audit) timely(o operationRow) bool {
+	at := toTime(o.atUS)
+	return (a.q.Since.IsZero() || !at.Before(a.q.Since)) && (a.q.Until.IsZero() || at.Before(a.q.Until))
 }
 
 // chunkOfNode looks at the next things that happened to one resource.
@@ -208,9 +220,14 @@ func (a *audit) chunkOfNode(ctx context.Context) error {
 	if n := len(order); n > 0 && !a.q.Since.IsZero() && toTime(ops[order[n-1]].atUS).Before(a.q.Since.Add(-clockSlack)) {
 		a.ended = true
 	}
-	read = slices.DeleteFunc(read, func(r itemRow) bool { return a.act != 0 && act(*r.act) != a.act })
-	a.take(read, ops)
+	a.take(slices.DeleteFunc(read, a.unwanted), ops)
 	return nil
+}
+
+// unwanted tells whether an item is not an event, or not of the action that is asked for.
+func (a *audit) unwanted(r itemRow) bool {
+	did := act(*r.act)
+	return !did.told() || a.q.Action != "" && (did != a.verb.act || !a.verb.fits(*r.n, string(r.name)))
 }
 
 // operations reads rows of txn, and tells their positions in the order of the answer.

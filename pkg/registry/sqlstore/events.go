@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"github.com/jmoiron/sqlx"
 
@@ -12,48 +11,6 @@ import (
 )
 
 // The change log as watchers read it: forward, from a position on.
-
-// word is what the act is called outside; "" for a number that this program does not know.
-func (a act) word() string {
-	switch a {
-	case actCreate:
-		return "create"
-	case actRevise:
-		return "update"
-	case actTrash:
-		return "delete"
-	case actUser:
-		return "user"
-	case actSession:
-		return "session"
-	}
-	return ""
-}
-
-// moves tells whether an item of the act names a place in the tree (parent and name) that its node took or left, with all that lies below it.
-func (a act) moves() bool { return a == actCreate || a == actTrash }
-
-// actOf finds the act of a word.
-func actOf(word string) (act, bool) {
-	for a := act(1); a != 0; a++ {
-		if a.word() == word && word != "" {
-			return a, true
-		}
-	}
-	return 0, false
-}
-
-// Actions implements [registry.Log].
-func (s *Store) Actions() []string {
-	var list []string
-	for a := act(1); a != 0; a++ {
-		if w := a.word(); w != "" {
-			list = append(list, w)
-		}
-	}
-	slices.Sort(list)
-	return list
-}
 
 // markOf is the mark of a transaction's tag: never 0, which stands for no mark.
 func markOf(tag []byte) uint32 {
@@ -78,7 +35,7 @@ func (s *Store) Moved() <-chan struct{} { return s.moved.next() }
 // operationColumns and itemColumns are what eventRow scans, of a row t of txn and a row i of txn_item.
 const (
 	operationColumns = "t.seq, t.tag, t.actor, t.at_us, t.req, t.client, t.agent"
-	itemColumns      = "i.seq, i.i, i.act, i.node, i.n, i.name, i.path, i.body_before, i.body_after"
+	itemColumns      = "i.seq, i.i, i.act, i.node, i.n, i.name, i.path, i.related, i.body_before, i.body_after"
 )
 
 // operationRow receives operationColumns.
@@ -93,12 +50,12 @@ func (r *operationRow) dest() []any {
 
 // itemRow receives itemColumns; all are NULL where an outer join found no item.
 type itemRow struct {
-	seq, i, act, n                  *int64
-	node, name, path, before, after []byte
+	seq, i, act, n                           *int64
+	node, name, path, related, before, after []byte
 }
 
 func (r *itemRow) dest() []any {
-	return []any{&r.seq, &r.i, &r.act, &r.node, &r.n, &r.name, &r.path, &r.before, &r.after}
+	return []any{&r.seq, &r.i, &r.act, &r.node, &r.n, &r.name, &r.path, &r.related, &r.before, &r.after}
 }
 
 // event joins both rows.
@@ -106,15 +63,22 @@ func event(o operationRow, r itemRow) registry.Event {
 	a := act(*r.act)
 	e := registry.Event{
 		Position: registry.Position{Seq: o.seq, Item: int(*r.i), Mark: markOf(o.tag)},
-		Action:   a.word(), Path: registry.Path(r.path), Node: toID(r.node), Version: *r.n, Before: toHash(r.before), After: toHash(r.after),
-		Moves: a.moves(),
-		User:  string(o.actor), At: toTime(o.atUS), RequestID: string(o.req), Client: string(o.client), Agent: string(o.agent),
+		Action:   a.word(*r.n, string(r.name)), Moves: a.places(), Path: registry.Path(r.path), Related: registry.Path(r.related), Node: toID(r.node),
+		Before: toHash(r.before), After: toHash(r.after),
+		User: string(o.actor), At: toTime(o.atUS), RequestID: string(o.req), Client: string(o.client), Agent: string(o.agent),
 	}
 	if e.Action == "" {
 		e.Action = fmt.Sprintf("act-%d", a) // a newer program wrote it
 	}
-	if a == actUser {
-		e.Subject = string(r.name) // of other acts a name may be a secret's hash
+	// What n and name are depends on the act; of some acts a name may be a secret's hash.
+	switch a {
+	case actCreate, actRevise, actTrash, actLeave, actMove, actUndelete, actCopy, actPurge:
+		e.Version = *r.n
+	case actUser, actTag, actAssociation:
+		e.Subject = string(r.name)
+	case actComment, actRating:
+		e.Number = *r.n
+	case actSession, actRemove, actStage, actOnce, actCollect:
 	}
 	return e
 }
@@ -137,6 +101,7 @@ func (s *Store) Events(ctx context.Context, after registry.Position, limit int) 
 func (s *Store) events(ctx context.Context, after registry.Position, limit int) (registry.EventPage, error) {
 	page := registry.EventPage{Last: after}
 	var first int64
+	var mark uint32 // of the first operation
 	rows := 0
 	args := []any{after.Seq, int64(after.Item), after.Seq, after.Seq + int64(limit), limit + 1} // one more: the operation of the position itself
 	err := s.read.each(ctx, "events", eventsQuery, args, func(r *sqlx.Rows) error {
@@ -146,13 +111,16 @@ func (s *Store) events(ctx context.Context, after registry.Position, limit int) 
 			return err
 		}
 		if rows++; rows == 1 {
-			first = o.seq
+			first, mark = o.seq, markOf(o.tag)
 			if o.seq == after.Seq {
-				page.Last.Mark = markOf(o.tag)
+				page.Last.Mark = mark
 			}
 		}
 		if it.i != nil {
-			page.Events = append(page.Events, event(o, it))
+			page.Last = registry.Position{Seq: o.seq, Item: int(*it.i), Mark: markOf(o.tag)}
+			if act(*it.act).told() {
+				page.Events = append(page.Events, event(o, it))
+			}
 		}
 		return nil
 	})
@@ -161,11 +129,10 @@ func (s *Store) events(ctx context.Context, after registry.Position, limit int) 
 		return page, err
 	case rows == 0 || first > after.Seq+1:
 		return page, s.checkGap(ctx, after.Seq)
-	case first == after.Seq && after.Mark != 0 && page.Last.Mark != after.Mark:
+	case first == after.Seq && after.Mark != 0 && mark != after.Mark:
 		return page, s.otherLog(after.Seq, "was written by another operation than the position says")
-	}
-	if n := len(page.Events); n > 0 {
-		page.Last = page.Events[n-1].Position
+	case first > after.Seq && after.Seq > 0 && after.Item != registry.EndOfOperation:
+		return page, s.removed(after.Seq, first) // with what the operation did after that item, if anything
 	}
 	page.More = rows > limit || page.Last.Seq == after.Seq+int64(limit)
 	return page, nil
@@ -186,10 +153,14 @@ func (s *Store) checkGap(ctx context.Context, after int64) error {
 	case oldest == nil:
 		oldest = &head
 	}
+	return s.removed(after, *oldest)
+}
+
+func (s *Store) removed(seq, oldest int64) error {
 	return &registry.Error{
 		Code:    registry.CodeGone,
-		Message: fmt.Sprintf("the position %d was removed from the log of the store %s; the oldest that is there is %d", after, s.name, *oldest),
-		Err:     &registry.GoneError{Oldest: *oldest},
+		Message: fmt.Sprintf("what follows the position %d was removed from the log of the store %s; the oldest that is there is %d", seq, s.name, oldest),
+		Err:     &registry.GoneError{Oldest: oldest},
 	}
 }
 

@@ -23,7 +23,7 @@ var (
 	metaTable    = table{"meta_obj", []string{"sha", "data"}}
 	blobTable    = table{"blob_obj", []string{"sha", "size", "chunks", "chunk_size", "small", "chunk_set"}}
 	txnTable     = table{"txn", []string{"seq", "op_id", "tag", "actor", "at_us", "req", "client", "agent"}}
-	itemTable    = table{"txn_item", []string{"seq", "i", "act", "node", "n", "parent", "name", "path", "body_before", "body_after"}}
+	itemTable    = table{"txn_item", []string{"seq", "i", "act", "node", "n", "parent", "name", "path", "related", "body_before", "body_after"}}
 )
 
 // maxStatement bounds the bytes of one statement's values; escaped they may double, and servers take at least 4 MiB.
@@ -227,7 +227,7 @@ func (u *unit) flushLog(tag [16]byte) ([]step, error) {
 		for i, it := range o.items {
 			tr := o.traces[i]
 			items = append(items, []any{
-				seq, int64(i), int64(it.act), it.node[:], it.n, it.parent[:], []byte(it.name), []byte(tr.path), hashBytes(tr.before), hashBytes(tr.after),
+				seq, int64(i), int64(it.act), it.node[:], it.n, it.parent[:], []byte(it.name), []byte(tr.path), []byte(tr.related), hashBytes(tr.before), hashBytes(tr.after),
 			})
 		}
 		steps = append(steps, step{seq, tag, o.items})

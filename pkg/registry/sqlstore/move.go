@@ -52,8 +52,8 @@ func (o *operation) Move(r, parent registry.Resource, name string) (registry.Res
 	if err != nil {
 		return registry.Resource{}, err
 	}
-	left := item{actLeave, n.ID, n.Version, n.parent, n.name}
-	moved, err := o.place(n, parent, name, actMove)
+	from := o.pathOf(r)
+	moved, err := o.place(n, parent, name)
 	if err != nil {
 		return registry.Resource{}, err
 	}
@@ -62,7 +62,9 @@ func (o *operation) Move(r, parent registry.Resource, name string) (registry.Res
 		o.put(old)
 	}
 	o.own.dirents[dirent{n.parent, n.name}] = registry.ID{}
-	o.touch(left)
+	to := o.pathOf(moved)
+	o.touchAt(item{actLeave, n.ID, n.Version, n.parent, n.name}, from, to)
+	o.touchAt(item{actMove, n.ID, n.Version, parent.ID, name}, to, from)
 	return moved, nil
 }
 
@@ -84,8 +86,8 @@ func (o *operation) outside(id registry.ID, parent registry.Resource) error {
 	return nil
 }
 
-// place puts n at name in a collection where the name is free.
-func (o *operation) place(n node, parent registry.Resource, name string, a act) (registry.Resource, error) {
+// place puts n at name in a collection where the name is free. The caller notes the item.
+func (o *operation) place(n node, parent registry.Resource, name string) (registry.Resource, error) {
 	up, err := o.node(parent.ID)
 	if err != nil {
 		return registry.Resource{}, err
@@ -107,7 +109,7 @@ func (o *operation) place(n node, parent registry.Resource, name string, a act) 
 	n.Gen++
 	o.move(n)
 	o.own.dirents[dirent{up.ID, name}] = n.ID
-	o.touch(item{a, n.ID, n.Version, up.ID, name})
+	o.places.note(n.ID, child(o.pathOf(parent), name))
 	return n.at(p, o.store.name, o.head.seq), nil
 }
 
@@ -138,14 +140,15 @@ func (o *operation) Attach(id registry.ID, parent registry.Resource, name string
 
 // release takes what has a row of the trash with that state to a place in the tree.
 func (o *operation) release(id registry.ID, state int64, parent registry.Resource, name string, a act) (registry.Resource, error) {
-	_, n, err := o.trash(id, state)
+	row, n, err := o.trash(id, state)
 	if err != nil {
 		return registry.Resource{}, err
 	}
-	r, err := o.place(n, parent, name, a)
+	r, err := o.place(n, parent, name)
 	if err != nil {
 		return registry.Resource{}, err
 	}
+	o.touchAt(item{a, id, n.Version, parent.ID, name}, o.pathOf(r), row.path) // of a copy the row has its source
 	o.own.trash[id] = trashRow{}
 	return r, nil
 }
@@ -158,7 +161,7 @@ func (o *operation) Purge(id registry.ID) error {
 	}
 	row.state = statePurging
 	o.own.trash[id] = row
-	o.touch(item{actPurge, id, n.Version, trashID, n.name})
+	o.touchAt(item{actPurge, id, n.Version, trashID, n.name}, row.path, "")
 	return nil
 }
 

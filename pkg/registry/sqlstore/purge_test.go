@@ -49,6 +49,9 @@ func TestPurge_RemovesTheOldEnd(t *testing.T) {
 	if gone, ok := errors.AsType[*registry.GoneError](err); !ok || gone.Oldest != 9 || registry.CodeOf(err) != registry.CodeGone {
 		t.Errorf("from where the log was removed: %v", err)
 	}
+	if _, err := s.Events(t.Context(), registry.Position{Seq: 8}, 10); registry.CodeOf(err) != registry.CodeGone {
+		t.Errorf("from within an operation that was removed: %v", err)
+	}
 	page, err := s.Events(t.Context(), registry.Position{Seq: 8, Item: registry.EndOfOperation}, 10)
 	if err != nil || len(page.Events) != 4 {
 		t.Errorf("from where the log begins: %d events, %v", len(page.Events), err)

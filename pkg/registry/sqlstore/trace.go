@@ -8,12 +8,12 @@ import (
 
 // trace is what the activity tells of an item of the change log beside what memory needs: where the thing was, and its content before and after.
 type trace struct {
-	path          registry.Path // "" where no path leads
+	path, related registry.Path // "" where no path leads
 	before, after registry.Hash // zero for none
 }
 
-// places are what an operation has learned of its nodes while it ran, for traces. Only a path that was walked leads to a node, so whatever changes it
-// has been noted before.
+// places are what an operation has learned of its nodes while it ran, for traces. A node is found by walking its path, so whatever changes it has been
+// noted before.
 type places struct {
 	paths  map[registry.ID]registry.Path
 	bodies map[registry.ID]registry.Hash // after the last item of the node
@@ -21,36 +21,46 @@ type places struct {
 
 func (p *places) note(id registry.ID, path registry.Path) {
 	if p.paths == nil {
-		p.paths, p.bodies = map[registry.ID]registry.Path{}, map[registry.ID]registry.Hash{}
+		p.paths = map[registry.ID]registry.Path{}
 	}
 	p.paths[id] = path
 }
 
-// trace describes an item that is about to be noted. For an item that names a place in the tree, that place counts, else where the node was found.
-func (o *operation) trace(i item) trace {
-	var t trace
-	t.path = o.places.paths[i.node]
-	if up, ok := o.places.paths[i.parent]; ok && i.act.moves() {
-		t.path = child(up, i.name)
+func (p *places) remember(id registry.ID, body registry.Hash) {
+	if p.bodies == nil {
+		p.bodies = map[registry.ID]registry.Hash{}
 	}
+	p.bodies[id] = body
+}
+
+// pathOf is where the operation found a resource, in the store.
+func (o *operation) pathOf(r registry.Resource) registry.Path {
+	if p, ok := o.places.paths[r.ID]; ok {
+		return p
+	}
+	return r.Path
+}
+
+// bodies gives the content of an item's node before and after what is about to be noted.
+func (o *operation) bodies(i item) (before, after registry.Hash) {
 	now, changed := o.own.nodes[i.node]
 	was, traced := o.places.bodies[i.node]
 	if !traced {
 		was = o.known.nodes[i.node].Hash
 	}
 	switch {
-	case i.act == actCreate:
-		t.after = now.Hash
-	case i.act == actTrash:
-		t.before = was
-		return t
-	case changed:
-		t.before, t.after = was, now.Hash
+	case i.act == actTrash, i.act == actPurge:
+		return was, registry.Hash{}
+	case !changed || i.act.attached():
+		return registry.Hash{}, registry.Hash{} // nothing of the node itself
 	}
-	if changed && o.places.bodies != nil {
-		o.places.bodies[i.node] = now.Hash
+	o.places.remember(i.node, now.Hash)
+	switch i.act {
+	case actCreate, actUndelete, actCopy:
+		return registry.Hash{}, now.Hash
+	default:
+		return was, now.Hash
 	}
-	return t
 }
 
 func hashBytes(h registry.Hash) []byte {
