@@ -12,13 +12,14 @@ import (
 	"github.com/regent-registry/regent/internal/e2e"
 )
 
-// TestWatch_MissesNothing lets watchers follow a collection through the load balancer while nodes are killed and restarted one after the other.
-// Every acknowledged change is told to each of them, in the order of the log, and told again only with the same id.
+// TestWatch_MissesNothing lets watchers follow a collection through the load balancer while nodes are killed and restarted one after the other, and the
+// load balancer takes another configuration. Every acknowledged change is told to each of them, in the order of the log, and told again only with the
+// same id. REGENT_E2E_FULL asks for a hundred thousand changes.
 func TestWatch_MissesNothing(t *testing.T) {
 	slow(t)
 	e2e.OnEachDatabase(t, func(t *testing.T, db e2e.Database) {
 		const watchers, writers = 3, 4
-		changes := e2e.Scale(100_000, 2000)
+		changes := e2e.Scale(100_000, 500)
 		c := e2e.StartCluster(t, e2e.Options{Database: db})
 		elb := c.ThroughELB()
 		first, err := elb.Put(t.Context(), "/_system/governance/watched/first.txt", []byte("x"))
@@ -49,11 +50,7 @@ func TestWatch_MissesNothing(t *testing.T) {
 			writing.Go(func() {
 				storm := true
 				for i := 0; limit.Err() == nil && (storm || i < changes/writers); i++ {
-					path := fmt.Sprintf("/_system/governance/watched/%d/%d.txt", writer, i%10)
-					a, err := elb.Put(limit, path, fmt.Appendf(nil, "%d of %d", i, writer))
-					if err == nil {
-						_, n, _ := strings.Cut(a.Header.Get("Registry-Seq"), ":")
-						seq, _ := strconv.ParseInt(n, 10, 64)
+					if seq, ok := change(limit, elb, writer, i); ok {
 						mu.Lock()
 						acknowledged[seq] = true
 						mu.Unlock()
@@ -66,7 +63,8 @@ func TestWatch_MissesNothing(t *testing.T) {
 				}
 			})
 		}
-		for round := range e2e.Scale(10, 2) {
+		for round := range e2e.Scale(10, 1) {
+			c.ReloadELB(fmt.Sprintf("hosts: [governance.localhost, localhost, round-%d.localhost]", round))
 			for i, n := range c.Nodes {
 				if (round+i)%2 == 0 {
 					n.Kill()
@@ -106,6 +104,25 @@ func TestWatch_MissesNothing(t *testing.T) {
 			}
 		}
 	})
+}
+
+// change makes one change of a writer, and tells its position in the log when it was acknowledged. Now and then that is a move of a whole collection.
+func change(ctx context.Context, elb *e2e.Client, writer, i int) (int64, bool) {
+	const watched = "/_system/governance/watched"
+	var a e2e.Answer
+	var err error
+	if i%25 == 24 {
+		body := fmt.Appendf(nil, `{"to": "%s/moved/%d/%d"}`, watched, writer, i)
+		a, err = elb.Do(ctx, "POST", fmt.Sprintf("/api/v1/move%s/%d", watched, writer), body, "Content-Type", "application/json")
+	} else {
+		a, err = elb.Put(ctx, fmt.Sprintf("%s/%d/%d.txt", watched, writer, i%10), fmt.Appendf(nil, "%d of %d", i, writer))
+	}
+	if err != nil || a.Status >= 300 {
+		return 0, false
+	}
+	_, n, _ := strings.Cut(a.Header.Get("Registry-Seq"), ":")
+	seq, err := strconv.ParseInt(n, 10, 64)
+	return seq, err == nil
 }
 
 // watchLog is what one watcher was told.
