@@ -90,7 +90,7 @@ func (n *node) start(ctx context.Context) (<-chan error, error) {
 	}
 	failed := n.serve()
 	if err := n.join(ctx); err != nil {
-		n.stopServing()
+		n.endService()
 		return nil, err
 	}
 	return failed, nil
@@ -167,10 +167,7 @@ func (n *node) stop() {
 		}
 		<-time.After(n.config.DrainDelay)
 	}
-	// Watchers come back at once, and now the load balancers send them elsewhere.
-	n.service.EndWatches()
-	n.stopServing()
-	n.service.StoreAccesses()
+	n.endService()
 	if group != nil {
 		n.stopKeys()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -181,4 +178,12 @@ func (n *node) stop() {
 		}
 	}
 	n.log.Info("stopped")
+}
+
+// endService ends what the node serves, watches first: they would last for ever. Those who watch come back at once, to a node that the load balancers
+// choose, and by now that is another one.
+func (n *node) endService() {
+	n.service.EndWatches()
+	n.stopServing()
+	n.service.StoreAccesses()
 }

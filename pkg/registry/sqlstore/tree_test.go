@@ -167,6 +167,7 @@ func TestCollect_CatchesUpWithTheLog(t *testing.T) {
 	}
 	wg.Wait()
 	put("late again", "late")
+	began := start
 	if start, err = s.catchUp(t.Context(), suspects, start); err != nil {
 		t.Fatal(err)
 	}
@@ -189,6 +190,13 @@ func TestCollect_CatchesUpWithTheLog(t *testing.T) {
 		if err := s.read.one(t.Context(), "test", "SELECT COUNT(*) FROM blob_obj WHERE sha = ?", []any{sha[:]}, &n); err != nil || (n == 1) != there {
 			t.Errorf("%d rows of the content %s: %v", n, sha, err)
 		}
+	}
+	// Where a part of the log is gone nobody knows which versions came since.
+	if n, err := s.purgeLog(t.Context(), time.Now().Add(time.Hour), 0); err != nil || n != purgeBatch {
+		t.Fatalf("%d operations removed: %v", n, err)
+	}
+	if _, err := s.catchUp(t.Context(), suspects, began); registry.CodeOf(err) != registry.CodeUnavailable {
+		t.Errorf("with a part of the log removed: %v", err)
 	}
 }
 
