@@ -17,6 +17,9 @@ const (
 	MaxPropertyValueLength = 1000
 	MaxPropertyValues      = 1000 // values of all properties of one resource together
 	MaxUserNameLength      = 255
+	MaxVersionComment      = 500 // characters
+	MaxLabelLength         = 100 // characters of a label, or of the name of a checkpoint
+	MaxLabels              = 100 // of one resource
 	MaxPageSize            = 1000
 	DefaultPageSize        = 100
 

@@ -37,6 +37,8 @@ type Store interface {
 	// state between runs, nor block. When it returns an error nothing of it is stored, and Update returns that error as it is.
 	// When Update returns nil the change is durable; [CodeUnavailable] means that it did not happen.
 	Update(ctx context.Context, op Op, change func(Tx) error) (Seq, error)
+
+	Labeller
 }
 
 // Tx is one transaction on a store, as a use case sees it: it reads the state that the transaction changes. Not for concurrent use.
@@ -51,14 +53,17 @@ type Tx interface {
 	Revise(r Resource, d Draft) (Resource, error)
 	// Trash takes r, with everything below it, out of the tree.
 	Trash(r Resource) error
+
+	LabelTx
 }
 
 // Draft is what a new version is to hold. Staged is nil where the store has the content already, or there is none.
 type Draft struct {
-	Meta   Meta
-	Hash   Hash
-	Size   int64
-	Staged Staged
+	Meta    Meta
+	Hash    Hash
+	Size    int64
+	Staged  Staged
+	Comment string // of the version
 }
 
 // Staged is a content that a store has received and no version names yet.

@@ -17,6 +17,8 @@ type PutInput struct {
 	// Description and Properties replace what is there; nil keeps it.
 	Description *string
 	Properties  Properties
+	// Comment is what the author says of the change; a put that makes no version drops it.
+	Comment string
 
 	If Precondition
 }
@@ -45,6 +47,9 @@ func (s *Service) Put(ctx context.Context, a Actor, in PutInput) (PutResult, err
 	if err := offered.check(); err != nil {
 		return PutResult{}, err
 	}
+	if err := checkComment(in.Comment); err != nil {
+		return PutResult{}, err
+	}
 	// A look before the body moves: most refusals need not cost an upload. The transaction looks again.
 	if err := s.precheck(ctx, a, m, sp, in); err != nil {
 		return PutResult{}, err
@@ -63,7 +68,7 @@ func (s *Service) Put(ctx context.Context, a Actor, in PutInput) (PutResult, err
 		if err := in.admit(current); err != nil {
 			return err
 		}
-		d := Draft{Meta: in.meta(current), Hash: staged.Hash(), Size: staged.Size(), Staged: staged}
+		d := Draft{Meta: in.meta(current), Hash: staged.Hash(), Size: staged.Size(), Staged: staged, Comment: in.Comment}
 		if current != nil {
 			return revise(tx, *current, d, res)
 		}

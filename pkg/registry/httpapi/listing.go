@@ -71,9 +71,18 @@ func (h *handler) getVersions(w http.ResponseWriter, c *call) error {
 	}
 	v := versionsView{Path: p, Versions: make([]versionView, 0, len(page.Versions)), Next: page.Next}
 	for _, version := range page.Versions {
-		v.Versions = append(v.Versions, viewVersion(version))
+		view := viewVersion(version)
+		for _, l := range page.Labels {
+			if l.Version == version.Number {
+				view.Labels = append(view.Labels, l.Name)
+			}
+		}
+		v.Versions = append(v.Versions, view)
 	}
 	setState(w.Header(), page.Resource)
+	if err := setListTag(w.Header(), v); err != nil {
+		return err
+	}
 	return writeUnlessKnown(w, c, v)
 }
 

@@ -29,7 +29,8 @@ type route struct {
 
 // table is the whole URL map. HEAD is served by GET, whose body then goes nowhere.
 func (h *handler) table() []route {
-	version, page := []string{"version"}, []string{"cursor", "limit"}
+	// version names the parameters that pick a state; see call.pick.
+	version, page := []string{"version", "label", "at"}, []string{"cursor", "limit"}
 	return []route{
 		{"GET", contentURL + "/{path}", h.getContent, version},
 		{"PUT", contentURL + "/{path}", h.putContent, nil},
@@ -46,6 +47,10 @@ func (h *handler) table() []route {
 		{"GET", "/api/v1/children/{path}", h.getChildren, page},
 		{"GET", "/api/v1/versions/{path}", h.getVersions, []string{"before", "limit"}},
 		{"POST", "/api/v1/restore/{path}", h.restore, nil},
+
+		{"GET", labelsURL + "/{path}", h.getLabels, nil},
+		{"PUT", labelsURL + "/{path}", h.putLabel, []string{"label"}},
+		{"DELETE", labelsURL + "/{path}", h.deleteLabel, []string{"label"}},
 
 		{"GET", "/api/v1/mounts", h.getMounts, nil},
 		{"GET", "/api/v1/whoami", h.whoami, nil},

@@ -61,7 +61,7 @@ var sqliteDialect = &dialect{
 		}
 		return " ON CONFLICT (" + key + ") DO UPDATE SET " + assignments(columns, func(c string) string { return "excluded." + c })
 	},
-	maxRows: 500, // times at most 8 columns: far below the 32,766 variables of a statement
+	maxRows: 500, // times at most 9 columns: far below the 32,766 variables of a statement
 	version: "SELECT sqlite_version()",
 	product: func(version string) string { return "SQLite " + version },
 }

@@ -21,8 +21,9 @@ const (
 	actCreate  act = 1
 	actRevise  act = 2
 	actTrash   act = 3
-	actUser    act = 4 // node: the account; name: its name
-	actSession act = 5 // node: the account; name: the token's hash
+	actUser    act = 4  // node: the account; name: its name
+	actSession act = 5  // node: the account; name: the token's hash
+	actLabel   act = 30 // name: the label, n: where it points now, 0 when it is gone
 )
 
 // item is one thing that an operation touched.

@@ -41,16 +41,18 @@ type layer struct {
 	nodes    map[registry.ID]node
 	dirents  map[dirent]registry.ID
 	versions map[versionKey]registry.Version
+	labels   map[registry.ID][]registry.Label // all of a node, by name
 }
 
 func newLayer() layer {
-	return layer{map[registry.ID]node{}, map[dirent]registry.ID{}, map[versionKey]registry.Version{}}
+	return layer{map[registry.ID]node{}, map[dirent]registry.ID{}, map[versionKey]registry.Version{}, map[registry.ID][]registry.Label{}}
 }
 
 func (l layer) add(o layer) {
 	maps.Copy(l.nodes, o.nodes)
 	maps.Copy(l.dirents, o.dirents)
 	maps.Copy(l.versions, o.versions)
+	maps.Copy(l.labels, o.labels)
 }
 
 // versionDraft is a row of the table version to be written.
@@ -65,6 +67,8 @@ type opDraft struct {
 	id    uuid.UUID
 	op    registry.Op
 	items []item
+	left  []leaving
+	last  []func(u *unit, seq int64) error
 }
 
 func newUnit(ctx context.Context, s *Store, tx *txn, head snapshot) *unit {
@@ -98,6 +102,7 @@ type operation struct {
 	metas    map[registry.Hash][]byte
 	blobs    []*staged
 	items    []item
+	last     []func(u *unit, seq int64) error // statements that flush sends, with the position of the operation
 	size     int
 }
 
@@ -113,7 +118,7 @@ func (o *operation) join(id uuid.UUID) int64 {
 	if len(o.items) == 0 {
 		return u.seq()
 	}
-	u.ops = append(u.ops, opDraft{id, o.op, o.items})
+	u.ops = append(u.ops, opDraft{id, o.op, o.items, o.left(), o.last})
 	for _, n := range o.created {
 		u.created[n] = true
 	}
@@ -123,6 +128,7 @@ func (o *operation) join(id uuid.UUID) int64 {
 			u.changed = append(u.changed, n)
 		}
 	}
+	o.datedLabels(u.seq())
 	u.known.add(o.own)
 	for _, v := range o.versions {
 		v.seq = u.seq()
