@@ -20,6 +20,7 @@ const (
 	MaxVersionComment      = 500 // characters
 	MaxLabelLength         = 100 // characters of a label, or of the name of a checkpoint
 	MaxLabels              = 100 // of one resource
+	MaxDiffSize            = 1 << 20 // bytes of a content that is compared line by line
 	MaxPageSize            = 1000
 	DefaultPageSize        = 100
 

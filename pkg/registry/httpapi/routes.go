@@ -48,6 +48,8 @@ func (h *handler) table() []route {
 		{"GET", "/api/v1/versions/{path}", h.getVersions, []string{"before", "limit"}},
 		{"POST", "/api/v1/restore/{path}", h.restore, nil},
 
+		{"GET", "/api/v1/diff/{path}", h.getDiff, []string{"from_version", "from_label", "from_at", "to", "to_version", "to_label", "to_at"}},
+
 		{"GET", labelsURL + "/{path}", h.getLabels, nil},
 		{"PUT", labelsURL + "/{path}", h.putLabel, []string{"label"}},
 		{"DELETE", labelsURL + "/{path}", h.deleteLabel, []string{"label"}},
