@@ -93,6 +93,5 @@ CREATE TABLE IF NOT EXISTS garbage (
 CREATE TABLE IF NOT EXISTS lease (
   name     VARBINARY(64) NOT NULL PRIMARY KEY,
   holder   BINARY(16)    NOT NULL,
-  fence    BIGINT        NOT NULL,
   until_us BIGINT        NOT NULL
 ) ENGINE=InnoDB;

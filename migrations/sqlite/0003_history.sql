@@ -67,6 +67,5 @@ CREATE TABLE garbage (
 CREATE TABLE lease (
   name     BLOB    NOT NULL PRIMARY KEY,
   holder   BLOB    NOT NULL,
-  fence    INTEGER NOT NULL,
   until_us INTEGER NOT NULL
 ) WITHOUT ROWID;

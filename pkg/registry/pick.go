@@ -55,8 +55,8 @@ func (s *Service) readPick(ctx context.Context, a Actor, p Path, pick Pick, f Fr
 		return fail(err)
 	}
 	if !pick.At.IsZero() {
-		r, m, err := s.getAt(ctx, a, p, pick.At, f)
-		return r, m, r.current(), err
+		r, m, err := s.getAt(ctx, p, pick.At)
+		return r, m, r.CurrentVersion(), err
 	}
 	r, m, err := s.get(ctx, a, p, f)
 	if err != nil {
@@ -86,7 +86,7 @@ func (s *Service) labelledVersion(ctx context.Context, m Mount, r Resource, name
 	for _, l := range all {
 		switch {
 		case l.Name == name && l.Version == r.Version:
-			return r.current(), nil
+			return r.CurrentVersion(), nil
 		case l.Name == name:
 			return m.Store.Version(ctx, r.ID, l.Version)
 		}

@@ -39,6 +39,8 @@ type Store interface {
 	Update(ctx context.Context, op Op, change func(Tx) error) (Seq, error)
 
 	Labeller
+	Retainer
+	Historian
 }
 
 // Tx is one transaction on a store, as a use case sees it: it reads the state that the transaction changes. Not for concurrent use.
@@ -55,6 +57,8 @@ type Tx interface {
 	Trash(r Resource) error
 
 	LabelTx
+	RetentionTx
+	CheckpointTx
 }
 
 // Draft is what a new version is to hold. Staged is nil where the store has the content already, or there is none.

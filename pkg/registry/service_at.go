@@ -1,8 +1,81 @@
 package registry
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
-// getAt reads what was at p at a moment.
-func (s *Service) getAt(_ context.Context, _ Actor, p Path, _ Moment, _ Freshness) (Resource, Mount, error) {
-	return Resource{}, Mount{}, notFound(p)
+// IsPast tells whether r was read as of a moment, and so says nothing of the current state.
+func (r Resource) IsPast() bool { return r.Gen == 0 && !r.ID.IsZero() }
+
+// getAt reads what was at p at a moment. Mount points hide what a store has above them, as they do now.
+func (s *Service) getAt(ctx context.Context, p Path, when Moment) (Resource, Mount, error) {
+	m, sp, covered := s.mounts.Resolve(p)
+	if !covered {
+		return Resource{}, Mount{}, Errorf(CodeNotFound, "nothing was at %s that a store has kept", p)
+	}
+	seq, err := s.position(ctx, m, when)
+	if err != nil {
+		return Resource{}, Mount{}, err
+	}
+	r, err := m.Store.GetAt(ctx, sp, seq)
+	if err == nil && r.Kind == KindResource && len(s.mounts.below(p)) > 0 {
+		err = notFound(p)
+	}
+	switch {
+	case CodeOf(err) == CodeNotFound:
+		return Resource{}, Mount{}, Errorf(CodeNotFound, "nothing was at %s at %s", p, when)
+	case CodeOf(err) == CodeGone:
+		return Resource{}, Mount{}, Errorf(CodeGone, "what was at %s at %s is not kept any more", p, when)
+	}
+	r.Path, r.Mount = p, m.Path == p
+	return r, m, err
+}
+
+// position finds the position of the change log of a mount's store that a moment names.
+func (s *Service) position(ctx context.Context, m Mount, when Moment) (int64, error) {
+	if when.Time.IsZero() {
+		if when.Name != "" && when.Name != m.Store.Name() {
+			return 0, Errorf(CodeInvalid, "at names the store %q; what lies at %s is in %q", firstRunes(when.Name, 60), m.Path, m.Store.Name())
+		}
+		return when.Seq, nil
+	}
+	return m.Store.SeqAt(ctx, when.Time)
+}
+
+// ListAt reads a page of the children that a collection had at a moment, as [Service.List] does for now. A page may have fewer entries than
+// limit, even none, and still have a Next. Needs [RightRead].
+func (s *Service) ListAt(ctx context.Context, a Actor, p Path, when Moment, cursor string, limit int) (Page, error) {
+	limit, err := pageSize(limit)
+	if err != nil {
+		return Page{}, err
+	}
+	after, err := parseCursor(cursor)
+	if err != nil {
+		return Page{}, err
+	}
+	if err := s.auth.Authorize(ctx, a, RightRead, p); err != nil {
+		return Page{}, err
+	}
+	r, m, err := s.getAt(ctx, p, when)
+	if err != nil {
+		return Page{}, err
+	}
+	if err := mustBeCollection(r); err != nil {
+		return Page{}, err
+	}
+	page := Page{Parent: r}
+	var next string
+	page.Entries, next, err = m.Store.ChildrenAt(ctx, r, r.Seq.N, after, limit)
+	if err != nil {
+		return Page{}, err
+	}
+	if next != "" {
+		page.Next = makeCursor(next)
+	}
+	mounted := s.mounts.below(p)
+	page.Entries = slices.DeleteFunc(page.Entries, func(e Resource) bool {
+		return slices.ContainsFunc(mounted, func(n mountName) bool { return n.name == e.Path.Name() })
+	})
+	return page, nil
 }

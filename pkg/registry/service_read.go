@@ -46,7 +46,7 @@ func (s *Service) Open(ctx context.Context, a Actor, p Path, n int64, f Freshnes
 // version gives version n of r, the current one for 0; that needs no store.
 func (s *Service) version(ctx context.Context, m Mount, r Resource, n int64) (Version, error) {
 	if n == 0 || n == r.Version {
-		return r.current(), nil
+		return r.CurrentVersion(), nil
 	}
 	if n < 0 || n > r.Version || m.Store == nil {
 		return Version{}, Errorf(CodeNotFound, "%s has no version %d; the newest is %d", r.Path, n, r.Version)
@@ -101,7 +101,7 @@ func pageSize(limit int) (int, error) {
 	return limit, nil
 }
 
-// current is r's current version.
-func (r Resource) current() Version {
+// CurrentVersion is the version that r tells of.
+func (r Resource) CurrentVersion() Version {
 	return Version{Resource: r.ID, Number: r.Version, Meta: r.Meta, Size: r.Size, Hash: r.Hash, CreatedAt: r.UpdatedAt, CreatedBy: r.UpdatedBy, Comment: r.Comment}
 }

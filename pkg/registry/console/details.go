@@ -48,11 +48,11 @@ func (c *console) atVersion(r *http.Request, a registry.Actor, tab string) (head
 	if err != nil {
 		return head{}, registry.Version{}, err
 	}
-	n, err := versionOf(r)
+	pick, err := pickOf(r)
 	if err != nil {
 		return head{}, registry.Version{}, err
 	}
-	res, at, err := c.Service.GetVersion(r.Context(), a, p, n, registry.Freshness{})
+	res, at, err := c.Service.GetPick(r.Context(), a, p, pick, registry.Freshness{})
 	if err != nil {
 		return head{}, registry.Version{}, err
 	}

@@ -88,6 +88,12 @@ func versionOf(r *http.Request) (int64, error) {
 	return numberOf(r.URL.Query().Get("version"), "version")
 }
 
+// pickOf reads which state of a resource the address names: by version or by label.
+func pickOf(r *http.Request) (registry.Pick, error) {
+	n, err := versionOf(r)
+	return registry.Pick{Version: n, Label: r.URL.Query().Get("label")}, err
+}
+
 func numberOf(text, field string) (int64, error) {
 	if text == "" {
 		return 0, nil

@@ -213,5 +213,7 @@ var notes = map[string]string{
 	"property-removed": "Property removed. An older version still has it.",
 	"restored":         "Restored as a new version.",
 	"deleted":          "Deleted.",
+	"labelled":         "Label set.",
+	"unlabelled":       "Label removed. The version is still there.",
 	"signed-out":       "You are signed out.",
 }

@@ -25,11 +25,11 @@ func (c *console) resource(w http.ResponseWriter, r *http.Request, a registry.Ac
 	if err != nil {
 		return err
 	}
-	n, err := versionOf(r)
+	pick, err := pickOf(r)
 	if err != nil {
 		return err
 	}
-	res, at, content, err := c.Service.Open(r.Context(), a, p, n, registry.Freshness{})
+	res, at, content, err := c.Service.OpenPick(r.Context(), a, p, pick, registry.Freshness{})
 	if registry.CodeOf(err) == registry.CodeConflict {
 		redirect(w, link("browse", p))
 		return nil
@@ -58,11 +58,11 @@ func (c *console) download(w http.ResponseWriter, r *http.Request, a registry.Ac
 	if err != nil {
 		return err
 	}
-	n, err := versionOf(r)
+	pick, err := pickOf(r)
 	if err != nil {
 		return err
 	}
-	_, at, content, err := c.Service.Open(r.Context(), a, p, n, registry.Freshness{})
+	_, at, content, err := c.Service.OpenPick(r.Context(), a, p, pick, registry.Freshness{})
 	if err != nil {
 		return err
 	}

@@ -13,11 +13,29 @@ const versionsPageSize = 50
 type versionsView struct {
 	head
 	Versions []registry.Version
+	Labels   []registry.Label
 	Before   int64 // this page has the versions below; 0 for the newest
 	Next     int64
+	Error    string // why a label was not changed
+}
+
+// LabelsOf gives the labels that point at a version.
+func (v versionsView) LabelsOf(n int64) []string {
+	var names []string
+	for _, l := range v.Labels {
+		if l.Version == n {
+			names = append(names, l.Name)
+		}
+	}
+	return names
 }
 
 func (c *console) versions(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	return c.showVersions(w, r, a, nil)
+}
+
+// showVersions shows the list, and why a label was not changed.
+func (c *console) showVersions(w http.ResponseWriter, r *http.Request, a registry.Actor, failed error) error {
 	p, err := pathOf(r)
 	if err != nil {
 		return err
@@ -31,9 +49,14 @@ func (c *console) versions(w http.ResponseWriter, r *http.Request, a registry.Ac
 		return err
 	}
 	v := versionsView{
-		head: c.headOf(r, page.Resource, "versions", page.Resource.Version), Versions: page.Versions, Before: before, Next: page.Next,
+		head: c.headOf(r, page.Resource, "versions", page.Resource.Version), Versions: page.Versions, Labels: page.Labels,
+		Before: before, Next: page.Next,
 	}
-	return c.show(w, r, a, http.StatusOK, "versions", "Versions of "+v.Name(), v.head, v)
+	status := http.StatusOK
+	if failed != nil {
+		v.Error, status = c.labelError(r, a, failed), statusOf(failed)
+	}
+	return c.show(w, r, a, status, "versions", "Versions of "+v.Name(), v.head, v)
 }
 
 // restoreView asks whether an older version is to become the newest.

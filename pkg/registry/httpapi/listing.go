@@ -27,13 +27,26 @@ func (h *handler) getChildren(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	page, err := h.service.List(c.Context(), c.actor, p, c.URL.Query().Get("cursor"), int(limit), fresh)
+	pick, err := c.pick("")
+	if err != nil {
+		return err
+	}
+	var page registry.Page
+	if cursor := c.URL.Query().Get("cursor"); pick.At.IsZero() {
+		page, err = h.service.List(c.Context(), c.actor, p, cursor, int(limit), fresh)
+	} else {
+		page, err = h.service.ListAt(c.Context(), c.actor, p, pick.At, cursor, int(limit))
+	}
 	if err != nil {
 		return err
 	}
 	v := childrenView{Path: p, Entries: make([]resourceView, 0, len(page.Entries)), Next: page.Next}
 	for _, r := range page.Entries {
-		v.Entries = append(v.Entries, viewResource(r))
+		entry := viewResource(r)
+		if r.IsPast() {
+			entry = viewResourceAt(r, r.CurrentVersion())
+		}
+		v.Entries = append(v.Entries, entry)
 	}
 	// No entity tag: the children's own states change without the collection's.
 	setSeq(w.Header(), page.Parent.Seq)

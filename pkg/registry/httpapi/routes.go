@@ -44,11 +44,21 @@ func (h *handler) table() []route {
 		{"GET", "/api/v1/properties/{path}", h.getProperties, version},
 		{"PUT", "/api/v1/properties/{path}", h.putProperties, nil},
 
-		{"GET", "/api/v1/children/{path}", h.getChildren, page},
+		{"GET", "/api/v1/children/{path}", h.getChildren, append(page, "at")},
 		{"GET", "/api/v1/versions/{path}", h.getVersions, []string{"before", "limit"}},
 		{"POST", "/api/v1/restore/{path}", h.restore, nil},
+		{"POST", "/api/v1/restore-tree/{path}", h.restoreTree, nil},
+
+		{"GET", checkpointsURL + "/{path}", h.getCheckpoints, nil},
+		{"PUT", checkpointsURL + "/{path}", h.putCheckpoint, []string{"checkpoint"}},
+		{"DELETE", checkpointsURL + "/{path}", h.deleteCheckpoint, []string{"checkpoint"}},
 
 		{"GET", "/api/v1/diff/{path}", h.getDiff, []string{"from_version", "from_label", "from_at", "to", "to_version", "to_label", "to_at"}},
+
+		{"GET", retentionURL + "/{path}", h.getRetention, nil},
+		{"PUT", retentionURL + "/{path}", h.putRetention, nil},
+		{"DELETE", retentionURL + "/{path}", h.deleteRetention, nil},
+		{"POST", retentionURL + "/run", h.runRetention, nil},
 
 		{"GET", labelsURL + "/{path}", h.getLabels, nil},
 		{"PUT", labelsURL + "/{path}", h.putLabel, []string{"label"}},

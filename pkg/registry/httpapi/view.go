@@ -49,7 +49,10 @@ func viewResource(r registry.Resource) resourceView {
 // viewResourceAt is a resource with what an older version of it held.
 func viewResourceAt(r registry.Resource, at registry.Version) resourceView {
 	v := viewResource(r)
-	v.Version, v.CurrentVersion, v.ETag = at.Number, r.Version, at.ETag()
+	v.Version, v.ETag = at.Number, at.ETag()
+	if !r.IsPast() {
+		v.CurrentVersion = r.Version
+	}
 	v.MediaType, v.Description, v.Properties = at.Meta.MediaType, at.Meta.Description, viewProperties(at.Meta.Properties)
 	v.Size, v.SHA256, v.UpdatedAt, v.UpdatedBy, v.Comment = at.Size, viewHash(at.Hash), at.CreatedAt.UTC(), at.CreatedBy, at.Comment
 	return v

@@ -51,6 +51,16 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"KeepsVersionsAndRestores", testVersions},
 		{"MakesNoVersionOfTheSame", testNoOp},
 		{"KeepsCommentsOfVersions", testComments},
+		{"PrunesVersionsByRule", testRetention},
+		{"KeepsWhatLabelsAndCheckpointsName", testRetentionKeeps},
+		{"SweepsContentsThatNobodyNames", testSweep},
+		{"NeverSweepsWhatIsPutAgain", testSweepRaces},
+		{"TellsPastStates", testAt},
+		{"TellsPastStatesOfRandomTrees", testAtRandom},
+		{"TellsWhatRetentionRemoved", testAtRetention},
+		{"ReadsBoundedPastPages", testAtPages},
+		{"RestoresTrees", testRestoreTree},
+		{"RestoresTreesWholeOrNotAtAll", testRestoreTreeRefused},
 		{"MovesLabels", testLabels},
 		{"MovesLabelsFromWhereTheyWereSeen", testLabelRaces},
 		{"HoldsPreconditions", testPreconditions},
@@ -78,6 +88,7 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 type node struct {
 	Store
 	svc *registry.Service
+	db  Database
 }
 
 var actor = registry.Actor{User: "tester", RequestID: "request-1"}
@@ -98,6 +109,7 @@ func open(t *testing.T, fresh func(testing.TB) Database, n int) []*node {
 			t.Fatalf("migrate: %v", err)
 		}
 		nodes[i] = newNode(t, s)
+		nodes[i].db = db
 	}
 	return nodes
 }
@@ -108,7 +120,7 @@ func newNode(t *testing.T, s Store) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &node{s, registry.NewService(registry.Config{Mounts: mounts, Authorizer: registry.SignedIn{}})}
+	return &node{Store: s, svc: registry.NewService(registry.Config{Mounts: mounts, Authorizer: registry.SignedIn{}})}
 }
 
 // put stores text at p.

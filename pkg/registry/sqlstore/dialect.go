@@ -18,10 +18,13 @@ type dialect struct {
 
 	forUpdate string // ends a SELECT that locks the rows it reads
 	byName    string // follows the table node: take the index on (parent, name), for keyset pages
+	byAge     string // follows the table version: take the index on (node, seq)
 	snapshot  *sql.TxOptions
 
 	// onConflict ends an INSERT whose row may be there already, by its key: the listed columns take the new values; none leave it as it is.
 	onConflict func(key string, columns ...string) string
+
+	nowUS string // the server's clock, in microseconds since 1970
 
 	maxRows int // rows of one INSERT
 
@@ -36,6 +39,7 @@ var mysqlDialect = &dialect{
 	forUpdate:  " FOR UPDATE",
 	// Without the hint MariaDB walks from the first child to the page (measured: 24 ms instead of 1.4 ms in the middle of 200,000).
 	byName:   " FORCE INDEX (u_name)",
+	byAge:    " FORCE INDEX (k_at)",
 	snapshot: &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 	onConflict: func(key string, columns ...string) string {
 		if len(columns) == 0 {
@@ -44,6 +48,7 @@ var mysqlDialect = &dialect{
 		}
 		return " ON DUPLICATE KEY UPDATE " + assignments(columns, func(c string) string { return "VALUES(" + c + ")" })
 	},
+	nowUS:   "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)",
 	maxRows: 500,
 	version: "SELECT VERSION()",
 	product: mysqlProduct,
@@ -54,6 +59,7 @@ var sqliteDialect = &dialect{
 	goose:      goose.DialectSQLite3,
 	migrations: migrations.SQLite,
 	byName:     " INDEXED BY u_name",
+	byAge:      " INDEXED BY k_at",
 	snapshot:   &sql.TxOptions{ReadOnly: true},
 	onConflict: func(key string, columns ...string) string {
 		if len(columns) == 0 {
@@ -61,6 +67,7 @@ var sqliteDialect = &dialect{
 		}
 		return " ON CONFLICT (" + key + ") DO UPDATE SET " + assignments(columns, func(c string) string { return "excluded." + c })
 	},
+	nowUS:   "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)",
 	maxRows: 500, // times at most 9 columns: far below the 32,766 variables of a statement
 	version: "SELECT sqlite_version()",
 	product: func(version string) string { return "SQLite " + version },

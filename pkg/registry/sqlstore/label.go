@@ -110,8 +110,21 @@ func (o *operation) changeLabels(r registry.Resource, name string, n int64, chan
 	return nil
 }
 
-// datedLabels gives the labels that the operation set the position at which it takes effect.
-func (o *operation) datedLabels(seq int64) {
+// dated gives the labels, checkpoints and rules that the operation set the position at which it takes effect.
+func (o *operation) dated(seq int64) {
+	for id, rule := range o.own.rules {
+		if rule.Seq.N == 0 && !rule.IsZero() {
+			rule.Seq = registry.Seq{Store: o.store.name, N: seq}
+			o.own.rules[id] = rule
+		}
+	}
+	for _, list := range o.own.checks {
+		for i := range list {
+			if list[i].Seq.N == 0 {
+				list[i].Seq = registry.Seq{Store: o.store.name, N: seq}
+			}
+		}
+	}
 	for _, list := range o.own.labels {
 		for i := range list {
 			if list[i].Seq.N == 0 {

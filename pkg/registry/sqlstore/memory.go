@@ -23,8 +23,16 @@ const (
 	actTrash   act = 3
 	actUser    act = 4  // node: the account; name: its name
 	actSession act = 5  // node: the account; name: the token's hash
+	actPrune   act = 31 // node and n: a version that retention removed
+	actSweep   act = 32 // name: the hash of a content or metadata that may be gone
+	actBack    act = 34 // a node that was brought back from the trash: first its old place, then its new one
+	actCheck   act = 35 // node: a collection whose checkpoints changed
+	actRetain  act = 33 // node: a collection whose rule of retention changed
 	actLabel   act = 30 // name: the label, n: where it points now, 0 when it is gone
 )
+
+// places tells whether the act changes what a name in a collection stands for: parent and name say which.
+func (a act) places() bool { return a == actCreate || a == actTrash || a == actBack }
 
 // item is one thing that an operation touched.
 type item struct {
@@ -39,11 +47,13 @@ type item struct {
 func (i item) touches(k any) bool {
 	switch k := k.(type) {
 	case dirent:
-		return (i.act == actCreate || i.act == actTrash) && i.parent == k.parent && i.name == k.name
+		return i.act.places() && i.parent == k.parent && i.name == k.name
 	case registry.ID: // of a node or an account
-		return i.node == k || (i.act == actCreate || i.act == actTrash) && i.parent == k
+		return i.node == k || i.act.places() && i.parent == k
 	case accountName:
 		return i.act == actUser && i.name == string(k)
+	case versionKey:
+		return i.act == actPrune && i.node == k.node && i.n == k.n
 	case registry.Hash: // of a session's token
 		return i.act == actSession && i.name == string(k[:])
 	}
@@ -175,7 +185,7 @@ func (m *memory) forget() {
 
 func (m *memory) evict(i item) {
 	switch i.act {
-	case actCreate, actTrash:
+	case actCreate, actTrash, actBack:
 		m.dirents.drop(dirent{i.parent, i.name})
 		m.nodes.drop(i.parent)
 		m.nodes.drop(i.node)
@@ -186,6 +196,10 @@ func (m *memory) evict(i item) {
 		m.names.drop(accountName(i.name))
 	case actSession:
 		m.sessions.drop(toHash([]byte(i.name)))
+	case actPrune:
+		m.versions.drop(versionKey{i.node, i.n})
+	case actSweep:
+		m.metas.drop(toHash([]byte(i.name)))
 	}
 }
 

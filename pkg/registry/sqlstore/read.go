@@ -96,8 +96,8 @@ func (s *Store) Version(ctx context.Context, id registry.ID, n int64) (registry.
 	if err != nil {
 		return registry.Version{}, s.fail("read a version", err)
 	}
-	// A version never changes, but a database can lose its last commits: hence the look at the snapshot.
-	s.mem.fill(head.snapshot(), nil, func() { s.mem.versions.put(versionKey{id, n}, v) })
+	// A version never changes, but retention may remove it, and a database can lose its last commits: hence the look at the snapshot.
+	s.mem.fill(head.snapshot(), []any{versionKey{id, n}}, func() { s.mem.versions.put(versionKey{id, n}, v) })
 	return v, nil
 }
 

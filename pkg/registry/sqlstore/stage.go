@@ -162,10 +162,14 @@ func (s *Store) stageRow(ctx context.Context, query string, args ...any) error {
 	})
 }
 
+// hasBlobQuery finds a content that will be there for a while. One that may be swept away soon counts as missing: the pieces that were just received
+// then stay until the transaction that names the content has looked for itself.
+const hasBlobQuery = "SELECT 1 FROM blob_obj b WHERE b.sha = ? AND NOT EXISTS (SELECT 1 FROM garbage g WHERE g.kind = ? AND g.sha = b.sha)"
+
 func (s *Store) hasContent(ctx context.Context, h registry.Hash) (bool, error) {
 	var one int
 	err := s.retryRead(ctx, func() error {
-		return s.read.one(ctx, "has_blob", "SELECT 1 FROM blob_obj WHERE sha = ?", []any{h[:]}, &one)
+		return s.read.one(ctx, "has_blob", hasBlobQuery, []any{h[:], garbageContent}, &one)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil

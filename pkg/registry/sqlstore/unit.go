@@ -42,10 +42,15 @@ type layer struct {
 	dirents  map[dirent]registry.ID
 	versions map[versionKey]registry.Version
 	labels   map[registry.ID][]registry.Label // all of a node, by name
+	rules    map[registry.ID]registry.Retention
+	checks   map[registry.ID][]registry.Checkpoint // all of a node, by name
 }
 
 func newLayer() layer {
-	return layer{map[registry.ID]node{}, map[dirent]registry.ID{}, map[versionKey]registry.Version{}, map[registry.ID][]registry.Label{}}
+	return layer{
+		nodes: map[registry.ID]node{}, dirents: map[dirent]registry.ID{}, versions: map[versionKey]registry.Version{},
+		labels: map[registry.ID][]registry.Label{}, rules: map[registry.ID]registry.Retention{}, checks: map[registry.ID][]registry.Checkpoint{},
+	}
 }
 
 func (l layer) add(o layer) {
@@ -53,6 +58,8 @@ func (l layer) add(o layer) {
 	maps.Copy(l.dirents, o.dirents)
 	maps.Copy(l.versions, o.versions)
 	maps.Copy(l.labels, o.labels)
+	maps.Copy(l.rules, o.rules)
+	maps.Copy(l.checks, o.checks)
 }
 
 // versionDraft is a row of the table version to be written.
@@ -128,7 +135,7 @@ func (o *operation) join(id uuid.UUID) int64 {
 			u.changed = append(u.changed, n)
 		}
 	}
-	o.datedLabels(u.seq())
+	o.dated(u.seq())
 	u.known.add(o.own)
 	for _, v := range o.versions {
 		v.seq = u.seq()
