@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -193,7 +194,7 @@ func lineRange(line, count int) string {
 	case 0:
 		return fmt.Sprintf("%d,0", max(line-1, 0))
 	case 1:
-		return fmt.Sprint(line)
+		return strconv.Itoa(line)
 	}
 	return fmt.Sprintf("%d,%d", line, count)
 }

@@ -200,6 +200,7 @@ func (m *memory) evict(i item) {
 		m.versions.drop(versionKey{i.node, i.n})
 	case actSweep:
 		m.metas.drop(toHash([]byte(i.name)))
+	case actLabel, actRetain, actCheck: // memory keeps none of these
 	}
 }
 

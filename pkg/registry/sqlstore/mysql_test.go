@@ -27,6 +27,7 @@ func TestMySQL(t *testing.T) {
 	}{
 		{"SettlesLostCommits", testLostCommits},
 		{"ReadsOnlyThePage", testHandlerReads},
+		{"ReadsLittleOfThePast", testPastReads},
 		{"TakesTheTurnOfAFrozenWriter", testFrozenWriter},
 		{"KeepsWhatWasAcknowledgedThroughAKill", testKill},
 	}
