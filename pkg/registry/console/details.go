@@ -44,11 +44,7 @@ func (c *console) details(w http.ResponseWriter, r *http.Request, a registry.Act
 
 // atVersion reads what the address names, at the version that it names.
 func (c *console) atVersion(r *http.Request, a registry.Actor, tab string) (head, registry.Version, error) {
-	p, err := pathOf(r)
-	if err != nil {
-		return head{}, registry.Version{}, err
-	}
-	pick, err := pickOf(r)
+	p, pick, err := refOf(r)
 	if err != nil {
 		return head{}, registry.Version{}, err
 	}

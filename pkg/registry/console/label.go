@@ -39,6 +39,9 @@ func (c *console) label(w http.ResponseWriter, r *http.Request, a registry.Actor
 	return nil
 }
 
+// commentOf is the comment of a version as a form sent it.
+func commentOf(text string) string { return strings.TrimSpace(fromTextarea(text, newlinesLF)) }
+
 // labelError is what the page says about a label that was not changed.
 func (c *console) labelError(r *http.Request, a registry.Actor, err error) string {
 	if registry.CodeOf(err) == registry.CodePrecondition {

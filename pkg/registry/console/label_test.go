@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/regent-registry/regent/pkg/registry"
@@ -34,7 +35,25 @@ func TestLabels(t *testing.T) {
 	if left := labels(); len(left) != 0 {
 		t.Errorf("the labels are %+v", left)
 	}
+	b.get("/console/resource" + p + ";version:1").wantText("one")
+	b.get("/console/resource" + p + ";version:1?version=2").wantStatus(400)
 	b.get("/console/diff" + p).wantText("two")
 	b.get("/console/diff" + p + "?from=2&version=1").wantText("one")
 	b.get("/console/diff" + p + "?from=7").wantStatus(404)
+}
+
+func TestComments(t *testing.T) {
+	s := newSite(t)
+	const p = "/_system/config/f.txt"
+	s.put(p, "", "one\n")
+	b := s.signedIn()
+	b.post("/console/edit"+p, "etag", s.get(p).ETag(), "newlines", "lf", "text", "two\n", "comment", " by <b>hand</b> ").wantStatus(303)
+	b.post("/console/restore"+p, "etag", s.get(p).ETag(), "version", "1", "comment", "back").wantStatus(303)
+	b.upload("/console/upload"+p, "f.txt", "three\n", "etag", s.get(p).ETag(), "comment", "by file").wantStatus(303)
+	b.get("/console/versions"+p).wantText("by <b>hand</b>", "back", "by file")
+	long := strings.Repeat("x", registry.MaxVersionComment+1)
+	b.post("/console/edit"+p, "etag", s.get(p).ETag(), "newlines", "lf", "text", "four\n", "comment", long).wantStatus(400).wantText("the limit is 500")
+	if r := s.get(p); r.Version != 4 || r.Comment != "by file" {
+		t.Errorf("it is version %d with the comment %q", r.Version, r.Comment)
+	}
 }

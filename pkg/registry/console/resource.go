@@ -21,11 +21,7 @@ type resourceView struct {
 
 // resource shows what is in a resource; a collection is shown by its entries.
 func (c *console) resource(w http.ResponseWriter, r *http.Request, a registry.Actor) (err error) {
-	p, err := pathOf(r)
-	if err != nil {
-		return err
-	}
-	pick, err := pickOf(r)
+	p, pick, err := refOf(r)
 	if err != nil {
 		return err
 	}
@@ -54,11 +50,7 @@ func (c *console) resource(w http.ResponseWriter, r *http.Request, a registry.Ac
 // download sends the bytes of a resource as they are: as a file, or in place for the picture on the resource's page.
 // Whatever they are, they run nothing here: the policy of the answer forbids it.
 func (c *console) download(w http.ResponseWriter, r *http.Request, a registry.Actor) (err error) {
-	p, err := pathOf(r)
-	if err != nil {
-		return err
-	}
-	pick, err := pickOf(r)
+	p, pick, err := refOf(r)
 	if err != nil {
 		return err
 	}

@@ -62,9 +62,10 @@ func (c *console) showVersions(w http.ResponseWriter, r *http.Request, a registr
 // restoreView asks whether an older version is to become the newest.
 type restoreView struct {
 	head
-	ETag  string
-	At    registry.Version
-	Error string
+	ETag    string
+	At      registry.Version
+	Comment string
+	Error   string
 }
 
 func (c *console) restoreForm(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
@@ -79,7 +80,7 @@ func (c *console) askRestore(w http.ResponseWriter, r *http.Request, a registry.
 	if h.Version == 0 {
 		return registry.Errorf(registry.CodeInvalid, "version %d of %s is the current one; there is nothing to restore", at.Number, h.Resource.Path)
 	}
-	v := restoreView{head: h, ETag: h.Resource.ETag(), At: at}
+	v := restoreView{head: h, ETag: h.Resource.ETag(), At: at, Comment: commentOf(r.PostForm.Get("comment"))}
 	status := http.StatusOK
 	if failed != nil {
 		v.Error, status = c.formError(r, a, failed), statusOf(failed)
@@ -100,7 +101,9 @@ func (c *console) restore(w http.ResponseWriter, r *http.Request, a registry.Act
 	if err != nil {
 		return err
 	}
-	put, err := c.Service.Restore(r.Context(), a, p, n, ifMatch(r))
+	put, err := c.Service.RestoreVersion(r.Context(), a, registry.RestoreInput{
+		Path: p, Version: n, Comment: commentOf(r.PostForm.Get("comment")), If: ifMatch(r),
+	})
 	switch {
 	case registry.CodeOf(err) == registry.CodePrecondition:
 		return c.askRestore(w, r, a, err)

@@ -199,14 +199,17 @@ func (h past) stayed(list []occupant) ([]occupant, error) {
 	}), err
 }
 
-// states reads nodes as they were; those that did not exist are left out, those whose version is not kept any more have the version 0. Each costs one
-// probe of the index on (node, seq) and a few of primary keys.
+// states reads nodes as they were; those that did not exist yet are left out, those that were purged since, or whose version is not kept any more,
+// have the version 0. Each costs one probe of the index on (node, seq) and a few of primary keys.
 func (h past) states(ids []registry.ID) (map[registry.ID]node, error) {
 	states := map[registry.ID]node{}
 	if len(ids) == 0 {
 		return states, nil
 	}
 	// The version comes in place of the current one. The outer joins fix their order.
+	for _, id := range ids {
+		states[id] = node{}
+	}
 	query := "SELECT " + strings.Replace(nodeColumns, "n.cur", "v.n", 1) + ", g.seq FROM node n LEFT JOIN version v ON v.node = n.id AND v.n = " +
 		"(SELECT x.n FROM version x" + h.store.backend.dialect.byAge + " WHERE x.node = n.id AND x.seq <= ? ORDER BY x.seq DESC LIMIT 1) " +
 		"LEFT JOIN meta_obj m ON m.sha = v.meta LEFT JOIN gap g ON g.node = n.id AND g.n = COALESCE(v.n, 0) " +
@@ -219,14 +222,15 @@ func (h past) states(ids []registry.ID) (map[registry.ID]node, error) {
 		}
 		switch {
 		case gap.Valid && gap.Int64 <= h.seq: // a version that was removed had begun by then
-			states[toID(row.id)] = node{}
-		case row.cur.Valid:
-			n, err := row.node()
-			n.Gen = 0
-			states[n.ID] = n
-			return err
+			return nil
+		case !row.cur.Valid:
+			delete(states, toID(row.id))
+			return nil
 		}
-		return nil
+		n, err := row.node()
+		n.Gen = 0
+		states[toID(row.id)] = n
+		return err
 	})
 	return states, err
 }

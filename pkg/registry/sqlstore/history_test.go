@@ -60,6 +60,9 @@ func testPastReads(t *testing.T, server *registrytest.MySQL) {
 	fill("INSERT INTO dirent_hist (parent, name, until_seq, node)", func(i int) []any {
 		return []any{c.ID[:], []byte(fmt.Sprintf("gone%05d", i)), i + 10, someone(i)}
 	})
+	fill("INSERT INTO node (id, parent, name, kind, cur, gen, created_us, created_by)", func(i int) []any {
+		return []any{someone(i), trashID[:], someone(i), 2, 1, 1, i, []byte("a")} // none of them had a version by then
+	})
 	fill("INSERT INTO txn (seq, op_id, tag, actor, at_us, req)", func(i int) []any {
 		return []any{i + 10, someone(i), someone(i), []byte("a"), toMicros(time.Now()) + int64(i), []byte{}}
 	})

@@ -2,6 +2,9 @@ package sqlstore
 
 import "github.com/regent-registry/regent/pkg/registry"
 
+// A purge of the trash removes what speaks of the nodes that it removes: their rows in label, gap, retention and checkpoint. It leaves dirent_hist as
+// it is: a place that names a node which is not there any more says that there was one, so a look at that time is CodeGone.
+
 // leaving says that an operation took a node away from a place: it was renamed, moved, deleted, or came back from the trash.
 type leaving struct {
 	dirent
