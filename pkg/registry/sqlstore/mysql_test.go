@@ -28,6 +28,7 @@ func TestMySQL(t *testing.T) {
 		{"SettlesLostCommits", testLostCommits},
 		{"ReadsOnlyThePage", testHandlerReads},
 		{"ReadsLittleOfThePast", testPastReads},
+		{"GivesALeaseToOneAtATime", testLease},
 		{"TakesTheTurnOfAFrozenWriter", testFrozenWriter},
 		{"KeepsWhatWasAcknowledgedThroughAKill", testKill},
 	}
