@@ -31,7 +31,7 @@ func TestRetention(t *testing.T) {
 	wantHeaders(t, d.do(t, "GET", "/api/v1/resource/_system/config/r", ""), map[string]string{"ETag": collection})
 
 	want(t, d.do(t, "POST", "/api/v1/retention/run", "", "Authorization:"), 401, "")
-	want(t, d.do(t, "POST", "/api/v1/retention/run", ""), 200, `{"stores":[{"store":"shared","busy":false,"versions":2,"contents":0}]}`)
+	want(t, d.do(t, "POST", "/api/v1/retention/run", ""), 200, `{"stores":[{"store":"shared","busy":false,"versions":2,"contents":2}]}`)
 	want(t, d.do(t, "GET", "/api/v1/content/_system/config/r/f.txt?version=2", ""), 404, "no version 2")
 	want(t, d.do(t, "GET", "/api/v1/content/_system/config/r/f.txt?version=3", ""), 200, "2")
 
