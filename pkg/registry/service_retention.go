@@ -2,11 +2,7 @@ package registry
 
 import (
 	"context"
-	"time"
 )
-
-// sweepGrace is how long a content that lost its last version stays: longer than any upload or download that counts on it.
-const sweepGrace = 24 * time.Hour
 
 // EffectiveRetention is the rule that holds at a path.
 type EffectiveRetention struct {
