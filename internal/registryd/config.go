@@ -44,6 +44,8 @@ type Config struct {
 	SessionLifetime time.Duration `yaml:"session_lifetime"`
 	// ActivityRetention is how long the change log with who did what is kept; 0: for ever. The newest operations are kept in any case.
 	ActivityRetention time.Duration `yaml:"activity_retention"`
+	// RetentionInterval is how often, about, the node tries to remove the versions that rules of retention do not keep; 0 for never.
+	RetentionInterval time.Duration `yaml:"retention_interval"`
 	AdminUser         string        `yaml:"admin_user"`     // made at first start
 	AdminPassword     daemon.Secret `yaml:"admin_password"` // of the administrator made at first start; a random one when empty
 
@@ -111,13 +113,14 @@ func Default() Config {
 			{Path: "/_system/config", Store: "shared", Overwrite: true},
 			{Path: "/_system/governance", Store: "shared", Overwrite: true},
 		},
-		MaxContentSize:  registry.DefaultContentLimit,
-		SessionLifetime: 12 * time.Hour,
-		AdminUser:       "admin",
-		TrustedProxies:  []string{"127.0.0.0/8", "::1"},
-		DrainDelay:      2 * time.Second,
-		DrainTimeout:    30 * time.Second,
-		Log:             daemon.LogConfig{Format: "text", Level: "info"},
+		MaxContentSize:    registry.DefaultContentLimit,
+		SessionLifetime:   12 * time.Hour,
+		RetentionInterval: time.Hour,
+		AdminUser:         "admin",
+		TrustedProxies:    []string{"127.0.0.0/8", "::1"},
+		DrainDelay:        2 * time.Second,
+		DrainTimeout:      30 * time.Second,
+		Log:               daemon.LogConfig{Format: "text", Level: "info"},
 	}
 }
 
@@ -196,7 +199,9 @@ func (c *Config) validate(d *daemon.Document) []error {
 	if c.ActivityRetention != 0 && c.ActivityRetention < time.Hour {
 		fault("activity_retention", "is %s; it must be at least 1h, or 0s to keep all", c.ActivityRetention)
 	}
-	for key, d := range map[string]time.Duration{"drain_delay": c.DrainDelay, "drain_timeout": c.DrainTimeout} {
+	for key, d := range map[string]time.Duration{
+		"drain_delay": c.DrainDelay, "drain_timeout": c.DrainTimeout, "retention_interval": c.RetentionInterval,
+	} {
 		if d < 0 {
 			fault(key, "is %s; it must not be negative", d)
 		}

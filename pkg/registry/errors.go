@@ -14,10 +14,10 @@ const (
 	CodeUnauthenticated Code = "unauthenticated" // nobody is signed in, or the credentials are wrong
 	CodeDenied          Code = "denied"          // the actor may not do this
 	CodeNotFound        Code = "not_found"       // nothing is at that path, version or id
+	CodeGone            Code = "gone"            // it was there once, and was removed for good
 	CodeConflict        Code = "conflict"        // the other kind of thing is there, or it exists already
 	CodePrecondition    Code = "precondition"    // If-Match or If-None-Match does not hold
 	CodeKeyReused       Code = "key_reused"      // the idempotency key belongs to another request
-	CodeGone            Code = "gone"            // it was there, and was removed for good
 	CodeTooLarge        Code = "too_large"       // a body over the limit
 	CodeMediaType       Code = "media_type"      // the media type is not accepted here
 	CodeUnavailable     Code = "unavailable"     // the store cannot answer now; the same request may succeed later

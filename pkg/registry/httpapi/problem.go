@@ -28,14 +28,14 @@ func statusOf(c registry.Code) int {
 		return http.StatusForbidden
 	case registry.CodeNotFound:
 		return http.StatusNotFound
+	case registry.CodeGone:
+		return http.StatusGone
 	case registry.CodeConflict:
 		return http.StatusConflict
 	case registry.CodePrecondition:
 		return http.StatusPreconditionFailed
 	case registry.CodeKeyReused:
 		return http.StatusUnprocessableEntity
-	case registry.CodeGone:
-		return http.StatusGone
 	case registry.CodeTooLarge:
 		return http.StatusRequestEntityTooLarge
 	case registry.CodeMediaType:

@@ -74,11 +74,16 @@ func event(o operationRow, r itemRow) registry.Event {
 	switch a {
 	case actCreate, actRevise, actTrash, actLeave, actMove, actUndelete, actCopy, actPurge:
 		e.Version = *r.n
-	case actUser, actTag, actAssociation:
+	case actLabel, actPrune:
+		e.Version = *r.n
+		if a == actLabel {
+			e.Subject = string(r.name)
+		}
+	case actUser, actTag, actAssociation, actCheck:
 		e.Subject = string(r.name)
 	case actComment, actRating:
 		e.Number = *r.n
-	case actSession, actRemove, actStage, actOnce, actCollect:
+	case actSession, actRemove, actStage, actOnce, actCollect, actSweep, actRetain:
 	}
 	return e
 }

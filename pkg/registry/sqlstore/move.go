@@ -52,7 +52,13 @@ func (o *operation) Move(r, parent registry.Resource, name string) (registry.Res
 	if err != nil {
 		return registry.Resource{}, err
 	}
-	from := o.pathOf(r)
+	o.places.note(n.ID, o.pathOf(r))
+	return o.leave(n, old, parent, name, actMove)
+}
+
+// leave takes a node from the collection old to a place where the name is free. What lay in the trash had no path.
+func (o *operation) leave(n, old node, parent registry.Resource, name string, a act) (registry.Resource, error) {
+	from := o.places.paths[n.ID]
 	moved, err := o.place(n, parent, name)
 	if err != nil {
 		return registry.Resource{}, err
@@ -64,7 +70,7 @@ func (o *operation) Move(r, parent registry.Resource, name string) (registry.Res
 	o.own.dirents[dirent{n.parent, n.name}] = registry.ID{}
 	to := o.pathOf(moved)
 	o.touchAt(item{actLeave, n.ID, n.Version, n.parent, n.name}, from, to)
-	o.touchAt(item{actMove, n.ID, n.Version, parent.ID, name}, to, from)
+	o.touchAt(item{a, n.ID, n.Version, parent.ID, name}, to, from)
 	return moved, nil
 }
 

@@ -43,24 +43,23 @@ func (o *operation) pathOf(r registry.Resource) registry.Path {
 
 // bodies gives the content of an item's node before and after what is about to be noted.
 func (o *operation) bodies(i item) (before, after registry.Hash) {
-	now, changed := o.own.nodes[i.node]
+	now := o.own.nodes[i.node]
 	was, traced := o.places.bodies[i.node]
 	if !traced {
 		was = o.known.nodes[i.node].Hash
 	}
-	switch {
-	case i.act == actTrash, i.act == actPurge:
+	switch i.act {
+	case actTrash, actPurge:
 		return was, registry.Hash{}
-	case !changed || i.act.attached():
-		return registry.Hash{}, registry.Hash{} // nothing of the node itself
+	case actCreate, actUndelete, actCopy:
+		after = now.Hash
+	case actRevise, actLeave, actMove:
+		before, after = was, now.Hash
+	default: // nothing of the node itself
+		return before, after
 	}
 	o.places.remember(i.node, now.Hash)
-	switch i.act {
-	case actCreate, actUndelete, actCopy:
-		return registry.Hash{}, now.Hash
-	default:
-		return was, now.Hash
-	}
+	return before, after
 }
 
 func hashBytes(h registry.Hash) []byte {

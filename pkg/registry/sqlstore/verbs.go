@@ -15,9 +15,10 @@ type verb struct {
 type detail int
 
 const (
-	byAct  detail = iota // nothing
-	byN                  // item.n
-	byName               // item.name
+	byAct    detail = iota // nothing
+	byN                    // item.n
+	byOtherN               // item.n is another one
+	byName                 // item.name
 )
 
 // verbs is the table of all words, in the order of the acts.
@@ -32,6 +33,12 @@ var verbs = []verb{
 	{word: "undelete", act: actUndelete},
 	{word: "copy", act: actCopy},
 	{word: "purge", act: actPurge},
+	{word: "unlabel", act: actLabel, by: byN, n: 0},
+	{word: "label", act: actLabel, by: byOtherN, n: 0},
+	{word: "prune", act: actPrune},
+	{word: "retain", act: actRetain},
+	{word: "checkpoint", act: actCheck, by: byN, n: 1},
+	{word: "delete_checkpoint", act: actCheck, by: byN, n: 0},
 	{word: "tag", act: actTag, by: byN, n: 1},
 	{word: "untag", act: actTag, by: byN, n: 0},
 	{word: "comment", act: actComment, by: byName, name: "add"},
@@ -45,17 +52,17 @@ var verbs = []verb{
 // told tells whether items of the act are events. The others are the store's own work: what they do was told before, or nobody asked for it.
 func (a act) told() bool {
 	switch a {
-	case actStage, actOnce, actCollect, actRemove:
+	case actStage, actOnce, actCollect, actRemove, actSweep:
 		return false
 	case actCreate, actRevise, actTrash, actUser, actSession, actLeave, actMove, actUndelete, actCopy, actPurge,
-		actTag, actComment, actRating, actAssociation:
+		actLabel, actPrune, actRetain, actCheck, actTag, actComment, actRating, actAssociation:
 	}
 	return true // also what a newer program wrote
 }
 
 // untold lists the acts that are not told, for statements.
 func untold() []any {
-	return []any{int64(actStage), int64(actOnce), int64(actCollect), int64(actRemove)}
+	return []any{int64(actStage), int64(actOnce), int64(actCollect), int64(actRemove), int64(actSweep)}
 }
 
 // word is what an item is called; "" for one that this program does not know.
@@ -72,6 +79,8 @@ func (v verb) fits(n int64, name string) bool {
 	switch v.by {
 	case byN:
 		return n == v.n
+	case byOtherN:
+		return n != v.n
 	case byName:
 		return name == v.name
 	case byAct:
@@ -84,6 +93,8 @@ func (v verb) where() (string, []any) {
 	switch v.by {
 	case byN:
 		return " AND i.act = ? AND i.n = ?", []any{int64(v.act), v.n}
+	case byOtherN:
+		return " AND i.act = ? AND i.n <> ?", []any{int64(v.act), v.n}
 	case byName:
 		return " AND i.act = ? AND i.name = ?", []any{int64(v.act), []byte(v.name)}
 	case byAct:
