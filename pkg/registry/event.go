@@ -18,11 +18,11 @@ type Event struct {
 	Moves   bool      // what lay below Path came, went or moved with it
 	Related Path      // the other path that it is about: where a move led to or came from, what was copied, where the deleted was, the target of an association; or ""
 	Node    ID        // of the resource or the account
-	Version int64     // that it has since; 0 where there are none
+	Version int64     // that it has since, that the label points at or that retention removed; 0 where there is none
 	Number  int64     // of the comment; or the rating, 0 when it was taken away
 	Before  Hash      // of the content; zero for none
 	After   Hash      // of the content; zero for none
-	Subject string    // the name of the account, the tag, or the type of the association
+	Subject string    // the name of the account, the tag, the type of the association, the label or the checkpoint
 	User    string    // who did it
 	At      time.Time // when the operation began, by the clock of its node
 

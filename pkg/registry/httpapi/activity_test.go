@@ -57,7 +57,7 @@ func TestActivity_TellsWhoDidWhat(t *testing.T) {
 		}
 	}
 	for url, text := range map[string]string{
-		"/_system?action=dance":    "must be one of associate, comment, copy, create, delete, ",
+		"/_system?action=dance":    "must be one of associate, checkpoint, comment, copy, create, ",
 		"/_system?since=yesterday": "query parameter since is \\\"yesterday\\\"",
 		"/_system?since=2026-11-22T12:00:00Z&until=2026-11-22T12:00:00Z": "the first must be before the last",
 		"/_system?from=5&to=4":                      "from is 5 and to is 4",

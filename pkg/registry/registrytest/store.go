@@ -107,6 +107,7 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"TellsWhereThingsWent", testTreeEvents},
 		{"TellsEveryRequestOnce", testEventsOnce},
 		{"TellsWhatIsAttached", testCommunityEvents},
+		{"TellsHistory", testHistoryEvents},
 		{"FiltersItsActivity", testActivity},
 		{"FiltersByTime", testActivityTimes},
 		{"KeepsAccesses", testAccesses},
