@@ -63,6 +63,7 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"ReadsBoundedPastPages", testAtPages},
 		{"RestoresTrees", testRestoreTree},
 		{"RestoresTreesWholeOrNotAtAll", testRestoreTreeRefused},
+		{"RestoresFromBelow", testRestoreFromBelow},
 		{"MovesLabels", testLabels},
 		{"MovesLabelsFromWhereTheyWereSeen", testLabelRaces},
 		{"HoldsPreconditions", testPreconditions},

@@ -85,7 +85,8 @@ func (s *Store) collect(ctx context.Context) (int64, error) {
 		}
 		var sets []registry.ID
 		n := int64(0)
-		if _, err := s.update(ctx, s.systemOp(), func(o *operation) (err error) {
+		// Alone: memory, which spares others to write metadata that is there, hears of the removal when the transaction is over.
+		if _, err := s.updateAlone(ctx, s.systemOp(), func(o *operation) (err error) {
 			n, sets, err = o.dropBlobs(chunk, suspects, start)
 			return err
 		}); err != nil {
