@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,16 +14,28 @@ import (
 // accessLog takes accesses, or refuses them.
 type accessLog struct {
 	Log
+
+	mu     sync.Mutex
 	refuse bool
 	stored [][]Access
 }
 
 func (l *accessLog) NoteAccess(_ context.Context, list []Access) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.refuse {
 		return errors.New("no database")
 	}
 	l.stored = append(l.stored, list)
 	return nil
+}
+
+// taken gives what was stored; with refuse nothing more is.
+func (l *accessLog) taken(refuse bool) [][]Access {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refuse = refuse
+	return slices.Clone(l.stored)
 }
 
 func TestNoteAccess_CountsAlikeOnesTogether(t *testing.T) {
@@ -36,33 +50,33 @@ func TestNoteAccess_CountsAlikeOnesTogether(t *testing.T) {
 			note(fmt.Sprintf("guess-%d", i))
 		}
 		synctest.Wait()
-		if l.stored != nil {
+		if l.taken(false) != nil {
 			t.Error("stored at once")
 		}
 		time.Sleep(accessEvery)
 		synctest.Wait()
-		if len(l.stored) != 1 || len(l.stored[0]) != accessBatch+1 {
-			t.Fatalf("stored in %d statements", len(l.stored))
+		stored := l.taken(true) // what the store does not take from now on waits, within the bounds
+		if len(stored) != 1 || len(stored[0]) != accessBatch+1 {
+			t.Fatalf("stored in %d statements", len(stored))
 		}
 		total := int64(0)
-		for _, a := range l.stored[0] {
+		for _, a := range stored[0] {
 			total += a.Times
 		}
-		first, last := l.stored[0][0], l.stored[0][accessBatch]
+		first, last := stored[0][0], stored[0][accessBatch]
 		if total != 1200 || first.User != "ann" || first.Times != 1000 || last.User != "" || last.Times != 200-(accessBatch-1) {
 			t.Errorf("%d in all, %+v and %+v", total, first, last)
 		}
 
-		l.refuse = true // what the store does not take waits, within the bounds
 		note("ann")
 		time.Sleep(accessEvery)
 		synctest.Wait()
-		l.refuse = false
+		l.taken(false)
 		note("ann")
 		time.Sleep(accessEvery)
 		synctest.Wait()
-		if len(l.stored) != 2 || len(l.stored[1]) != 1 || l.stored[1][0].Times != 2 {
-			t.Errorf("after the store was away: %+v", l.stored[1:])
+		if stored = l.taken(false); len(stored) != 2 || len(stored[1]) != 1 || stored[1][0].Times != 2 {
+			t.Errorf("after the store was away: %+v", stored[1:])
 		}
 	})
 }

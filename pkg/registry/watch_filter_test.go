@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -59,44 +58,6 @@ func TestWatch_StandsBeforeWhatItHasNotGiven(t *testing.T) {
 		}
 		if at := w.Position(); at.Seq != 3 {
 			t.Errorf("after all it is at %v", at)
-		}
-	})
-}
-
-// A slow watcher costs nobody anything: the kept events have a bound, the others are told at once, and it misses nothing.
-func TestWatch_SlowOnesMissNothingAndHoldNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := newFakeLog()
-		s := watchService(t, l, SignedIn{})
-		slow, quick := mustWatch(t, s, WatchInput{Path: "/m"}), mustWatch(t, s, WatchInput{Path: "/m/a"})
-		defer slow.Close()
-		defer quick.Close()
-		synctest.Wait()
-		const all = 3 * keptEvents
-		for i := range all {
-			l.add(Path("/t/" + string(rune('a'+i%2))))
-			if i%1000 == 999 {
-				if got := takeAll(t, quick); len(got) != 500 {
-					t.Fatalf("the quick one was told %d events of 500", len(got))
-				}
-			}
-		}
-		synctest.Wait()
-		h := s.watching.hubs["shared"]
-		h.mu.Lock()
-		kept := len(h.kept)
-		h.mu.Unlock()
-		if kept > keptEvents*5/4+readEvents {
-			t.Errorf("%d events are kept for a slow watcher", kept)
-		}
-		got := takeAll(t, slow)
-		for i, line := range got {
-			if want := fmt.Sprintf("%d /m/%c", i+1, 'a'+i%2); line != want {
-				t.Fatalf("the slow one was told %s as event %d, want %s", line, i, want)
-			}
-		}
-		if len(got) != all {
-			t.Errorf("the slow one was told %d events of %d", len(got), all)
 		}
 	})
 }
