@@ -8,16 +8,19 @@ import (
 
 // Service is the registry's use cases. Every door calls it and nothing else. Safe for concurrent use.
 type Service struct {
-	mounts *Mounts
-	auth   Authorizer
-	limits Limits
-	now    func() time.Time
+	mounts    *Mounts
+	auth      Authorizer
+	access    *Access // nil when permissions are not used
+	directory Directory
+	limits    Limits
+	now       func() time.Time
 }
 
 // Config is what a [Service] is made of. Now is time.Now when nil.
 type Config struct {
 	Mounts     *Mounts
 	Authorizer Authorizer
+	Directory  Directory // needed when the Authorizer is an [Access]
 	Limits     Limits
 	Now        func() time.Time
 }
@@ -27,7 +30,8 @@ func NewService(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Service{mounts: c.Mounts, auth: c.Authorizer, limits: c.Limits, now: c.Now}
+	access, _ := c.Authorizer.(*Access)
+	return &Service{mounts: c.Mounts, auth: c.Authorizer, access: access, directory: c.Directory, limits: c.Limits, now: c.Now}
 }
 
 // Mounts is the table of mounts, for pages that show it.

@@ -1,0 +1,267 @@
+package registry
+
+import "context"
+
+// Access is the [Authorizer] by roles and permission entries. For each role the nearest entry on the way up from the path that speaks of the
+// right decides, deny before allow at one node; one role that ends allowed is enough; the role admin may do everything. Entries are bound to
+// nodes, so they move with them. What a mount point inherits is what the registry has above it, not its store. Safe for concurrent use.
+type Access struct {
+	mounts *Mounts
+	home   Store
+}
+
+// NewAccess makes an authorizer. home is the store of users; it has the entries of the paths that no store has.
+func NewAccess(mounts *Mounts, home Store) *Access { return &Access{mounts, home} }
+
+// maxDenials is how many nodes below a path may have a denial for somebody who changes the whole of it.
+const maxDenials = 1000
+
+// stretch is a part of the way from the root to a path that lies in one store.
+type stretch struct {
+	store Store
+	path  Path // in the store
+	base  int  // entries of nodes fewer names deep are not on the way
+	shift int  // how many names more lead to a node in the registry than in the store
+	ids   []ID // entries that are bound to paths of the registry, in place of path; from the top down
+}
+
+// stretches divides the way to p, the lowest part first.
+func (x *Access) stretches(p Path) []stretch {
+	all := make([]stretch, 0, 3)
+	for !p.IsRoot() {
+		m, sp, ok := x.mounts.Resolve(p)
+		if !ok {
+			break
+		}
+		base := m.Target.depth()
+		shift := m.Path.depth() - base
+		if m.Path.IsRoot() {
+			base++ // the registry's root has its entries in the store of users, whatever is mounted there
+		}
+		all = append(all, stretch{store: m.Store, path: sp, base: base, shift: shift})
+		if p = m.Path; !p.IsRoot() {
+			p = p.Parent()
+		}
+	}
+	ids := make([]ID, 0, 4)
+	for q := p; !q.IsRoot(); q = q.Parent() {
+		ids = append(ids, PathID(q))
+	}
+	for i, j := 0, len(ids)-1; i < j; i, j = i+1, j-1 {
+		ids[i], ids[j] = ids[j], ids[i]
+	}
+	return append(all, stretch{store: x.home, ids: append([]ID{PathID(Root)}, ids...)})
+}
+
+// read reads the entries of a stretch, from the top down.
+func (s stretch) read(ctx context.Context, f Freshness) (Permissions, error) {
+	if s.ids != nil {
+		perms, err := s.store.Permissions(ctx, Root, s.ids, f)
+		perms.Way = nil
+		for i, entries := range perms.Of {
+			if len(entries) > 0 {
+				perms.Way = append(perms.Way, Bound{i, entries})
+			}
+		}
+		return perms, err
+	}
+	perms, err := s.store.Permissions(ctx, s.path, nil, f)
+	perms.Way = below(perms.Way, s.base)
+	return perms, err
+}
+
+func below(way []Bound, base int) []Bound {
+	for len(way) > 0 && way[0].Depth < base {
+		way = way[1:]
+	}
+	return way
+}
+
+// verdict is what a role's entries say of a right; silent when they do not speak of it.
+type verdict int8
+
+const (
+	silent verdict = iota
+	allowed
+	denied
+)
+
+// nearest is what the lowest entry of a role on the way says, and at which of the nodes.
+func nearest(way []Bound, role ID, r Right) (verdict, int) {
+	for i := len(way) - 1; i >= 0; i-- {
+		for _, e := range way[i].Entries {
+			switch {
+			case e.Role != role:
+			case e.Deny.Has(r):
+				return denied, i
+			case e.Allow.Has(r):
+				return allowed, i
+			}
+		}
+	}
+	return silent, 0
+}
+
+// ways are the parts of the way to a path, the lowest first.
+type ways [][]Bound
+
+// permit tells whether one role of a ends allowed.
+func (w ways) permit(a Actor, r Right) bool {
+	return a.anyRole(func(role ID) bool {
+		for _, way := range w {
+			if v, _ := nearest(way, role, r); v != silent {
+				return v == allowed
+			}
+		}
+		return false
+	})
+}
+
+// before answers what needs no entries: whether a may do everything, or cannot by its scope.
+func (x *Access) before(a Actor, r Right, p Path) (done bool, err error) {
+	switch {
+	case !a.Scope.admits(r, p):
+		return true, Errorf(CodeDenied, "this token is not good for %s on %s", r, p)
+	case a.IsAdmin():
+		return true, nil
+	}
+	return false, nil
+}
+
+func refusal(a Actor, r Right, p Path) error {
+	if a.User == "" {
+		return Errorf(CodeUnauthenticated, "sign in first")
+	}
+	return Errorf(CodeDenied, "you may not %s %s", r, p)
+}
+
+// Authorize implements [Authorizer].
+func (x *Access) Authorize(ctx context.Context, a Actor, r Right, p Path) error {
+	if done, err := x.before(a, r, p); done {
+		return err
+	}
+	w, err := x.ways(ctx, p, Freshness{seen: a.Seen})
+	if err != nil {
+		return err
+	}
+	if !w.permit(a, r) {
+		return refusal(a, r, p)
+	}
+	return nil
+}
+
+// ways reads all entries on the way to p.
+func (x *Access) ways(ctx context.Context, p Path, f Freshness) (ways, error) {
+	stretches := x.stretches(p)
+	w := make(ways, 0, len(stretches))
+	for _, s := range stretches {
+		perms, err := s.read(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		w = append(w, perms.Way)
+	}
+	return w, nil
+}
+
+// AuthorizeRead implements [Authorizer]. A state not before the resource's own sees every permission that was taken away before what was read
+// was written, so nobody reads what came after.
+func (x *Access) AuthorizeRead(ctx context.Context, a Actor, r Resource) error {
+	if done, err := x.before(a, RightRead, r.Path); done {
+		return err
+	}
+	stretches := x.stretches(r.Path)
+	w := make(ways, 0, len(stretches))
+	for i, s := range stretches {
+		f := Freshness{Min: r.Seq}
+		if r.Seq.Store == "" {
+			f = Freshness{seen: a.Seen} // only leads to mounts; nobody writes there
+		}
+		perms, err := s.read(ctx, f)
+		if err != nil {
+			return err
+		}
+		if i == 0 && s.ids == nil && !r.ID.IsZero() && perms.Node != r.ID {
+			return Errorf(CodePrecondition, "%s has changed meanwhile", r.Path)
+		}
+		w = append(w, perms.Way)
+	}
+	if !w.permit(a, RightRead) {
+		return refusal(a, RightRead, r.Path)
+	}
+	return nil
+}
+
+// AuthorizeTree implements [Authorizer].
+func (x *Access) AuthorizeTree(ctx context.Context, a Actor, r Right, p Path) error {
+	if err := x.Authorize(ctx, a, r, p); err != nil || a.IsAdmin() {
+		return err
+	}
+	m, sp, ok := x.mounts.Resolve(p)
+	if !ok {
+		return nil
+	}
+	roles := append([]ID{RoleEveryone, RoleAnonymous}, a.Roles...)
+	denials, err := m.Store.Denials(ctx, sp, roles, r, maxDenials)
+	if err != nil || len(denials) == 0 {
+		return err
+	}
+	above, err := x.ways(ctx, p, Freshness{seen: a.Seen})
+	if err != nil {
+		return err
+	}
+	for _, way := range denials {
+		if !append(ways{way}, above...).permit(a, r) {
+			return Errorf(CodeDenied, "you may not %s everything below %s", r, p)
+		}
+	}
+	return nil
+}
+
+// Readable implements [Authorizer].
+func (x *Access) Readable(ctx context.Context, a Actor, parent Resource, children []Resource) ([]Resource, error) {
+	if a.Scope == nil && a.IsAdmin() || len(children) == 0 {
+		return children, nil
+	}
+	ids := make([]ID, len(children))
+	for i, c := range children {
+		ids[i] = c.ID
+	}
+	m, sp, ok := x.mounts.Resolve(parent.Path)
+	if !ok {
+		return nil, notFound(parent.Path)
+	}
+	perms, err := m.Store.Permissions(ctx, sp, ids, Freshness{})
+	if err != nil {
+		return nil, err
+	}
+	if perms.Node != parent.ID {
+		return nil, notFound(parent.Path)
+	}
+	w := ways{nil} // the first is the child's
+	for i, s := range x.stretches(parent.Path) {
+		way := below(perms.Way, s.base)
+		if i > 0 || s.ids != nil {
+			outer, err := s.read(ctx, Freshness{})
+			if err != nil {
+				return nil, err
+			}
+			way = outer.Way
+		}
+		w = append(w, way)
+	}
+	own := perms.Of
+	kept := children[:0]
+	inherits := w[1:].permit(a, RightRead) || a.IsAdmin()
+	for i, c := range children {
+		ok := inherits
+		if len(own[i]) > 0 && !a.IsAdmin() {
+			w[0] = []Bound{{Entries: own[i]}}
+			ok = w.permit(a, RightRead)
+		}
+		if ok && a.Scope.admits(RightRead, c.Path) {
+			kept = append(kept, c)
+		}
+	}
+	return kept, nil
+}
