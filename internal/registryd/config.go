@@ -42,6 +42,8 @@ type Config struct {
 
 	MaxContentSize  int64         `yaml:"max_content_size"` // bytes of one content
 	SessionLifetime time.Duration `yaml:"session_lifetime"`
+	AnonymousAccess bool          `yaml:"anonymous_access"` // requests without credentials may read what the role anonymous is allowed to
+	Passwords       Passwords     `yaml:"passwords"`
 	AdminUser       string        `yaml:"admin_user"`     // made at first start
 	AdminPassword   daemon.Secret `yaml:"admin_password"` // of the administrator made at first start; a random one when empty
 
@@ -69,6 +71,13 @@ type Membership struct {
 	Weight          int      `yaml:"weight"`          // share of the requests relative to the other nodes; 0: nothing new unless nobody else is there
 	Zone            string   `yaml:"zone"`            // where it runs, for load balancers that prefer their own zone
 	Backup          bool     `yaml:"backup"`          // requests only while no other node can be used
+}
+
+// Passwords is the passwords block.
+type Passwords struct {
+	MinLength  int `yaml:"min_length"`  // bytes of a new password
+	MinClasses int `yaml:"min_classes"` // how many of lower case, upper case, digits and others a new password must have
+	Guesses    int `yaml:"guesses"`     // wrong ones that an address may try at one account before it must wait a minute for each
 }
 
 // StoreConfig is one store.
@@ -111,6 +120,7 @@ func Default() Config {
 		},
 		MaxContentSize:  registry.DefaultContentLimit,
 		SessionLifetime: 12 * time.Hour,
+		Passwords:       Passwords{MinLength: auth.MinPasswordLength, MinClasses: 1, Guesses: 10},
 		AdminUser:       "admin",
 		TrustedProxies:  []string{"127.0.0.0/8", "::1"},
 		DrainDelay:      2 * time.Second,

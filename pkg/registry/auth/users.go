@@ -291,13 +291,16 @@ func (a *Authenticator) DeleteUser(ctx context.Context, by registry.Actor, name 
 		return err
 	}
 	return a.accounts.DeleteUser(ctx, a.op(by), name, func(u registry.User, others int) error {
+		if err := outranks(by, u.Roles, u.Grants); err != nil {
+			return err
+		}
 		if err := c.CheckTag(roles.account(u).ETag); err != nil {
 			return err
 		}
 		if slices.Contains(u.Roles, registry.RoleAdmin) && !u.Disabled && others == 0 {
 			return lastAdmin(name)
 		}
-		return outranks(by, u.Roles, u.Grants)
+		return nil
 	})
 }
 
