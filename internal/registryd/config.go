@@ -195,6 +195,15 @@ func (c *Config) validate(d *daemon.Document) []error {
 	if c.StateDir == "" {
 		fault("state_dir", "must name a folder")
 	}
+	if n := c.Passwords.MinLength; n < auth.MinPasswordLength || n > auth.MaxPasswordLength {
+		fault("passwords.min_length", "is %d; it must be %d to %d", n, auth.MinPasswordLength, auth.MaxPasswordLength)
+	}
+	if n := c.Passwords.MinClasses; n < 1 || n > 4 {
+		fault("passwords.min_classes", "is %d; it must be 1 to 4", n)
+	}
+	if c.Passwords.Guesses < 1 {
+		fault("passwords.guesses", "is %d; it must be at least 1", c.Passwords.Guesses)
+	}
 	if c.MaxContentSize < 1 {
 		fault("max_content_size", "is %d; it must be at least 1 byte", c.MaxContentSize)
 	}

@@ -265,3 +265,8 @@ func (x *Access) Readable(ctx context.Context, a Actor, parent Resource, childre
 	}
 	return kept, nil
 }
+
+// Authorize tells whether a has a right on p, for pages that offer only what can be done.
+func (s *Service) Authorize(ctx context.Context, a Actor, r Right, p Path) error {
+	return s.auth.Authorize(ctx, a, r, p)
+}

@@ -52,7 +52,14 @@ func everyPage(t *testing.T, s *site) []page {
 		{ID: "01C", Name: "elb", Domain: "wso2.governance.domain", Host: "127.0.0.1", MemberPort: 4321, State: "active", Since: s.clock.Now().Add(-5 * time.Hour), Balancer: true},
 	}
 
-	b, anybody := s.signedIn(), s.visitor()
+	for _, pair := range [][]string{{"name", "keepers", "description", "Keep <things>", "grant", "view_server", "do", "create"}} {
+		s.signedIn().post("/console/roles", pair...).wantRedirect("/console/roles?note=role-created")
+	}
+	s.signedIn().post("/console/users", "name", "joe", "password", adminPassword, "full_name", "Joe <b>", "email", "joe@example.org").
+		wantRedirect("/console/users?note=user-created")
+	s.signedIn().post("/console/permissions"+apis, "read:everyone", "allow", "write:keepers", "allow", "delete:keepers", "deny").
+		wantRedirect("/console/permissions" + apis + "?note=permissions-saved")
+	b, anybody, joe := s.signedIn(), s.visitor(), s.signedInAs("joe")
 	etag := s.get(yaml).ETag()
 	pages := []page{
 		{"sign-in", 200, anybody.get("/console/sign-in?next=/console/cluster")},
@@ -96,6 +103,15 @@ func everyPage(t *testing.T, s *site) []page {
 		{"delete", 200, b.get("/console/delete" + yaml)},
 		{"delete-collection", 200, b.get("/console/delete" + apis)},
 		{"delete-mount", 200, b.get("/console/delete/_system/governance")},
+		{"permissions", 200, b.get("/console/permissions" + apis)},
+		{"permissions-why", 200, b.get("/console/permissions" + yaml + "?user=joe&right=write")},
+		{"permissions-root", 200, b.get("/console/permissions/")},
+		{"users", 200, b.get("/console/users")},
+		{"user", 200, b.get("/console/user?name=joe")},
+		{"roles", 200, b.get("/console/roles")},
+		{"account", 200, joe.get("/console/account")},
+		{"browse-reader", 200, joe.get("/console/browse" + apis)},
+		{"error-denied", 403, joe.get("/console/edit" + yaml)},
 		{"cluster", 200, b.get("/console/cluster")},
 		{"server", 200, b.get("/console/server")},
 		{"error-not-found", 404, b.get("/console/browse" + apis + "/no/such")},
@@ -336,6 +352,10 @@ var volatile = []struct {
 	with    string
 }{
 	{regexp.MustCompile(`/console/static/[0-9a-f]{16}/`), "/console/static/HASH/"},
+	{regexp.MustCompile(`role-[0-9a-f]{32}`), "role-ID"},
+	{regexp.MustCompile(`(name|description)-[0-9a-f]{32}`), "$1-ID"},
+	{regexp.MustCompile(`(name="(?:id|etag)" value="(?:&#34;)?)[0-9a-f]{32}((?:&#34;)?")`), "${1}HASH$2"},
+	{regexp.MustCompile(`Go-http-client/1\.1|127\.0\.0\.1 <span`), "CLIENT"},
 	{regexp.MustCompile(`[0-9a-f]{32}(\.[0-9]+)+`), "ETAG"},
 	{regexp.MustCompile(`<code>[0-9a-f]{32}</code>`), "<code>ID</code>"},
 }
