@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -136,7 +137,7 @@ func signInFirst(err error) error {
 	case "", registry.CodePrecondition, registry.CodeUnavailable, registry.CodeCanceled:
 		return err
 	case registry.CodeInternal:
-		if _, ok := err.(*refusal); !ok { //nolint:errorlint // refusals are never wrapped
+		if e, ok := errors.AsType[*refusal](err); !ok || e.code == codeRange {
 			return err
 		}
 	default:
