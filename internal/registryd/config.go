@@ -73,13 +73,6 @@ type Membership struct {
 	Backup          bool     `yaml:"backup"`          // requests only while no other node can be used
 }
 
-// Passwords is the passwords block.
-type Passwords struct {
-	MinLength  int `yaml:"min_length"`  // bytes of a new password
-	MinClasses int `yaml:"min_classes"` // how many of lower case, upper case, digits and others a new password must have
-	Guesses    int `yaml:"guesses"`     // wrong ones that an address may try at one account before it must wait a minute for each
-}
-
 // StoreConfig is one store.
 type StoreConfig struct {
 	DSN     daemon.Secret `yaml:"dsn"`      // sqlite:FILE or mysql:USER:PASSWORD@tcp(HOST:PORT)/DATABASE
@@ -190,19 +183,10 @@ func (c *Config) complete(d *daemon.Document) error {
 }
 
 func (c *Config) validate(d *daemon.Document) []error {
-	faults := slices.Concat(c.validatePorts(d), c.validateMembership(d), c.validateStores(d), c.Log.Validate(d, "log"), c.TLS.Validate(d, "tls"))
+	faults := slices.Concat(c.validatePorts(d), c.validateMembership(d), c.validateStores(d), c.Passwords.validate(d), c.Log.Validate(d, "log"), c.TLS.Validate(d, "tls"))
 	fault := func(key, format string, args ...any) { faults = append(faults, d.Fault(key, format, args...)) }
 	if c.StateDir == "" {
 		fault("state_dir", "must name a folder")
-	}
-	if n := c.Passwords.MinLength; n < auth.MinPasswordLength || n > auth.MaxPasswordLength {
-		fault("passwords.min_length", "is %d; it must be %d to %d", n, auth.MinPasswordLength, auth.MaxPasswordLength)
-	}
-	if n := c.Passwords.MinClasses; n < 1 || n > 4 {
-		fault("passwords.min_classes", "is %d; it must be 1 to 4", n)
-	}
-	if c.Passwords.Guesses < 1 {
-		fault("passwords.guesses", "is %d; it must be at least 1", c.Passwords.Guesses)
 	}
 	if c.MaxContentSize < 1 {
 		fault("max_content_size", "is %d; it must be at least 1 byte", c.MaxContentSize)

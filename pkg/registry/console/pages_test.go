@@ -355,7 +355,6 @@ var volatile = []struct {
 	{regexp.MustCompile(`role-[0-9a-f]{32}`), "role-ID"},
 	{regexp.MustCompile(`(name|description)-[0-9a-f]{32}`), "$1-ID"},
 	{regexp.MustCompile(`(name="(?:id|etag)" value="(?:&#34;)?)[0-9a-f]{32}((?:&#34;)?")`), "${1}HASH$2"},
-	{regexp.MustCompile(`Go-http-client/1\.1|127\.0\.0\.1 <span`), "CLIENT"},
 	{regexp.MustCompile(`[0-9a-f]{32}(\.[0-9]+)+`), "ETAG"},
 	{regexp.MustCompile(`<code>[0-9a-f]{32}</code>`), "<code>ID</code>"},
 }
