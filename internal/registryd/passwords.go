@@ -14,7 +14,9 @@ type Passwords struct {
 
 func (p Passwords) validate(d *daemon.Document) []error {
 	var faults []error
-	fault := func(key, format string, args ...any) { faults = append(faults, d.Fault("passwords."+key, format, args...)) }
+	fault := func(key, format string, args ...any) {
+		faults = append(faults, d.Fault("passwords."+key, format, args...))
+	}
 	if n := p.MinLength; n < auth.MinPasswordLength || n > auth.MaxPasswordLength {
 		fault("min_length", "is %d; it must be %d to %d", n, auth.MinPasswordLength, auth.MaxPasswordLength)
 	}

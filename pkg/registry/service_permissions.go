@@ -164,20 +164,22 @@ func (s *Service) SetPermissions(ctx context.Context, a Actor, p Path, list []Ro
 	if err != nil {
 		return PathPermissions{}, err
 	}
-	store, change := s.access.home, func(Tx) (ID, error) { return PathID(p), nil }
-	if m, sp, ok := s.mounts.Resolve(p); ok && !p.IsRoot() {
+	store := s.access.home
+	m, sp, stored := s.mounts.Resolve(p)
+	if stored = stored && !p.IsRoot(); stored {
 		if m.ReadOnly {
 			return PathPermissions{}, Errorf(CodeDenied, "the mount %s is read-only", m.Path)
 		}
-		store, change = m.Store, func(tx Tx) (ID, error) {
-			r, err := tx.Get(sp)
-			return r.ID, at(p, err)
-		}
+		store = m.Store
 	}
 	seq, err := store.Update(ctx, s.op(a), func(tx Tx) error {
-		id, err := change(tx)
-		if err != nil {
-			return err
+		id := PathID(p)
+		if stored {
+			r, err := tx.Get(sp)
+			if err != nil {
+				return at(p, err)
+			}
+			id = r.ID
 		}
 		current, err := tx.Entries(id)
 		if err != nil {

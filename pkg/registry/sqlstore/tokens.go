@@ -19,7 +19,7 @@ import (
 type tokenKey registry.Hash
 
 const (
-	tokenColumns = "t.id, t.hash, t.account, t.name, t.hint, t.rights, t.manage, t.paths, t.created_us, t.expires_us, t.used_us"
+	tokenColumns = "t.id, t.hash, t.account, t.name, t.hint, t.rights, t.manage, t.paths, t.created_us, t.expires_us, t.used_us" //nolint:gosec // names of columns
 	tokenQuery   = "SELECT " + headColumns + ", " + tokenColumns + " FROM store_head h JOIN api_token t ON t.hash = ? WHERE h.id = 1"
 )
 
