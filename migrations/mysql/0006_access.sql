@@ -76,3 +76,12 @@ INSERT IGNORE INTO role (id, name, description, grants, created_us) VALUES
 -- Everyone who signed in may read, from the path / down.
 INSERT IGNORE INTO acl (node, role, allow, deny)
 VALUES (UNHEX('56b21a89bcc381b0a1685d218641ade0'), UNHEX('00000000000000000000000000000002'), 1, 0);
+
+-- The collection that an entry of the trash was deleted from. Its permissions go on to count for the entry, wherever it is meanwhile, itself in the trash included.
+CREATE TABLE IF NOT EXISTS trash_parent (
+  node   BINARY(16) NOT NULL PRIMARY KEY,
+  parent BINARY(16) NOT NULL
+) ENGINE=InnoDB;
+
+INSERT IGNORE INTO trash_parent (node, parent)
+SELECT i.node, i.parent FROM txn_item i JOIN trash t ON t.node = i.node WHERE i.act = 3 ORDER BY i.seq DESC, i.i DESC;

@@ -81,3 +81,12 @@ INSERT INTO role (id, name, description, grants, created_us) VALUES
 -- Everyone who signed in may read, from the path / down.
 INSERT INTO acl (node, role, allow, deny)
 VALUES (x'56b21a89bcc381b0a1685d218641ade0', x'00000000000000000000000000000002', 1, 0);
+
+-- The collection that an entry of the trash was deleted from. Its permissions go on to count for the entry, wherever it is meanwhile, itself in the trash included.
+CREATE TABLE trash_parent (
+  node   BLOB NOT NULL PRIMARY KEY,
+  parent BLOB NOT NULL
+) WITHOUT ROWID;
+
+INSERT OR IGNORE INTO trash_parent (node, parent)
+SELECT i.node, i.parent FROM txn_item i JOIN trash t ON t.node = i.node WHERE i.act = 3 ORDER BY i.seq DESC, i.i DESC;

@@ -164,6 +164,12 @@ type Permissions struct {
 	Seq  Seq
 }
 
+// Origin is where an entry of the trash would be in its store, and the permission entries on the way there, from the root down.
+type Origin struct {
+	Path Path
+	Way  []Bound
+}
+
 // PathID stands for a path that no store has, in the permission entries of the store of users: the root, which is always there, and the
 // collections that only lead to mounts.
 func PathID(p Path) ID {
@@ -185,8 +191,8 @@ type Authorizer interface {
 	// Visible tells of some places, by their paths in the registry, whether a may read what is there, at a state not before this call. It may not where
 	// something else is by now.
 	Visible(ctx context.Context, a Actor, places []Place) ([]bool, error)
-	// Gone tells of some entries of a store's trash whether a has a right on them, as if they were at the paths of the registry where they were; with
-	// tree also on all that is below them.
+	// Gone tells of some entries of a store's trash whether a has a right on them, with tree also on all that is below them. Their own permissions count, and
+	// those of the collections that they were deleted from, wherever these are by now. The paths are those of the registry where they were.
 	Gone(ctx context.Context, a Actor, r Right, store Store, entries []Place, tree bool) ([]bool, error)
 	// Readable gives those of some children of a collection that a may read, at a state not before this call. It may reuse the list.
 	Readable(ctx context.Context, a Actor, parent Resource, children []Resource) ([]Resource, error)

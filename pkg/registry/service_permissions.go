@@ -48,7 +48,8 @@ type PathEntries struct {
 type PathPermissions struct {
 	PathEntries
 	Inherited []PathEntries
-	ETag      string // of the path's own entries, with quotes
+	Roles     []string // that can have entries, sorted
+	ETag      string   // of the path's own entries, with quotes
 }
 
 // Decision is what one role says of a right, and by which entry: that at Path, "" when none speaks of it.
@@ -102,6 +103,12 @@ func (s *Service) permissions(ctx context.Context, a Actor, p Path, names map[ID
 		return PathPermissions{}, err
 	}
 	res := PathPermissions{PathEntries: PathEntries{Path: p}}
+	for id, name := range names {
+		if id != RoleAdmin {
+			res.Roles = append(res.Roles, name)
+		}
+	}
+	slices.Sort(res.Roles)
 	for _, b := range trail {
 		named := PathEntries{Path: p.prefix(b.Depth), Entries: named(b.Entries, names)}
 		if named.Path == p {
@@ -237,6 +244,9 @@ func parseEntries(list []RoleEntry, names map[ID]string) ([]Entry, error) {
 func (s *Service) Explain(ctx context.Context, a Actor, p Path, user string, r Right) (Explanation, error) {
 	if s.access == nil {
 		return Explanation{}, Errorf(CodeConflict, "this registry has no permissions: everybody who signed in may do everything")
+	}
+	if !a.Scope.admits(RightRead, p) {
+		return Explanation{}, Errorf(CodeDenied, "this token is not good for %s on %s", RightRead, p)
 	}
 	if user != a.User || a.User == "" {
 		if err := s.auth.Authorize(ctx, a, RightAuthorize, p); err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -24,15 +25,19 @@ func RoleTag(r registry.Role) string {
 	return `"` + hex.EncodeToString(sum[:16]) + `"`
 }
 
-// Roles reads all roles, sorted by name. Everybody who signed in may: who gives permissions needs their names.
+// Roles reads the roles, sorted by name: all of them for who has [registry.GrantUsers], else those that the actor has.
 func (a *Authenticator) Roles(ctx context.Context, by registry.Actor) ([]registry.Role, error) {
 	if by.User == "" {
 		return nil, registry.Errorf(registry.CodeUnauthenticated, "sign in first")
 	}
-	return a.accounts.Roles(ctx)
+	roles, err := a.accounts.Roles(ctx)
+	if err != nil || by.Holds(registry.GrantUsers) {
+		return roles, err
+	}
+	return slices.DeleteFunc(roles, func(r registry.Role) bool { return r.ID != registry.RoleEveryone && !slices.Contains(by.Roles, r.ID) }), nil
 }
 
-// Role reads a role.
+// Role reads one of the roles that Roles gives.
 func (a *Authenticator) Role(ctx context.Context, by registry.Actor, name string) (registry.Role, error) {
 	all, err := a.Roles(ctx, by)
 	if err != nil {

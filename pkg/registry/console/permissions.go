@@ -67,17 +67,10 @@ func (c *console) showPermissions(w http.ResponseWriter, r *http.Request, a regi
 	if err != nil {
 		return err
 	}
-	roles, err := c.Auth.Roles(r.Context(), a)
-	if err != nil {
-		return err
-	}
 	v := permissionsView{head: c.headOf(r, res, "permissions", res.Version), ETag: perms.ETag, Rights: permissionRights()}
-	for _, role := range roles {
-		if role.ID == registry.RoleAdmin {
-			continue // may do everything
-		}
-		e := registry.RoleEntry{Role: role.Name}
-		if i := slices.IndexFunc(perms.Entries, func(x registry.RoleEntry) bool { return x.Role == role.Name }); i >= 0 {
+	for _, role := range perms.Roles {
+		e := registry.RoleEntry{Role: role}
+		if i := slices.IndexFunc(perms.Entries, func(x registry.RoleEntry) bool { return x.Role == role }); i >= 0 {
 			e = perms.Entries[i]
 		}
 		v.Rows = append(v.Rows, rowOf(e))
