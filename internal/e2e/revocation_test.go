@@ -68,7 +68,9 @@ func (r *revocation) byEntry(node int) func() {
 	const entries = "/api/v1/permissions" + revokedDoc
 	r.bearer, r.refused = "", http.StatusForbidden
 	r.must(node, "PUT", entries, `{"entries":[]}`, 200)
-	return func() { r.must(node, "PUT", entries, `{"entries":[{"role":"everyone","allow":[],"deny":["read"]}]}`, 200) }
+	return func() {
+		r.must(node, "PUT", entries, `{"entries":[{"role":"everyone","allow":[],"deny":["read"]}]}`, 200)
+	}
 }
 
 // byRole gives joe a role that has the right, and takes the role.

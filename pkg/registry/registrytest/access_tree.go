@@ -167,7 +167,9 @@ func testGuardedBatches(t *testing.T, fresh func(testing.TB) Database) {
 		_, _, err := n.svc.Batch(ctx, a, steps)
 		return err
 	}
-	put := func(p registry.Path) registry.Step { return registry.PutStep(registry.PutInput{Path: p}, []byte("new")) }
+	put := func(p registry.Path) registry.Step {
+		return registry.PutStep(registry.PutInput{Path: p}, []byte("new"))
+	}
 	remove := func(p registry.Path) registry.Step { return registry.DeleteStep(p, registry.Precondition{}) }
 	move := func(from, to registry.Path) registry.Step {
 		return registry.MoveStep(registry.MoveInput{From: from, To: to})
