@@ -25,10 +25,10 @@ type Log interface {
 	Actions() []string
 
 	// NoteAccess stores accesses; they are in no log and need not survive a crash at once.
-	NoteAccess(ctx context.Context, list []Access) error
+	NoteAccess(ctx context.Context, list []AccessEvent) error
 
 	// Accesses reads up to limit accesses older than the one before (zero: from the newest), newest first.
-	Accesses(ctx context.Context, before ID, limit int) ([]Access, error)
+	Accesses(ctx context.Context, before ID, limit int) ([]AccessEvent, error)
 }
 
 // EventPage is a piece of a log. Last is where it ends; More tells that there is more already.
@@ -59,7 +59,7 @@ type ActivityPage struct {
 	Next   Position
 }
 
-// AccessKind says what an [Access] is.
+// AccessKind says what an [AccessEvent] is.
 type AccessKind uint8
 
 // The kinds; the numbers are those in the stores.
@@ -82,8 +82,8 @@ func (k AccessKind) String() string {
 	return "unknown"
 }
 
-// Access is a sign-in or a refusal. Several alike in a short time are one, with Times.
-type Access struct {
+// AccessEvent is a sign-in or a refusal. Several alike in a short time are one, with Times.
+type AccessEvent struct {
 	ID        ID // of time order
 	Kind      AccessKind
 	Times     int64

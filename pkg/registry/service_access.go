@@ -24,15 +24,15 @@ type accesses struct {
 
 	mu      sync.Mutex
 	closed  bool
-	waiting []Access
-	index   map[Access]int // by what makes two of them alike
-	timer   *time.Timer    // nil while nothing waits
+	waiting []AccessEvent
+	index   map[AccessEvent]int // by what makes two of them alike
+	timer   *time.Timer         // nil while nothing waits
 }
 
 // NoteAccess notes a sign-in or a refusal. It never blocks. The caller fills Kind, User, Client, Agent, RequestID and Path.
-func (s *Service) NoteAccess(a Access) { s.accesses.note(a) }
+func (s *Service) NoteAccess(a AccessEvent) { s.accesses.note(a) }
 
-func (g *accesses) note(a Access) {
+func (g *accesses) note(a AccessEvent) {
 	if g.log == nil {
 		return
 	}
@@ -41,16 +41,16 @@ func (g *accesses) note(a Access) {
 	if g.closed {
 		return
 	}
-	key := Access{Kind: a.Kind, User: firstRunes(a.User, MaxUserNameLength), Client: a.Client, Path: a.Path}
+	key := AccessEvent{Kind: a.Kind, User: firstRunes(a.User, MaxUserNameLength), Client: a.Client, Path: a.Path}
 	i, ok := g.index[key]
 	if !ok && len(g.waiting) >= accessBatch {
-		key = Access{Kind: a.Kind} // of whomever, from wherever
+		key = AccessEvent{Kind: a.Kind} // of whomever, from wherever
 		a = key
 		i, ok = g.index[key]
 	}
 	if !ok {
 		if g.index == nil {
-			g.index = map[Access]int{}
+			g.index = map[AccessEvent]int{}
 		}
 		i = len(g.waiting)
 		a.User, a.At = key.User, g.now()
@@ -97,16 +97,16 @@ func (g *accesses) flush() {
 	if len(g.waiting) > 0 || g.closed {
 		return // newer ones have come; these are lost, as the store was
 	}
-	g.waiting, g.index = list, map[Access]int{}
+	g.waiting, g.index = list, map[AccessEvent]int{}
 	for i, a := range list {
-		g.index[Access{Kind: a.Kind, User: a.User, Client: a.Client, Path: a.Path}] = i
+		g.index[AccessEvent{Kind: a.Kind, User: a.User, Client: a.Client, Path: a.Path}] = i
 	}
 	g.timer = time.AfterFunc(accessEvery, g.flush)
 }
 
 // AccessPage is a page of accesses, newest first.
 type AccessPage struct {
-	Accesses []Access
+	Accesses []AccessEvent
 	Next     string // the cursor of the next page, "" at the end
 }
 

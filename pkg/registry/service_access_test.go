@@ -17,10 +17,10 @@ type accessLog struct {
 
 	mu     sync.Mutex
 	refuse bool
-	stored [][]Access
+	stored [][]AccessEvent
 }
 
-func (l *accessLog) NoteAccess(_ context.Context, list []Access) error {
+func (l *accessLog) NoteAccess(_ context.Context, list []AccessEvent) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.refuse {
@@ -31,7 +31,7 @@ func (l *accessLog) NoteAccess(_ context.Context, list []Access) error {
 }
 
 // taken gives what was stored; with refuse nothing more is.
-func (l *accessLog) taken(refuse bool) [][]Access {
+func (l *accessLog) taken(refuse bool) [][]AccessEvent {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.refuse = refuse
@@ -42,7 +42,7 @@ func TestNoteAccess_CountsAlikeOnesTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &accessLog{}
 		s := NewService(Config{Accesses: l})
-		note := func(user string) { s.NoteAccess(Access{Kind: AccessFailed, User: user, Client: "192.0.2.1"}) }
+		note := func(user string) { s.NoteAccess(AccessEvent{Kind: AccessFailed, User: user, Client: "192.0.2.1"}) }
 		for range 1000 {
 			note("ann")
 		}

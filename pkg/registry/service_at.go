@@ -18,8 +18,25 @@ func (s *Service) reachAt(ctx context.Context, a Actor, p Path, when Moment) (Re
 		if covered && when.Time.IsZero() && from.Store != nil && m.Store != from.Store {
 			return Resource{}, Mount{}, Errorf(CodeConflict, "a link leads to %s, which is in another store with positions of its own; ask for a time", here)
 		}
-		return s.getAt(ctx, here, when)
+		r, m, err := s.getAt(ctx, here, when)
+		if err != nil {
+			return r, m, err
+		}
+		may, err := s.mayPast(ctx, a, RightRead, m.Store, r)
+		if err == nil && !may[0] {
+			err = Errorf(CodeNotFound, "nothing was at %s at %s", here, when)
+		}
+		return r, m, err
 	})
+}
+
+// mayPast tells whether the actor has a right on what was there once: permissions are those that count for it now, wherever it is, also in the trash.
+func (s *Service) mayPast(ctx context.Context, a Actor, r Right, store Store, past ...Resource) ([]bool, error) {
+	places := make([]Place, len(past))
+	for i, was := range past {
+		places[i] = Place{ID: was.ID, Kind: was.Kind, Path: was.Path}
+	}
+	return s.auth.Gone(ctx, a, r, store, places, false)
 }
 
 // getAt reads what was at p at a moment. Mount points hide what a store has above them, as they do now.
@@ -89,6 +106,17 @@ func (s *Service) ListAt(ctx context.Context, a Actor, p Path, when Moment, curs
 	}
 	if next != "" {
 		page.Next = makeCursor(next)
+	}
+	may, err := s.mayPast(ctx, a, RightRead, m.Store, page.Entries...)
+	if err != nil {
+		return Page{}, err
+	}
+	all := page.Entries
+	page.Entries = nil
+	for i, ok := range may {
+		if ok {
+			page.Entries = append(page.Entries, all[i])
+		}
 	}
 	mounted := s.mounts.below(cmp.Or(r.Real, p))
 	page.Entries = slices.DeleteFunc(page.Entries, func(e Resource) bool {

@@ -12,6 +12,8 @@ import (
 
 // rules is an authorizer that answers by path; no answer allows.
 type rules struct {
+	SignedIn // for nodes, which these tests have none of
+
 	mu     sync.Mutex
 	answer map[Path]error
 }

@@ -75,6 +75,8 @@ func (l *fakeLog) add(paths ...Path) {
 
 // hidden is an authorizer by whom nobody reads one path.
 type hidden struct {
+	SignedIn // for nodes, which these tests have none of
+
 	mu   sync.Mutex
 	path Path
 }

@@ -183,26 +183,44 @@ func pause(ctx context.Context, n int, after time.Duration) error {
 
 // ask sends a request and reads its JSON answer into v, unless that is nil. It gives the status.
 func (c *Client) ask(ctx context.Context, k *call, v any) (int, error) {
-	res, err := c.send(ctx, k)
+	res, err := c.askResponse(ctx, k, v)
 	if err != nil {
 		return 0, err
 	}
+	return res.StatusCode, nil
+}
+
+// askHeader is ask that gives the header of the answer.
+func (c *Client) askHeader(ctx context.Context, k *call, v any) (http.Header, error) {
+	res, err := c.askResponse(ctx, k, v)
+	if err != nil {
+		return nil, err
+	}
+	return res.Header, nil
+}
+
+// askResponse gives the answer when its body is read.
+func (c *Client) askResponse(ctx context.Context, k *call, v any) (*http.Response, error) {
+	res, err := c.send(ctx, k)
+	if err != nil {
+		return nil, err
+	}
 	defer res.Body.Close()
 	if v == nil {
-		return res.StatusCode, nil
+		return res, nil
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, mostAnswer+1))
 	switch {
 	case err != nil:
 		// The status was a success: a change was made, only the words about it are lost.
-		return 0, &lostError{err: fmt.Errorf("the answer broke off: %w", err), unknown: !k.isRead()}
+		return nil, &lostError{err: fmt.Errorf("the answer broke off: %w", err), unknown: !k.isRead()}
 	case len(body) > mostAnswer:
-		return 0, fmt.Errorf("the answer has more than %d bytes", mostAnswer)
+		return nil, fmt.Errorf("the answer has more than %d bytes", mostAnswer)
 	}
 	if err := json.Unmarshal(body, v); err != nil {
-		return 0, fmt.Errorf("the answer is not that of a registry (is %s its address?): %w", c.base, err)
+		return nil, fmt.Errorf("the answer is not that of a registry (is %s its address?): %w", c.base, err)
 	}
-	return res.StatusCode, nil
+	return res, nil
 }
 
 // escapePath writes a path into a URL: each name percent-encoded, the slashes as they are.

@@ -54,7 +54,8 @@ func TestCommunity_Flow(t *testing.T) {
 	const p = "/_system/governance/api.yaml"
 	s.put(p, "", "x")
 	tag := s.get(p).ETag()
-	b := s.signedIn()
+	s.signedIn().post("/console/users", "name", "ann", "password", adminPassword).wantRedirect("/console/users?note=user-created")
+	b := s.signedInAs("ann") // who may read it, and no more
 	const page = "/console/community" + p
 	b.post("/console/tag"+p, "tags", "pay, ,  Two words,pay").wantRedirect(page + "?note=tagged")
 	b.get(page).wantText("pay", "Two words")
@@ -105,6 +106,9 @@ func TestCommunity_Flow(t *testing.T) {
 	_, theirs, err := s.service.AddComment(t.Context(), joe, p, "of joe", 0)
 	must(t, err)
 	number := strconv.FormatInt(theirs.Number, 10)
+	if !s.signedIn().get(page).hasLink("/console/edit-comment" + p + "?id=" + number) {
+		t.Error("who may give permissions may not edit the comments of others")
+	}
 	if b.get(page).hasLink("/console/edit-comment" + p + "?id=" + number) {
 		t.Error("somebody may edit another's comment")
 	}

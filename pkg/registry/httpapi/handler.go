@@ -57,7 +57,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // witness notes refusals for the audit. Whoever sent no credentials at all has not tried anything.
 func (h *handler) witness(r *http.Request, err error) {
-	a := registry.Access{Client: auth.ClientOf(r), Agent: registry.AgentOf(r.UserAgent()), RequestID: r.Header.Get("X-Request-Id")}
+	a := registry.AccessEvent{Client: auth.AddressOf(r), Agent: registry.AgentOf(r.UserAgent()), RequestID: r.Header.Get("X-Request-Id")}
 	switch registry.CodeOf(err) {
 	case registry.CodeUnauthenticated:
 		if a.User, _, _ = r.BasicAuth(); a.User == "" {
@@ -87,9 +87,21 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	err = h.dispatch(w, r, actor)
+	if actor.User == "" {
+		return signInFirst(err)
+	}
+	return err
+}
+
+// dispatch finds the operation and runs it.
+func (h *handler) dispatch(w http.ResponseWriter, r *http.Request, actor registry.Actor) error {
 	route, rest, err := h.find(r.Method, r.URL.EscapedPath())
 	if err != nil {
 		return err
+	}
+	if actor.User == "" && !route.open() {
+		return registry.Errorf(registry.CodeUnauthenticated, "sign in first")
 	}
 	c := &call{Request: r, actor: actor, rest: rest}
 	if strings.HasPrefix(route.url, apiPrefix) {

@@ -207,9 +207,9 @@ func testActivity(t *testing.T, fresh func(testing.TB) Database) {
 func testAccesses(t *testing.T, fresh func(testing.TB) Database) {
 	nodes := open(t, fresh, 2)
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	var want []registry.Access
+	var want []registry.AccessEvent
 	for i := range 5 {
-		want = append(want, registry.Access{
+		want = append(want, registry.AccessEvent{
 			Kind: registry.AccessKind(i%3 + 1), Times: int64(i + 1), At: now.Add(time.Duration(i) * time.Second), User: "ann", Client: "192.0.2.1",
 			Agent: "curl/8", RequestID: "r", Path: "/secret",
 		})
@@ -221,7 +221,7 @@ func testAccesses(t *testing.T, fresh func(testing.TB) Database) {
 		t.Fatal(err)
 	}
 	slices.Reverse(want)
-	var got []registry.Access
+	var got []registry.AccessEvent
 	before := registry.ID{}
 	for {
 		page, err := nodes[1].Accesses(t.Context(), before, 2)

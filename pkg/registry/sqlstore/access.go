@@ -18,7 +18,7 @@ var accessTable = table{"access_event", []string{"id", "kind", "times", "actor",
 
 // NoteAccess implements [registry.Log]. The rows are outside the change log, whose turn a guesser must not take from writers; the caller bounds how many
 // there are.
-func (s *Store) NoteAccess(ctx context.Context, list []registry.Access) error {
+func (s *Store) NoteAccess(ctx context.Context, list []registry.AccessEvent) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -60,17 +60,17 @@ func timeOf(id registry.ID) time.Time {
 }
 
 // Accesses implements [registry.Log]. It walks the primary key backwards.
-func (s *Store) Accesses(ctx context.Context, before registry.ID, limit int) ([]registry.Access, error) {
+func (s *Store) Accesses(ctx context.Context, before registry.ID, limit int) ([]registry.AccessEvent, error) {
 	if before.IsZero() {
 		before = registry.ID(slices.Repeat([]byte{0xff}, len(before)))
 	}
 	const query = "SELECT id, kind, times, actor, client, agent, req, path FROM access_event WHERE id < ? ORDER BY id DESC LIMIT ?"
-	var list []registry.Access
+	var list []registry.AccessEvent
 	err := s.retryRead(ctx, func() error {
 		list = nil
 		return s.read.each(ctx, "accesses", query, []any{before[:], limit}, func(rows *sqlx.Rows) error {
 			var id, actor, client, agent, req, path []byte
-			var a registry.Access
+			var a registry.AccessEvent
 			var kind int64
 			if err := rows.Scan(&id, &kind, &a.Times, &actor, &client, &agent, &req, &path); err != nil {
 				return err

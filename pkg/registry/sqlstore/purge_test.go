@@ -79,9 +79,9 @@ func TestPurge_RemovesTheOldEnd(t *testing.T) {
 func TestPurge_BoundsAccesses(t *testing.T) {
 	clock := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	s := testStore(t, Config{DSN: sqliteFile(t), Now: func() time.Time { return clock }, KeepLog: 24 * time.Hour})
-	var list []registry.Access
+	var list []registry.AccessEvent
 	for i := range 3 * purgeBatch {
-		list = append(list, registry.Access{Kind: registry.AccessFailed, Times: 1, At: clock.Add(time.Duration(i) * time.Minute)})
+		list = append(list, registry.AccessEvent{Kind: registry.AccessFailed, Times: 1, At: clock.Add(time.Duration(i) * time.Minute)})
 	}
 	if err := s.NoteAccess(t.Context(), list); err != nil {
 		t.Fatal(err)
