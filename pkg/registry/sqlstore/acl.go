@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"maps"
 	"slices"
 
 	"github.com/jmoiron/sqlx"
@@ -248,9 +249,7 @@ func (s *Store) bounds(ctx context.Context, ways [][]registry.ID) ([][]registry.
 		if err != nil {
 			return nil, s.fail("read permissions", err)
 		}
-		for id, list := range entries {
-			all[id] = list
-		}
+		maps.Copy(all, entries)
 		ids = ids[n:]
 	}
 	list := make([][]registry.Bound, len(ways))
