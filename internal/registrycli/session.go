@@ -20,7 +20,7 @@ const (
 	envUser         = "REGISTRY_USER"
 	envPassword     = "REGISTRY_PASSWORD"
 	envPasswordFile = "REGISTRY_PASSWORD_FILE"
-	envToken        = "REGISTRY_TOKEN" //nolint:gosec // the name of a variable
+	envToken        = "REGISTRY_TOKEN"
 	envTokenFile    = "REGISTRY_TOKEN_FILE"
 	envCAFile       = "REGISTRY_CA_FILE"
 )

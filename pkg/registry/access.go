@@ -121,77 +121,6 @@ func refusal(a Actor, r Right, p Path) error {
 	return Errorf(CodeDenied, "you may not %s %s", r, p)
 }
 
-// look reads permissions for one answer. The first read of each store is as fresh as asked for; those after it may come from memory, at a state not before.
-type look struct {
-	x    *Access
-	seen Seq // no statement is needed for this store to be as fresh as the request
-	at   []reached
-}
-
-// reached is a state of a store that was read.
-type reached struct {
-	store Store
-	seq   Seq
-}
-
-// since gives a look that sees all that was acknowledged before a's request began.
-func (x *Access) since(a Actor) *look { return &look{x: x, seen: a.Seen} }
-
-// now gives a look that sees all that was acknowledged before this call.
-func (x *Access) now() *look { return x.since(Actor{}) }
-
-func (l *look) fresh(s Store) Freshness {
-	for _, at := range l.at {
-		if at.store == s {
-			return Freshness{Min: at.seq}
-		}
-	}
-	return Freshness{seen: l.seen}
-}
-
-// read reads the entries of a stretch, from the top down, and of the nodes ids in its store.
-func (l *look) read(ctx context.Context, s stretch, ids ...ID) (Permissions, error) {
-	p, all := s.path, ids
-	if s.ids != nil {
-		p, all = Root, append(s.ids[:len(s.ids):len(s.ids)], ids...)
-	}
-	perms, err := s.store.Permissions(ctx, p, all, l.fresh(s.store))
-	if err != nil {
-		return perms, err
-	}
-	l.at = append(l.at, reached{s.store, perms.Seq})
-	if s.ids == nil {
-		perms.Way = below(perms.Way, s.base)
-		return perms, nil
-	}
-	perms.Way, perms.Node = nil, ID{}
-	for i, entries := range perms.Of[:len(s.ids)] {
-		if len(entries) > 0 {
-			perms.Way = append(perms.Way, Bound{i, entries})
-		}
-	}
-	perms.Of = perms.Of[len(s.ids):]
-	return perms, nil
-}
-
-// ways reads all entries on the way to p, and tells what is there in a store, if anything is. Of the root it tells nothing: it is always there.
-func (l *look) ways(ctx context.Context, p Path) (ways, ID, error) {
-	stretches := l.x.stretches(p)
-	w := make(ways, 0, len(stretches))
-	var node ID
-	for i, s := range stretches {
-		perms, err := l.read(ctx, s)
-		if err != nil {
-			return nil, ID{}, err
-		}
-		if i == 0 {
-			node = perms.Node
-		}
-		w = append(w, perms.Way)
-	}
-	return w, node, nil
-}
-
 // Authorize implements [Authorizer].
 func (x *Access) Authorize(ctx context.Context, a Actor, r Right, p Path) error {
 	if done, err := x.before(a, r, p); done {
@@ -286,61 +215,6 @@ func (x *Access) Visible(ctx context.Context, a Actor, list []Place) ([]bool, er
 		may[i] = node == place.ID && w.permit(a, RightRead)
 	}
 	return may, nil
-}
-
-// Gone implements [Authorizer].
-func (x *Access) Gone(ctx context.Context, a Actor, r Right, store Store, list []Place, tree bool) ([]bool, error) {
-	may := make([]bool, len(list))
-	var ids []ID
-	var index []int
-	for i, place := range list {
-		if done, err := x.before(a, r, place.Path); done {
-			may[i] = err == nil
-			continue
-		}
-		ids, index = append(ids, place.ID), append(index, i)
-	}
-	if len(ids) == 0 {
-		return may, nil
-	}
-	origins, err := store.Origins(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	l := x.now()
-	for i, origin := range origins {
-		w, err := l.waysFrom(ctx, store, origin)
-		ok := err == nil && w != nil && w.permit(a, r)
-		if ok && tree {
-			ok, err = x.permitBelow(ctx, a, r, store, ids[i], w)
-		}
-		if err != nil {
-			return nil, err
-		}
-		may[index[i]] = ok
-	}
-	return may, nil
-}
-
-// waysFrom is ways for what is in the trash; nil where no mount would show it, or nobody knows where it was.
-func (l *look) waysFrom(ctx context.Context, store Store, o Origin) (ways, error) {
-	if o.Path == "" {
-		return nil, nil
-	}
-	p, ok := l.x.mounts.shows(store, o.Path)
-	if !ok {
-		return nil, nil
-	}
-	stretches := l.x.stretches(p)
-	w := ways{below(o.Way, stretches[0].base)}
-	for _, s := range stretches[1:] {
-		perms, err := l.read(ctx, s)
-		if err != nil {
-			return nil, err
-		}
-		w = append(w, perms.Way)
-	}
-	return w, nil
 }
 
 // Readable implements [Authorizer].

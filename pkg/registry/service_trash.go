@@ -206,7 +206,13 @@ func (s *Service) Purge(ctx context.Context, a Actor, p Path, id ID) (Seq, error
 			return Seq{}, err
 		}
 	}
-	seq, err := s.change(ctx, a, m, func(tx Tx) error { return tx.Purge(id) })
+	missing := err
+	seq, err := s.change(ctx, a, m, func(tx Tx) error {
+		if missing != nil { // nobody was asked about what may have come into the trash since
+			return missing
+		}
+		return tx.Purge(id)
+	})
 	if err != nil {
 		return Seq{}, err
 	}

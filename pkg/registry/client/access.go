@@ -96,7 +96,7 @@ func (c *Client) SetPermissions(ctx context.Context, path string, entries []Entr
 
 func (c *Client) permissions(ctx context.Context, k *call) (Permissions, error) {
 	var p Permissions
-	header, err := c.askHeader(ctx, k, &p)
+	_, header, err := c.askHeader(ctx, k, &p)
 	if err == nil {
 		p.ETag = header.Get("ETag")
 	}

@@ -66,7 +66,6 @@ func everyPage(t *testing.T, s *site) []page {
 	}
 
 	s.discuss(yaml, apis)
-	b, anybody := s.signedIn(), s.visitor()
 	for _, pair := range [][]string{{"name", "keepers", "description", "Keep <things>", "grant", "view_server", "do", "create"}} {
 		s.signedIn().post("/console/roles", pair...).wantRedirect("/console/roles?note=role-created")
 	}

@@ -149,7 +149,7 @@ func (b but) AuthorizeRead(ctx context.Context, a registry.Actor, r registry.Res
 
 // Visible implements [registry.Authorizer].
 func (b but) Visible(ctx context.Context, a registry.Actor, places []registry.Place) ([]bool, error) {
-	return each(b, ctx, a, registry.RightRead, places), nil
+	return authorize(b.Authorize).each(ctx, a, registry.RightRead, places), nil
 }
 
 // without is the use cases of n for users who may do nothing below p.

@@ -40,19 +40,19 @@ func (x *asked) AuthorizeTree(ctx context.Context, a registry.Actor, r registry.
 }
 
 func (x *asked) Gone(ctx context.Context, a registry.Actor, r registry.Right, _ registry.Store, entries []registry.Place, _ bool) ([]bool, error) {
-	return each(x, ctx, a, r, entries), nil
+	return authorize(x.Authorize).each(ctx, a, r, entries), nil
 }
 
+// authorize is [registry.Authorizer.Authorize].
+type authorize func(context.Context, registry.Actor, registry.Right, registry.Path) error
+
 // each asks for a right on each of some places.
-func each(x interface {
-	Authorize(context.Context, registry.Actor, registry.Right, registry.Path) error
-}, ctx context.Context, a registry.Actor, r registry.Right, places []registry.Place,
-) []bool {
-	may := make([]bool, len(places))
+func (may authorize) each(ctx context.Context, a registry.Actor, r registry.Right, places []registry.Place) []bool {
+	all := make([]bool, len(places))
 	for i, place := range places {
-		may[i] = x.Authorize(ctx, a, r, place.Path) == nil
+		all[i] = may(ctx, a, r, place.Path) == nil
 	}
-	return may
+	return all
 }
 
 // testRights: each change of the tree asks for the rights it needs, and without any one of them it changes nothing.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -250,13 +251,13 @@ func testCredentials(t *testing.T, fresh func(testing.TB) Database) {
 		}
 	}
 	open := func(n *node) string {
-		var s string
+		var s strings.Builder
 		for i := range 4 {
 			if _, err := n.SessionByToken(ctx, registry.Hash{byte(i + 1)}); err == nil {
-				s += fmt.Sprint(i)
+				s.WriteString(fmt.Sprint(i))
 			}
 		}
-		return s
+		return s.String()
 	}
 	expect := func(what, want string) {
 		t.Helper()

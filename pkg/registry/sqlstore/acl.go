@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"maps"
 	"slices"
 
 	"github.com/jmoiron/sqlx"
@@ -248,9 +249,7 @@ func (s *Store) bounds(ctx context.Context, ways [][]registry.ID) ([][]registry.
 		if err != nil {
 			return nil, s.fail("read permissions", err)
 		}
-		for id, list := range entries {
-			all[id] = list
-		}
+		maps.Copy(all, entries)
 		ids = ids[n:]
 	}
 	list := make([][]registry.Bound, len(ways))
@@ -266,8 +265,11 @@ func (s *Store) bounds(ctx context.Context, ways [][]registry.ID) ([][]registry.
 
 // Guarded implements [registry.Store]. It reads the range of the index on (parent, name) that Children reads, with a look at the primary key of acl for each.
 func (s *Store) Guarded(ctx context.Context, parent registry.Resource, after string, limit int) ([]registry.Resource, error) {
-	query := childrenWhere(s.backend.dialect, "AND EXISTS (SELECT 1 FROM acl a WHERE a.node = n.id) ")
-	return s.children(ctx, parent, query, parent.ID[:], []byte(after), limit)
+	return s.children(ctx, parent, guardedQuery(s.backend.dialect), parent.ID[:], []byte(after), limit)
+}
+
+func guardedQuery(d *dialect) string {
+	return childrenWhere(d, "AND EXISTS (SELECT 1 FROM acl a WHERE a.node = n.id) ")
 }
 
 // Entries implements [registry.Tx].
