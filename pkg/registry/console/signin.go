@@ -60,6 +60,8 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 		v.Error = "User or password is wrong."
 		c.showSignIn(w, r, http.StatusUnauthorized, v)
 	case registry.CodeThrottled:
+		note.Kind = registry.AccessFailed
+		c.Service.NoteAccess(note)
 		setRetryAfter(w, err)
 		v.Error = capitalize(registry.MessageOf(err)) + "."
 		c.showSignIn(w, r, http.StatusTooManyRequests, v)

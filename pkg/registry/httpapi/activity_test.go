@@ -47,7 +47,7 @@ func TestActivity_TellsWhoDidWhat(t *testing.T) {
 		"/_system/config/a?until=2026-11-22T12:00:00Z":  nil,
 		"/_system/config/a?since=2026-11-22T12:00:01Z":  nil,
 		"/_system?limit=1":                              {"delete /_system/config/a 192.0.2.1"},
-		"/?store=shared&action=user":                    {"user"},
+		"/?store=shared&action=user":                    {"user", "user"}, // made, and made administrator
 		"/_system/governance?format=json&action=create": {"create /_system/governance/g 192.0.2.1", "create /_system/governance"},
 	} {
 		rec := d.do(t, "GET", "/api/v1/activity"+url, "")

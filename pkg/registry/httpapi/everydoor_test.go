@@ -61,6 +61,21 @@ var everyDoor = map[string]struct {
 	"GET /api/v1/children/{path}":            {query: "total=true&sort=-updated"},
 	"GET /api/v1/versions/{path}":            {},
 	"POST /api/v1/restore/{path}":            {body: `{"version":1}`},
+	"POST /api/v1/restore-tree/{path}":       {body: `{"at":"1"}`},
+	"GET /api/v1/checkpoints/{path}":         {},
+	"PUT /api/v1/checkpoints/{path}":         {query: "checkpoint=mine", body: `{}`},
+	"DELETE /api/v1/checkpoints/{path}":      {query: "checkpoint=mark-point"},
+	"GET /api/v1/diff/{path}":                {query: "from_version=1"},
+	"GET /api/v1/retention/{path}":           {},
+	"PUT /api/v1/retention/{path}":           {body: `{"keep_last":1}`},
+	"DELETE /api/v1/retention/{path}":        {},
+	"POST /api/v1/retention/run":             {},
+	"GET /api/v1/labels/{path}":              {},
+	"PUT /api/v1/labels/{path}":              {query: "label=mine", body: `{"version":1}`},
+	"DELETE /api/v1/labels/{path}":           {query: "label=mark-label"},
+	"GET /api/v1/activity/{path}":            {},
+	"GET /api/v1/watch/{path}":               {query: "wait=1s&from=0"},
+	"GET /api/v1/accesses":                   {},
 	"GET /api/v1/tags":                       {own: true},
 	"GET /api/v1/tags/{path}":                {},
 	"POST /api/v1/tags/{path}":               {body: `{"tags":["x"]}`},
@@ -118,6 +133,9 @@ func (d *door) hide(t *testing.T) string {
 		{"POST", "/api/v1/associations" + openDoc, `{"type":"depends","target":"` + hiddenDoc + `"}`},
 		{"PUT", "/api/v1/link/_system/governance/open/link", `{"target":"` + hiddenTree + `"}`},
 		{"POST", "/api/v1/roles", `{"name":"mark-role"}`},
+		{"PUT", "/api/v1/labels" + hiddenDoc + "?label=mark-label", `{"version":1}`},
+		{"PUT", "/api/v1/checkpoints" + hiddenTree + "?checkpoint=mark-point", `{"comment":"mark-comment"}`},
+		{"PUT", "/api/v1/retention" + hiddenTree, `{"keep_last":1000}`},
 	} {
 		if rec := d.do(t, c.method, c.url, c.body, asJSON); rec.Code >= 300 {
 			t.Fatalf("%s %s: %d %s", c.method, c.url, rec.Code, rec.Body)
@@ -314,6 +332,58 @@ func TestEveryDoor_ListsWithoutWhatIsHidden(t *testing.T) {
 	want(t, d.do(t, "POST", "/api/v1/copy/_system/config", `{"to":"/_system/governance/stolen"}`, asJSON, joe), 403, "you may not read everything below")
 	want(t, d.do(t, "DELETE", "/api/v1/resource"+hiddenTree, "", joe), 204, "") // which nobody denies
 	want(t, d.do(t, "DELETE", "/api/v1/trash/_system/config?id="+tree, "", joe), 200, `"purged":1`)
+}
+
+// What was hidden stays hidden when it is deleted: its permissions count in the past, in the activity and for restores, too.
+func TestEveryDoor_TellsNothingOfThePast(t *testing.T) {
+	d := newDoor(t)
+	d.hide(t)
+	d.addUser(t, "joe")
+	joe := as("joe")
+	d.grant(t, "/", `{"role":"everyone","allow":["read","write","delete"],"deny":[]}`)
+	d.grant(t, hiddenTree, `{"role":"everyone","allow":[],"deny":["read"]}`)
+	d.put(t, "/_system/config/seen", "x")
+	then := d.do(t, "GET", "/api/v1/resource"+hiddenDoc, "").Header().Get("Registry-Seq")
+	check := func(what string) {
+		t.Helper()
+		for _, c := range []struct {
+			url    string
+			status int
+			has    string
+		}{
+			{"/api/v1/children/_system/config?at=" + then, 200, `"/_system/config/seen"`},
+			{"/api/v1/activity/_system/config", 200, `"/_system/config/seen"`},
+			{"/api/v1/activity/_system/config?format=csv", 200, "/_system/config/seen"},
+			{"/api/v1/watch/_system/config?wait=1s&from=0", 200, `"/_system/config/seen"`},
+			{"/api/v1/trash/_system/config", 200, `"entries":[]`},
+		} {
+			rec := d.do(t, "GET", c.url, "", joe)
+			want(t, rec, c.status, c.has)
+			if found := marks.FindString(rec.Body.String()); found != "" {
+				t.Errorf("%s: %s shows %s: %s", what, c.url, found, rec.Body)
+			}
+			want(t, d.do(t, "GET", c.url, ""), c.status, "mark-")
+		}
+		for _, url := range []string{"/api/v1/content" + hiddenDoc, "/api/v1/resource" + hiddenDoc, "/api/v1/children" + hiddenTree, "/api/v1/diff" + hiddenDoc} {
+			param := "?at="
+			if strings.Contains(url, "diff") {
+				param = "?to_at="
+			}
+			if rec := d.do(t, "GET", url+param+then, "", joe); rec.Code != 403 && rec.Code != 404 {
+				t.Errorf("%s: %s: %d %s", what, url, rec.Code, rec.Body)
+			}
+		}
+	}
+	check("while it is there")
+	want(t, d.do(t, "DELETE", "/api/v1/resource"+hiddenTree, ""), 204, "")
+	check("in the trash")
+	want(t, d.do(t, "POST", "/api/v1/restore-tree/_system/config", `{"at":"`+then+`"}`, asJSON, joe), 403, "you may not read")
+	want(t, d.do(t, "GET", "/api/v1/resource"+hiddenTree, ""), 404, "")
+	want(t, d.do(t, "POST", "/api/v1/restore-tree/_system/config", `{"at":"`+then+`"}`, asJSON), 200, "")
+	want(t, d.do(t, "GET", "/api/v1/content"+hiddenDoc, "", joe), 403, "you may not read")
+	want(t, d.do(t, "POST", "/api/v1/move"+hiddenTree, `{"to":"/_system/governance/vault"}`, asJSON), 200, "")
+	check("elsewhere")
+	want(t, d.do(t, "POST", "/api/v1/restore-tree/_system/config", `{"at":"`+then+`"}`, asJSON, joe), 403, "you may not read")
 }
 
 // A change tells who may not read the resource nothing of it.

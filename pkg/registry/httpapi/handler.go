@@ -59,7 +59,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *handler) witness(r *http.Request, err error) {
 	a := registry.AccessEvent{Client: auth.AddressOf(r), Agent: registry.AgentOf(r.UserAgent()), RequestID: r.Header.Get("X-Request-Id")}
 	switch registry.CodeOf(err) {
-	case registry.CodeUnauthenticated:
+	case registry.CodeUnauthenticated, registry.CodeThrottled:
 		if a.User, _, _ = r.BasicAuth(); a.User == "" {
 			return
 		}
