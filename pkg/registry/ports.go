@@ -39,7 +39,7 @@ type Store interface {
 	// it; at the time of the call. More than limit nodes are [CodeUnavailable].
 	Denials(ctx context.Context, top ID, roles []ID, r Right, limit int) ([][]Bound, error)
 
-	// Origins tells of entries of the trash where they would be had they not been deleted, and the permission entries that would count there, their own
+	// Origins tells of nodes where they are, or of those in the trash where they would be had they not been deleted, and the permission entries that would count there, their own
 	// last; at the time of the call. Path is "" where something on the way is gone for good.
 	Origins(ctx context.Context, ids []ID) ([]Origin, error)
 
@@ -54,6 +54,9 @@ type Store interface {
 
 	CommunityReader
 	TreeStore
+	Labeller
+	Retainer
+	Historian
 }
 
 // Tx is one transaction on a store, as a use case sees it: it reads the state that the transaction changes. Not for concurrent use.
@@ -75,14 +78,18 @@ type Tx interface {
 	Entries(id ID) ([]Entry, error)
 	// SetEntries replaces the permission entries of the node with that id. It must be the last change of the transaction.
 	SetEntries(id ID, entries []Entry) error
+	LabelTx
+	RetentionTx
+	CheckpointTx
 }
 
 // Draft is what a new version is to hold. Staged is nil where the store has the content already, or there is none.
 type Draft struct {
-	Meta   Meta
-	Hash   Hash
-	Size   int64
-	Staged Staged
+	Meta    Meta
+	Hash    Hash
+	Size    int64
+	Staged  Staged
+	Comment string // of the version
 }
 
 // Staged is a content that a store has received and no version names yet.

@@ -1,7 +1,5 @@
 package registry
 
-import "slices"
-
 // Precondition is If-Match and If-None-Match of RFC 9110, section 13.1, as lists of entity tags with their quotes; "*" stands for any
 // state. Empty lists ask for nothing.
 type Precondition struct {
@@ -29,20 +27,9 @@ func (c Precondition) Check(current *Resource) error {
 // with nothing else. (A collection changes with its children, too.)
 func matches(tags []string, current Resource) bool {
 	for _, t := range tags {
-		if t == "*" || t == current.ETag() || current.Kind == KindResource && t == current.current().ETag() {
+		if t == "*" || t == current.ETag() || current.Kind == KindResource && t == current.CurrentVersion().ETag() {
 			return true
 		}
 	}
 	return false
-}
-
-// CheckTag is Check for something that always has a state, with the given entity tag.
-func (c Precondition) CheckTag(tag string) error {
-	if len(c.Match) > 0 && !slices.Contains(c.Match, "*") && !slices.Contains(c.Match, tag) {
-		return Errorf(CodePrecondition, "If-Match: the current entity tag is %s", tag)
-	}
-	if slices.Contains(c.NoneMatch, "*") || slices.Contains(c.NoneMatch, tag) {
-		return Errorf(CodePrecondition, "If-None-Match: the current entity tag is %s", tag)
-	}
-	return nil
 }

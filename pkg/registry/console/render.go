@@ -232,6 +232,8 @@ var notes = map[string]string{
 	"copied":           "Copied.",
 	"undeleted":        "Put back.",
 	"purged":           "Deleted for good.",
+	"labelled":         "Label set.",
+	"unlabelled":       "Label removed. The version is still there.",
 	"signed-out":       "You are signed out.",
 
 	"permissions-saved": "Permissions saved. They count at once, on every node.",

@@ -94,6 +94,18 @@ var everyDoor = map[string]struct {
 	"PUT /resource/1.0.0/artifact/{path}":    {body: "x"},
 	"DELETE /resource/1.0.0/artifact/{path}": {},
 	"GET /registry/resource/{path}":          {},
+	"POST /api/v1/restore-tree/{path}":       {body: `{"checkpoint":"mark-checkpoint"}`},
+	"GET /api/v1/checkpoints/{path}":         {},
+	"PUT /api/v1/checkpoints/{path}":         {query: "checkpoint=mine", body: `{"comment":"x"}`},
+	"DELETE /api/v1/checkpoints/{path}":      {query: "checkpoint=mark-checkpoint"},
+	"GET /api/v1/diff/{path}":                {query: "from_version=1"},
+	"GET /api/v1/retention/{path}":           {},
+	"PUT /api/v1/retention/{path}":           {body: `{"keep_last":1}`},
+	"DELETE /api/v1/retention/{path}":        {},
+	"POST /api/v1/retention/run":             {},
+	"GET /api/v1/labels/{path}":              {},
+	"PUT /api/v1/labels/{path}":              {query: "label=mine", body: `{"version":1}`},
+	"DELETE /api/v1/labels/{path}":           {query: "label=mark-label"},
 	"HEAD /api/v1/content/{path}":            {},
 	"HEAD /api/v1/resource/{path}":           {},
 	"HEAD /resource/1.0.0/artifact/{path}":   {},
@@ -118,6 +130,8 @@ func (d *door) hide(t *testing.T) string {
 		{"POST", "/api/v1/associations" + openDoc, `{"type":"depends","target":"` + hiddenDoc + `"}`},
 		{"PUT", "/api/v1/link/_system/governance/open/link", `{"target":"` + hiddenTree + `"}`},
 		{"POST", "/api/v1/roles", `{"name":"mark-role"}`},
+		{"PUT", "/api/v1/checkpoints" + hiddenTree + "?checkpoint=mark-checkpoint", `{"comment":"mark-comment"}`},
+		{"PUT", "/api/v1/labels" + hiddenDoc + "?label=mark-label", `{"version":1}`},
 	} {
 		if rec := d.do(t, c.method, c.url, c.body, asJSON); rec.Code >= 300 {
 			t.Fatalf("%s %s: %d %s", c.method, c.url, rec.Code, rec.Body)

@@ -24,7 +24,7 @@ func guarded(t testing.TB, s Store, mounts ...registry.Mount) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &node{s, registry.NewService(registry.Config{Mounts: table, Authorizer: registry.NewAccess(table, s), Directory: s})}
+	return &node{Store: s, svc: registry.NewService(registry.Config{Mounts: table, Authorizer: registry.NewAccess(table, s), Directory: s})}
 }
 
 // guardedNodes gives n of them on one fresh database.
