@@ -45,6 +45,10 @@ func (l *look) waysFrom(ctx context.Context, store Store, o Origin) (ways, error
 	if !ok {
 		return nil, nil
 	}
+	if p.IsRoot() {
+		w, _, err := l.ways(ctx, p)
+		return w, err
+	}
 	stretches := l.x.stretches(p)
 	w := ways{below(o.Way, stretches[0].base)}
 	for _, s := range stretches[1:] {

@@ -21,10 +21,6 @@ type TreeRestore struct {
 	Seq     int64 // the position whose state it takes
 	Limit   int   // nodes that may be looked at; more are CodeTooLarge
 	Comment string
-
-	// Admit sees what comes back that is not what has its place now, with the paths in the store, and which of that is in the trash. Its error ends the
-	// restore, which then has changed nothing.
-	Admit func(others, returning []Resource) error
 }
 
 // TreeRestored tells what a restore of a collection did.

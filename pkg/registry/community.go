@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"slices"
 )
@@ -81,12 +82,12 @@ func (s *Service) still(ctx context.Context, a Actor, r Resource) error {
 	if r.ID.IsZero() {
 		return nil
 	}
-	may, err := s.auth.Visible(ctx, a, []Place{{r.ID, r.Kind, r.Path}})
+	may, err := s.auth.Visible(ctx, a, []Place{{r.ID, r.Kind, cmp.Or(r.Real, r.Path)}})
 	if err != nil || may[0] {
 		return err
 	}
 	a.Seen = Seq{}
-	if err := s.auth.Authorize(ctx, a, RightRead, r.Path); err != nil {
+	if err := s.auth.Authorize(ctx, a, RightRead, cmp.Or(r.Real, r.Path)); err != nil {
 		return err
 	}
 	return Errorf(CodeUnavailable, "%s has changed meanwhile; try again", r.Path)

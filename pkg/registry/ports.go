@@ -39,7 +39,7 @@ type Store interface {
 	// it; at the time of the call. More than limit nodes are [CodeUnavailable].
 	Denials(ctx context.Context, top ID, roles []ID, r Right, limit int) ([][]Bound, error)
 
-	// Origins tells of entries of the trash where they would be had they not been deleted, and the permission entries that would count there, their own
+	// Origins tells of nodes where they are, or of those in the trash where they would be had they not been deleted, and the permission entries that would count there, their own
 	// last; at the time of the call. Path is "" where something on the way is gone for good.
 	Origins(ctx context.Context, ids []ID) ([]Origin, error)
 

@@ -1,7 +1,5 @@
 package registry
 
-import "slices"
-
 // Precondition is If-Match and If-None-Match of RFC 9110, section 13.1, as lists of entity tags with their quotes; "*" stands for any
 // state. Empty lists ask for nothing.
 type Precondition struct {
@@ -34,20 +32,4 @@ func matches(tags []string, current Resource) bool {
 		}
 	}
 	return false
-}
-
-// CheckTag is [Precondition.Check] for a thing that has an entity tag of its own, "" where it is not there. what is its name in the error.
-func (c Precondition) CheckTag(what, tag string) error {
-	has := func(tags []string) bool {
-		return tag != "" && (slices.Contains(tags, "*") || slices.Contains(tags, tag))
-	}
-	switch {
-	case len(c.Match) > 0 && tag == "":
-		return Errorf(CodePrecondition, "If-Match: there is no %s", what)
-	case len(c.Match) > 0 && !has(c.Match):
-		return Errorf(CodePrecondition, "If-Match: the current entity tag of %s is %s", what, tag)
-	case has(c.NoneMatch):
-		return Errorf(CodePrecondition, "If-None-Match: the current entity tag of %s is %s", what, tag)
-	}
-	return nil
 }

@@ -191,7 +191,7 @@ type Authorizer interface {
 	// Visible tells of some places, by their paths in the registry, whether a may read what is there, at a state not before this call. It may not where
 	// something else is by now.
 	Visible(ctx context.Context, a Actor, places []Place) ([]bool, error)
-	// Gone tells of some entries of a store's trash whether a has a right on them, with tree also on all that is below them. Their own permissions count, and
+	// Gone tells of some entries of a store's trash, or of what was somewhere once, whether a has a right on them, with tree also on all that is below them. Their own permissions count, and
 	// those of the collections that they were deleted from, wherever these are by now. The paths are those of the registry where they were.
 	Gone(ctx context.Context, a Actor, r Right, store Store, entries []Place, tree bool) ([]bool, error)
 	// Readable gives those of some children of a collection that a may read, at a state not before this call. It may reuse the list.

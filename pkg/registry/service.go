@@ -110,7 +110,7 @@ func (s *Service) update(ctx context.Context, a Actor, m Mount, p Path, change f
 
 // concealed is what somebody learns of r who may change it, but not read it.
 func (r Resource) concealed() Resource {
-	r.Meta, r.Hash, r.Size = Meta{}, Hash{}, 0
+	r.Meta, r.Comment, r.Hash, r.Size = Meta{}, "", Hash{}, 0
 	return r
 }
 

@@ -1,9 +1,6 @@
 package registry
 
-import (
-	"context"
-	"slices"
-)
+import "context"
 
 // Checkpoints are the checkpoints of the collection at p, by name, at most [MaxCheckpoints]. Needs [RightRead].
 func (s *Service) Checkpoints(ctx context.Context, a Actor, p Path, f Freshness) (Resource, []Checkpoint, error) {
@@ -18,13 +15,7 @@ func (s *Service) Checkpoints(ctx context.Context, a Actor, p Path, f Freshness)
 		return r, nil, err
 	}
 	list, err := m.Store.Checkpoints(ctx, r.ID)
-	if err == nil {
-		err = s.still(ctx, a, r)
-	}
-	if err != nil {
-		return Resource{}, nil, err
-	}
-	return r, list, nil
+	return r, list, err
 }
 
 // CheckpointInput names a state of a collection.
@@ -52,7 +43,7 @@ func (s *Service) SetCheckpoint(ctx context.Context, a Actor, in CheckpointInput
 	c := Checkpoint{Name: in.Name, Comment: in.Comment}
 	if !in.At.IsZero() {
 		// Only a state that can still be read whole is worth a name; of what lies below, retention may have removed some.
-		past, _, err := s.reachAt(ctx, a, in.Path, in.At)
+		past, _, err := s.getAt(ctx, a, in.Path, in.At)
 		if err != nil {
 			return Checkpoint{}, err
 		}
@@ -130,17 +121,15 @@ type RestoreTreeInput struct {
 
 // RestoreTree makes the collection at a path, with all below it, what was there then: what differs gets new versions that hold what the old ones
 // held, what was deleted since comes back, what is new goes to the trash. All of it happens or nothing does; more than [MaxRestore] resources and
-// collections are [CodeTooLarge]. Mount points below the path are [CodeConflict]. Needs [RightWrite] and [RightDelete] on all below the path, and
-// [RightRead] on what comes back from elsewhere.
+// collections are [CodeTooLarge]. Mount points below the path are [CodeConflict]. Needs [RightWrite] and [RightDelete] on all that is there,
+// and [RightRead] and [RightWrite] on all that was.
 func (s *Service) RestoreTree(ctx context.Context, a Actor, in RestoreTreeInput) (TreeRestored, error) {
 	m, sp, err := s.writable(ctx, a, RightWrite, in.Path)
 	if err != nil {
 		return TreeRestored{}, err
 	}
-	for _, r := range []Right{RightWrite, RightDelete} {
-		if err := s.auth.AuthorizeTree(ctx, a, r, in.Path); err != nil {
-			return TreeRestored{}, err
-		}
+	if err := s.auth.Authorize(ctx, a, RightDelete, in.Path); err != nil {
+		return TreeRestored{}, err
 	}
 	if err := checkComment(in.Comment); err != nil {
 		return TreeRestored{}, err
@@ -152,13 +141,10 @@ func (s *Service) RestoreTree(ctx context.Context, a Actor, in RestoreTreeInput)
 	if err != nil {
 		return TreeRestored{}, err
 	}
-	r := TreeRestore{Path: sp, Seq: seq, Limit: MaxRestore, Comment: in.Comment, Admit: func(others, returning []Resource) error {
-		err := s.admitPast(ctx, a, RightRead, m, others)
-		if err == nil {
-			err = s.admitPast(ctx, a, RightWrite, m, returning)
-		}
-		return err
-	}}
+	if err := s.mayRestoreTree(ctx, a, m, in.Path, sp, seq); err != nil {
+		return TreeRestored{}, at(in.Path, err)
+	}
+	r := TreeRestore{Path: sp, Seq: seq, Limit: MaxRestore, Comment: in.Comment}
 	var done TreeRestored
 	var earlier int64
 	done.Seq, err = m.Store.RestoreTree(ctx, s.op(a), r, func(tx Tx, restore func() (TreeRestored, error)) error {
@@ -189,19 +175,10 @@ func (s *Service) RestoreTree(ctx context.Context, a Actor, in RestoreTreeInput)
 		done.Seq.N = earlier
 	}
 	done.Resource.Path, done.Resource.Mount, done.Resource.Seq = in.Path, m.Path == in.Path, done.Seq
+	if s.auth.Authorize(ctx, a, RightRead, in.Path) != nil {
+		done.Resource = done.Resource.concealed()
+	}
 	return done, nil
-}
-
-// admitPast asks for a right on what was there once, as it counts for that now.
-func (s *Service) admitPast(ctx context.Context, a Actor, r Right, m Mount, list []Resource) error {
-	for i := range list {
-		list[i].Path = list[i].Path.rebase(m.Target, m.Path)
-	}
-	may, err := s.mayPast(ctx, a, r, m.Store, list...)
-	if i := slices.Index(may, false); err == nil && i >= 0 {
-		err = Errorf(CodeDenied, "you may not %s what was at %s then", r, list[i].Path)
-	}
-	return err
 }
 
 // restorePoint finds the position that the input names.

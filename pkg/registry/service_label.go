@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"slices"
 )
 
 // Labels are the labels of what is at p, by name, at most [MaxLabels]. Needs [RightRead].
@@ -14,13 +15,7 @@ func (s *Service) Labels(ctx context.Context, a Actor, p Path, f Freshness) (Res
 		return r, nil, err
 	}
 	list, err := m.Store.Labels(ctx, r.ID)
-	if err == nil {
-		err = s.still(ctx, a, r)
-	}
-	if err != nil {
-		return Resource{}, nil, err
-	}
-	return r, list, nil
+	return r, list, err
 }
 
 // LabelInput sets or removes a label.
@@ -132,4 +127,20 @@ func (s *Service) RemoveLabel(ctx context.Context, a Actor, in LabelInput) (Seq,
 		return true, tx.RemoveLabel(r, in.Name)
 	})
 	return seq, err
+}
+
+// CheckTag is [Precondition.Check] for a thing that has an entity tag of its own, "" where it is not there. what is its name in the error.
+func (c Precondition) CheckTag(what, tag string) error {
+	has := func(tags []string) bool {
+		return tag != "" && (slices.Contains(tags, "*") || slices.Contains(tags, tag))
+	}
+	switch {
+	case len(c.Match) > 0 && tag == "":
+		return Errorf(CodePrecondition, "If-Match: there is no %s", what)
+	case len(c.Match) > 0 && !has(c.Match):
+		return Errorf(CodePrecondition, "If-Match: the current entity tag of %s is %s", what, tag)
+	case has(c.NoneMatch):
+		return Errorf(CodePrecondition, "If-None-Match: the current entity tag of %s is %s", what, tag)
+	}
+	return nil
 }

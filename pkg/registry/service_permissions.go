@@ -194,7 +194,7 @@ func (s *Service) SetPermissions(ctx context.Context, a Actor, p Path, list []Ro
 			return err
 		}
 		return once(a, tx, func() error {
-			if err := c.CheckTag("the permissions", entriesTag(current)); err != nil || slices.Equal(current, entries) {
+			if err := c.CheckTag("the permissions of "+p.String(), entriesTag(current)); err != nil || slices.Equal(current, entries) {
 				return err
 			}
 			return tx.SetEntries(id, entries)

@@ -103,7 +103,7 @@ func mayChange(by registry.Actor, r registry.Role, c registry.Precondition) erro
 	if err := outranks(by, nil, r.Grants); err != nil {
 		return err
 	}
-	return c.CheckTag("the role", RoleTag(r))
+	return c.CheckTag("the role "+r.Name, RoleTag(r))
 }
 
 // apply changes r by in.

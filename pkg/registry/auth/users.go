@@ -215,7 +215,7 @@ func (a *Authenticator) UpdateUser(ctx context.Context, by registry.Actor, name 
 		return Account{}, err
 	}
 	err = a.accounts.ChangeUser(ctx, a.op(by), name, func(u registry.User, others int) (registry.UserChange, error) {
-		if err := c.CheckTag("the account", roles.account(u).ETag); err != nil {
+		if err := c.CheckTag("the user "+u.Name, roles.account(u).ETag); err != nil {
 			return registry.UserChange{}, err
 		}
 		if !own {
@@ -294,7 +294,7 @@ func (a *Authenticator) DeleteUser(ctx context.Context, by registry.Actor, name 
 		if err := outranks(by, u.Roles, u.Grants); err != nil {
 			return err
 		}
-		if err := c.CheckTag("the account", roles.account(u).ETag); err != nil {
+		if err := c.CheckTag("the user "+u.Name, roles.account(u).ETag); err != nil {
 			return err
 		}
 		if slices.Contains(u.Roles, registry.RoleAdmin) && !u.Disabled && others == 0 {

@@ -141,6 +141,7 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"KeepsPermissionsInTheTrash", testGuardedTrash},
 		{"AsksForEachStepOfABatch", testGuardedBatches},
 		{"ListsAndCountsByPermission", testGuardedLists},
+		{"GuardsThePast", testGuardedPast},
 		{"InheritsAcrossMounts", testAccessMounts},
 		{"ReadsPermissionsFromMemory", testAccessStatements},
 		{"ChangesUsersAndRoles", testUsers},

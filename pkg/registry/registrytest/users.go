@@ -254,7 +254,7 @@ func testCredentials(t *testing.T, fresh func(testing.TB) Database) {
 		var s strings.Builder
 		for i := range 4 {
 			if _, err := n.SessionByToken(ctx, registry.Hash{byte(i + 1)}); err == nil {
-				s.WriteString(fmt.Sprint(i))
+				fmt.Fprint(&s, i)
 			}
 		}
 		return s.String()

@@ -55,7 +55,7 @@ func (s *Store) Origins(ctx context.Context, ids []registry.ID) ([]registry.Orig
 	var index []int
 	list := make([]registry.Origin, len(ids))
 	for i, id := range ids {
-		if way := ways[id]; len(way) > 1 && way[0] == rootID && way[len(way)-1] == id {
+		if way := ways[id]; len(way) > 0 && way[0] == rootID && way[len(way)-1] == id {
 			whole, index = append(whole, way), append(index, i)
 			list[i].Path = paths[id]
 		}

@@ -51,12 +51,10 @@ type treeRestore struct {
 	what registry.TreeRestore
 	done *registry.TreeRestored
 
-	looked    int                 // nodes, then and now
-	others    []registry.Resource // that come back, and are not what is there now
-	returning []registry.Resource // those of them that are in the trash
-	pairs     []treePair
-	extra     []registry.Resource // to the trash
-	lost      []lostNode          // to come back, each after the collection that it lies in
+	looked int // nodes, then and now
+	pairs  []treePair
+	extra  []registry.Resource // to the trash
+	lost   []lostNode          // to come back, each after the collection that it lies in
 }
 
 // treePair is a collection now and what it was then. now is zero for a collection that is to be made again.
@@ -80,9 +78,6 @@ func (t *treeRestore) run(top registry.Resource) error {
 	if then.Kind != registry.KindCollection {
 		return registry.Errorf(registry.CodeConflict, "%s was a resource then, not a collection", top.Path)
 	}
-	if then.ID != top.ID {
-		t.others = append(t.others, then)
-	}
 	if err := t.revert(top, then); err != nil {
 		return err
 	}
@@ -90,11 +85,6 @@ func (t *treeRestore) run(top registry.Resource) error {
 		p := t.pairs[0]
 		t.pairs = t.pairs[1:]
 		if err := t.compare(p); err != nil {
-			return err
-		}
-	}
-	if len(t.others) > 0 && t.what.Admit != nil {
-		if err := t.what.Admit(t.others, t.returning); err != nil {
 			return err
 		}
 	}
@@ -125,9 +115,6 @@ func (t *treeRestore) compare(p treePair) error {
 	for _, was := range then {
 		is, ok := now[was.Path]
 		delete(now, was.Path)
-		if !ok || is.ID != was.ID {
-			t.others = append(t.others, was)
-		}
 		if ok && is.Kind == was.Kind {
 			if err := t.revert(is, was); err != nil {
 				return err
@@ -144,7 +131,6 @@ func (t *treeRestore) compare(p treePair) error {
 		}
 		t.lost = append(t.lost, lostNode{was.Path, was, back})
 		if back {
-			t.returning = append(t.returning, was)
 			t.descend(was.ID, was)
 		} else {
 			t.descend(registry.ID{}, was)
