@@ -22,6 +22,7 @@ type Store struct {
 	metrics *metrics
 	now     func() time.Time
 	chunk   int // bytes of a piece of a large content
+	group   int // the most changes of one transaction
 	paths   pathQueries
 
 	read  *pool // reads outside the committer
@@ -58,7 +59,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	life, end := context.WithCancel(context.Background())
 	s := &Store{
-		name: c.Name, backend: b, log: c.Logger.With("store", c.Name), metrics: m, now: c.Now, chunk: c.ContentChunk,
+		name: c.Name, backend: b, log: c.Logger.With("store", c.Name), metrics: m, now: c.Now, chunk: c.ContentChunk, group: c.CommitGroup,
 		paths: newPathQueries(), mem: newMemory(c.CacheBytes), queue: make(chan *job, queueLength),
 		life: life, end: end, idle: make(chan struct{}),
 	}
