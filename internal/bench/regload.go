@@ -167,6 +167,7 @@ type regSample struct {
 	at         time.Time
 	machine    machineTime
 	rig, ours  time.Duration
+	database   time.Duration // MariaDB, where it is a part of the rig
 	statements float64
 }
 
@@ -178,6 +179,12 @@ func (b *regBench) sample(ctx context.Context, r *regRig, d *driver) (s regSampl
 	s.at = time.Now()
 	if s.rig, err = b.cpu(r); err != nil {
 		return s, err
+	}
+	if r.database {
+		if s.database, err = treeTime(b.db.PID()); err != nil {
+			return s, err
+		}
+		s.rig += s.database
 	}
 	if s.machine, err = readMachine(); err != nil {
 		return s, err
@@ -232,6 +239,7 @@ func (b *regBench) runWindow(ctx context.Context, r *regRig, op string, rec *reg
 	n := float64(result.Requests)
 	rec.Requests, rec.Rate, rec.P50, rec.P99 = result.Requests, n/result.Seconds, result.P50, result.P99
 	rec.CPU = float64(after.rig-before.rig) / float64(time.Microsecond) / n
+	rec.Database = float64(after.database-before.database) / float64(time.Microsecond) / n
 	rec.Statements = (after.statements - before.statements) / n
 	others := after.machine.busy - before.machine.busy + after.machine.steal - before.machine.steal - (after.ours - before.ours)
 	rec.Noise = max(0, float64(others)/float64(after.at.Sub(before.at)*time.Duration(runtime.NumCPU()))*100)

@@ -292,18 +292,11 @@ func (b *regBench) poll(ctx context.Context, r *regRig, check func(context.Conte
 	}
 }
 
-// cpu is what all server processes of the rig have used so far.
+// cpu is what the server processes of the rig have used so far, MariaDB not counted.
 func (b *regBench) cpu(r *regRig) (time.Duration, error) {
 	var sum time.Duration
 	for _, p := range r.processes {
 		t, err := treeTime(p.PID())
-		if err != nil {
-			return 0, err
-		}
-		sum += t
-	}
-	if r.database {
-		t, err := treeTime(b.db.PID())
 		if err != nil {
 			return 0, err
 		}

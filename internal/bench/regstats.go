@@ -56,10 +56,10 @@ func (r regResults) ratio(c, rival cell, f regFigure) spread {
 
 // regSummary is a cell over the runs that were kept.
 type regSummary struct {
-	Rig                                            rigName
-	Rate, P50, P99, CPU, PerCPU, Statements, Noise spread
-	ToEtcd, ToHello                                spread // operations per CPU second, as a ratio to etcd's over gRPC, and to hello's
-	Measured                                       int
+	Rig                                                      rigName
+	Rate, P50, P99, CPU, Database, PerCPU, Statements, Noise spread
+	ToEtcd, ToHello                                          spread // operations per CPU second, as a ratio to etcd's over gRPC, and to hello's
+	Measured                                                 int
 }
 
 func (r regResults) summarise(c cell) regSummary {
@@ -78,6 +78,7 @@ func (r regResults) summarise(c cell) regSummary {
 		P50:        over(func(r regRecord) float64 { return r.P50 }),
 		P99:        over(func(r regRecord) float64 { return r.P99 }),
 		CPU:        over(func(r regRecord) float64 { return r.CPU }),
+		Database:   over(func(r regRecord) float64 { return r.Database }),
 		PerCPU:     over(func(r regRecord) float64 { return 1e6 / r.CPU }),
 		Statements: over(func(r regRecord) float64 { return r.Statements }),
 		Noise:      over(func(r regRecord) float64 { return r.Noise }),

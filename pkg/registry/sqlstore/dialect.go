@@ -27,7 +27,8 @@ type dialect struct {
 	// onConflict ends an INSERT whose row may be there already, by its key: the listed columns take the new values; none leave it as it is.
 	onConflict func(key string, columns ...string) string
 
-	maxRows int // rows of one INSERT
+	maxRows int  // rows of one INSERT
+	texts   bool // the committer's connections take several statements in one text
 
 	version string                      // asks the server for its version
 	product func(version string) string // and says what that means
@@ -50,6 +51,7 @@ var mysqlDialect = &dialect{
 		return " ON DUPLICATE KEY UPDATE " + assignments(columns, func(c string) string { return "VALUES(" + c + ")" })
 	},
 	maxRows: 500,
+	texts:   true,
 	version: "SELECT VERSION()",
 	product: mysqlProduct,
 }

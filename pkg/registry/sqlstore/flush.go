@@ -46,14 +46,22 @@ func (u *unit) insert(t table, rows [][]any, suffix string) error {
 			args = append(args, r...)
 		}
 		query := "INSERT INTO " + t.name + " (" + strings.Join(t.columns, ", ") + ") VALUES " + strings.TrimSuffix(strings.Repeat(row+",", n), ",") + suffix
-		affected, err := u.tx.exec(u.ctx, "write_"+t.name, query, args...)
-		if err != nil {
+		if err := u.write(t, n, query, args); err != nil {
 			return fmt.Errorf("write %s: %w", t.name, err)
 		}
-		u.store.metrics.rows.Add(int64(n) - affected) // MySQL counts a row that it updates twice
 		rows = rows[n:]
 	}
 	return nil
+}
+
+// write sends an INSERT of n rows: an operation's own at once, so that its failure is the operation's, those of flush together.
+func (u *unit) write(t table, n int, query string, args []any) error {
+	if u.flushing {
+		return u.tx.later(u.ctx, "write_"+t.name, int64(n), query, args...)
+	}
+	affected, err := u.tx.exec(u.ctx, "write_"+t.name, query, args...)
+	u.store.metrics.rows.Add(int64(n) - affected) // MySQL counts a row that it updates twice
+	return err
 }
 
 func rowBytes(row []any) int {
@@ -69,6 +77,7 @@ func rowBytes(row []any) int {
 
 // flush writes what the operations left, and moves the head. It gives the steps of the change log and the contents that are now owned.
 func (u *unit) flush() ([]step, []*staged, error) {
+	u.flushing = true
 	var tag [16]byte
 	if _, err := rand.Read(tag[:]); err != nil {
 		return nil, nil, fmt.Errorf("make a tag: %w", err)

@@ -83,6 +83,7 @@ func (s *Store) connect(ctx context.Context, c Config) error {
 		return fmt.Errorf("store %s: %w", s.name, err)
 	}
 	s.write = newPool(db, d, s.metrics, s.backend.turn)
+	s.write.texts = d.texts
 	if err := s.reach(ctx, c.ConnectWait); err != nil {
 		return err
 	}

@@ -38,6 +38,8 @@ type unit struct {
 	ops      []opDraft
 	size     int // bytes of what is to be written, about
 
+	flushing bool // the operations are done: what is left is to be written
+
 	err error // the transaction is broken: nothing of the unit can be written
 }
 
