@@ -1,11 +1,9 @@
 package sqlstore
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -50,20 +48,20 @@ func testLostCommits(t *testing.T, server *registrytest.MySQL) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	proxy := newCutProxy(t, cfg.Addr)
-	cfg.Addr = proxy.address
+	proxy := registrytest.StartCutProxy(t, cfg.Addr)
+	cfg.Addr = proxy.Addr
 	s := testStore(t, Config{DSN: "mysql:" + cfg.FormatDSN()})
 	direct := testStore(t, Config{DSN: "mysql:" + dsn})
 	mustSet(t, s, "x", "0")
 	for i, forward := range []bool{true, false, true, false} {
 		before := mustSet(t, direct, "other", fmt.Sprint(i))
-		proxy.cutNext(forward)
+		proxy.CutNext(forward)
 		text := fmt.Sprintf("change %d, forwarded %t", i, forward)
 		seq := mustSet(t, s, "x", text)
 		if seq.N != before.N+1 {
 			t.Errorf("%s took effect at %d, want %d", text, seq.N, before.N+1)
 		}
-		if proxy.armed.Load() != 0 {
+		if proxy.Armed() {
 			t.Errorf("%s: nothing was cut", text)
 		}
 		wantText(t, direct, "x", text)
@@ -73,87 +71,6 @@ func testLostCommits(t *testing.T, server *registrytest.MySQL) {
 			t.Errorf("%s made version %d, want %d: %v", text, r.Version, i+2, err)
 		}
 	}
-}
-
-// cutProxy passes bytes to a server, until it is told to cut a connection at its next COMMIT.
-type cutProxy struct {
-	address string
-	armed   atomic.Int32 // 0: no; 1: cut before the COMMIT goes on; 2: after
-}
-
-func newCutProxy(t *testing.T, to string) *cutProxy {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &cutProxy{address: l.Addr().String()}
-	var wg sync.WaitGroup
-	t.Cleanup(func() {
-		_ = l.Close()
-		wg.Wait()
-	})
-	wg.Go(func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() { p.serve(client, to) })
-		}
-	})
-	return p
-}
-
-func (p *cutProxy) cutNext(forward bool) {
-	p.armed.Store(1)
-	if forward {
-		p.armed.Store(2)
-	}
-}
-
-func (p *cutProxy) serve(client net.Conn, to string) {
-	defer client.Close()
-	server, err := net.Dial("tcp", to)
-	if err != nil {
-		return
-	}
-	defer server.Close()
-	var answers sync.WaitGroup
-	cut := atomic.Bool{}
-	answers.Go(func() {
-		buf := make([]byte, 64<<10)
-		for {
-			n, err := server.Read(buf)
-			if cut.Load() || err != nil {
-				return
-			}
-			if _, err := client.Write(buf[:n]); err != nil {
-				return
-			}
-		}
-	})
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := client.Read(buf)
-		if err != nil {
-			break
-		}
-		if how := p.armed.Load(); how != 0 && bytes.HasSuffix(buf[:n], []byte("\x03COMMIT")) && p.armed.CompareAndSwap(how, 0) {
-			cut.Store(true)
-			if how == 2 {
-				_, _ = server.Write(buf[:n])
-				answers.Wait() // the server has answered: the commit took effect
-			}
-			break
-		}
-		if _, err := server.Write(buf[:n]); err != nil {
-			break
-		}
-	}
-	_ = client.Close()
-	_ = server.Close()
-	answers.Wait()
 }
 
 // testHandlerReads counts the rows that a page in the middle of many children makes the server look at.
