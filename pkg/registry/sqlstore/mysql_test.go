@@ -1,9 +1,11 @@
 package sqlstore
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,6 +35,7 @@ func TestMySQL(t *testing.T) {
 		{"ListsWhatWasDeletedBefore", func(t *testing.T, server *registrytest.MySQL) {
 			testOldTrash(t, "mysql:"+server.Database(t), migrations.MySQL())
 		}},
+		{"SendsSeveralStatementsInOneText", testTexts},
 		{"TakesTheTurnOfAFrozenWriter", testFrozenWriter},
 		{"KeepsWhatWasAcknowledgedThroughAKill", testKill},
 	}
@@ -209,6 +212,65 @@ func testKill(t *testing.T, server *registrytest.MySQL) {
 				t.Errorf("writer %d made %d changes, the version is %d: %v", w, acknowledged[w].Load(), r.Version, err)
 			}
 		}
+	}
+}
+
+// testTexts puts statements off and sends them as one text: in their order, before whatever follows, and with their values as they are.
+func testTexts(t *testing.T, server *registrytest.MySQL) {
+	s := testStore(t, Config{DSN: "mysql:" + server.Database(t)})
+	const insert = "INSERT INTO once (id, request, seq, answer, at_us) VALUES (?,?,?,?,?)"
+	values := [][]byte{
+		[]byte("plain"),
+		{},
+		[]byte("'; DROP TABLE once; -- "), []byte(`\'; DELETE FROM once; #`), []byte("?;?"), []byte("/* \x00\x1a\n\r */ \"`"),
+		{0xff, 0x5c, 0x27, 0xbf, 0x5c, 0x27},
+		bytes.Repeat([]byte{'\'', '\\', 0}, 1000), bytes.Repeat([]byte("x"), maxStatement/2), bytes.Repeat([]byte("y"), maxStatement/2+1),
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		v := make([]byte, random.IntN(40))
+		for i := range v {
+			v[i] = []byte{0, '\'', '"', '\\', ';', '?', '-', 'n', 0x1a, byte(random.IntN(256))}[random.IntN(10)]
+		}
+		values = append(values, v)
+	}
+	id := func(i int) []byte { return fmt.Appendf(nil, "%032d", i) }
+	q, err := s.write.begin(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.rollback()
+	before := s.Statements()
+	for i, v := range values {
+		if err := q.later(t.Context(), "test", 1, insert, id(i), id(i), int64(i), v, int64(0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n, err := q.exec(t.Context(), "test", "UPDATE once SET seq = seq + 1000 WHERE seq < 3")
+	if err != nil || n != 3 {
+		t.Errorf("the statement after those that were put off changed %d rows, want 3: %v", n, err)
+	}
+	if sent := s.Statements() - before; sent != int64(len(values))+1 {
+		t.Errorf("%d statements were counted, want %d", sent, len(values)+1)
+	}
+	for i, want := range values {
+		var got []byte
+		if err := q.one(t.Context(), "test", "SELECT answer FROM once WHERE id = ?", []any{id(i)}, &got); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("value %d is %.60q, want %.60q: %v", i, got, want, err)
+		}
+	}
+	// A failure in the middle of a text is its error, and what follows is not done.
+	for _, i := range []int{90_001, 0, 90_002} {
+		if err := q.later(t.Context(), "test", 1, insert, id(i), id(i), int64(i), []byte{}, int64(0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var rows int
+	if err := q.one(t.Context(), "test", "SELECT COUNT(*) FROM once", nil, &rows); !isMySQL(err, 1062) {
+		t.Errorf("a duplicate gave %v", err)
+	}
+	if err := q.one(t.Context(), "test", "SELECT COUNT(*) FROM once WHERE seq = 90002", nil, &rows); err != nil || rows != 0 {
+		t.Errorf("%d rows were written after a failure: %v", rows, err)
 	}
 }
 
