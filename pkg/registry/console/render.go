@@ -228,5 +228,7 @@ var notes = map[string]string{
 	"copied":           "Copied.",
 	"undeleted":        "Put back.",
 	"purged":           "Deleted for good.",
+	"labelled":         "Label set.",
+	"unlabelled":       "Label removed. The version is still there.",
 	"signed-out":       "You are signed out.",
 }

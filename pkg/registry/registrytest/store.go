@@ -26,7 +26,7 @@ type Store interface {
 	Migrate(ctx context.Context) error
 	Statements() int64
 	RowsWritten() int64
-	SweepTrees(ctx context.Context) (int, error)
+	SweepTrees(ctx context.Context) (int64, error)
 	Close() error
 }
 
@@ -52,6 +52,19 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"PagesChildrenInOrder", testChildren},
 		{"KeepsVersionsAndRestores", testVersions},
 		{"MakesNoVersionOfTheSame", testNoOp},
+		{"KeepsCommentsOfVersions", testVersionComments},
+		{"PrunesVersionsByRule", testRetention},
+		{"KeepsWhatLabelsAndCheckpointsName", testRetentionKeeps},
+		{"SweepsContentsThatNobodyNames", testSweep},
+		{"NeverSweepsWhatIsPutAgain", testSweepRaces},
+		{"TellsPastStates", testAt},
+		{"TellsPastStatesOfRandomTrees", testAtRandom},
+		{"TellsWhatRetentionRemoved", testAtRetention},
+		{"ReadsBoundedPastPages", testAtPages},
+		{"RestoresTrees", testRestoreTree},
+		{"RestoresTreesWholeOrNotAtAll", testRestoreTreeRefused},
+		{"MovesLabels", testLabels},
+		{"MovesLabelsFromWhereTheyWereSeen", testLabelRaces},
 		{"HoldsPreconditions", testPreconditions},
 		{"KeepsEqualContentOnce", testEqualContent},
 		{"StreamsLargeContent", testLargeContent},
@@ -100,6 +113,7 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 type node struct {
 	Store
 	svc *registry.Service
+	db  Database
 }
 
 var actor = registry.Actor{User: "tester", RequestID: "request-1"}
@@ -120,6 +134,7 @@ func open(t *testing.T, fresh func(testing.TB) Database, n int) []*node {
 			t.Fatalf("migrate: %v", err)
 		}
 		nodes[i] = newNode(t, s)
+		nodes[i].db = db
 	}
 	return nodes
 }
@@ -130,7 +145,7 @@ func newNode(t *testing.T, s Store) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &node{s, registry.NewService(registry.Config{Mounts: mounts, Authorizer: registry.SignedIn{}})}
+	return &node{Store: s, svc: registry.NewService(registry.Config{Mounts: mounts, Authorizer: registry.SignedIn{}})}
 }
 
 // put stores text at p.

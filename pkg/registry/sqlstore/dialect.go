@@ -27,6 +27,8 @@ type dialect struct {
 	// onConflict ends an INSERT whose row may be there already, by its key: the listed columns take the new values; none leave it as it is.
 	onConflict func(key string, columns ...string) string
 
+	nowUS string // the server's clock, in microseconds since 1970
+
 	maxRows int  // rows of one INSERT
 	texts   bool // the committer's connections take several statements in one text
 
@@ -50,6 +52,7 @@ var mysqlDialect = &dialect{
 		}
 		return " ON DUPLICATE KEY UPDATE " + assignments(columns, func(c string) string { return "VALUES(" + c + ")" })
 	},
+	nowUS:   "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)",
 	maxRows: 500,
 	texts:   true,
 	version: "SELECT VERSION()",
@@ -74,7 +77,8 @@ var sqliteDialect = &dialect{
 		}
 		return " ON CONFLICT (" + key + ") DO UPDATE SET " + assignments(columns, func(c string) string { return "excluded." + c })
 	},
-	maxRows: 500, // times at most 8 columns: far below the 32,766 variables of a statement
+	nowUS:   "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)",
+	maxRows: 500, // times at most 9 columns: far below the 32,766 variables of a statement
 	version: "SELECT sqlite_version()",
 	product: func(version string) string { return "SQLite " + version },
 }

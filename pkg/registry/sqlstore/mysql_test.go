@@ -36,6 +36,8 @@ func TestMySQL(t *testing.T) {
 			testOldTrash(t, "mysql:"+server.Database(t), migrations.MySQL())
 		}},
 		{"SendsSeveralStatementsInOneText", testTexts},
+		{"ReadsLittleOfThePast", testPastReads},
+		{"GivesALeaseToOneAtATime", testLease},
 		{"TakesTheTurnOfAFrozenWriter", testFrozenWriter},
 		{"KeepsWhatWasAcknowledgedThroughAKill", testKill},
 	}
