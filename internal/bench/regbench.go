@@ -8,8 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -75,7 +73,7 @@ func parseRegOptions(args []string, stderr io.Writer) (o regOptions, err error) 
 	flags.StringVar(&o.doc, "doc", "", "document whose section is replaced ("+publicDoc+" after a complete measurement, else none)")
 	flags.StringVar(&o.out, "out", "artifacts/bench", "folder of the raw figures")
 	flags.StringVar(&o.from, "from", "", "measure nothing: write the section again from this file of raw figures")
-	flags.StringVar(&o.profile, "profile", "", "folder for a CPU profile of the first node under each cell; the figures then count for nothing")
+	flags.StringVar(&o.profile, "profile", "", "measure nothing: profile a node under the loads, each for -window, and write that to this file (go tool pprof reads it)")
 	flags.BoolVar(&o.strict, "strict", false, "fail when a bar is missed")
 	if err := flags.Parse(args); err != nil {
 		return o, errors.Join(flag.ErrHelp, err)
@@ -97,6 +95,9 @@ func runRegistry(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	o, err := parseRegOptions(args, stderr)
 	if err != nil {
 		return err
+	}
+	if o.profile != "" {
+		return profileRegistry(ctx, o, stdout)
 	}
 	if o.from != "" {
 		r, err := loadRegResults(o.from)
@@ -183,10 +184,6 @@ func (b *regBench) measure(ctx context.Context, c cell, rec *regRecord) error {
 	if err := pause(ctx, settle); err != nil { // what was written is put in order meanwhile
 		return err
 	}
-	if b.profile != "" && len(r.admins) > 0 {
-		stop := b.profileNode(ctx, r, c)
-		defer stop()
-	}
 	asked := *r
 	asked.name = c.Rig
 	return b.runWindow(ctx, &asked, c.Op, rec)
@@ -198,24 +195,6 @@ func (b *regBench) sharedRig(c cell) rigName {
 		return rigEtcd
 	}
 	return c.Rig
-}
-
-// profileNode takes a CPU profile of the first node while a cell is measured; the function waits for its end.
-func (b *regBench) profileNode(ctx context.Context, r *regRig, c cell) func() {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		seconds := max(1, int(b.window.Seconds()))
-		url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", r.admins[0], seconds)
-		if pause(ctx, b.warm+300*time.Millisecond) != nil {
-			return
-		}
-		if a, err := b.page(ctx, url); err == nil {
-			_ = os.MkdirAll(b.profile, 0o755) // the next one fails as well, then
-			_ = os.WriteFile(filepath.Join(b.profile, c.Op+"-"+strings.ReplaceAll(string(c.Rig), "+", "")+".pprof"), a.body, 0o600)
-		}
-	}()
-	return func() { <-done }
 }
 
 // line is the record for people who watch.
