@@ -119,7 +119,7 @@ func (w *worker) step() {
 	case n < 60 || n < 80 && tag() == "":
 		d.Act, body = ActPut, w.content()
 	case n < 80:
-		if n%2 == 0 { // otherwise with what it happens to know, which is mostly of the past
+		if n%4 != 0 { // otherwise with what it happens to know, which is mostly of the past
 			w.do(pair, Deed{Act: ActGet, Side: d.Side}, nil)
 		}
 		d.Act, d.Match, body = ActCAS, tag(), w.content()

@@ -69,6 +69,21 @@ func (u *Torture) finalState(pair int) porcupine.Operation {
 	return porcupine.Operation{ClientId: tortureClients, Input: d, Call: call, Output: r, Return: u.now()}
 }
 
+// AwaitEach waits until each kind of operation has succeeded so often: without, a history proves nothing of it.
+func (u *Torture) AwaitEach(least int) {
+	u.t.Helper()
+	Await(u.t, time.Minute, "operations of each kind", func() error {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		for _, act := range []Act{ActGet, ActList, ActPut, ActCAS, ActDelete, ActMove} {
+			if u.counts[act] < least {
+				return fmt.Errorf("%d of %s succeeded", u.counts[act], act)
+			}
+		}
+		return nil
+	})
+}
+
 // Finish ends the clients, judges the last period, and looks whether every acknowledged version is there, and no other.
 func (u *Torture) Finish() {
 	u.t.Helper()
@@ -76,11 +91,6 @@ func (u *Torture) Finish() {
 	u.EndPeriod()
 	for _, s := range u.unknown {
 		u.t.Errorf("left unknown: %s", s)
-	}
-	for _, act := range []Act{ActGet, ActList, ActPut, ActCAS, ActDelete, ActMove} {
-		if u.counts[act] == 0 {
-			u.t.Errorf("no %s succeeded: the test proves nothing of it", act)
-		}
 	}
 	if u.repeated == 0 {
 		u.t.Error("no operation had to be repeated: the faults hit nothing")

@@ -36,6 +36,7 @@ func TestTorture_HistoryIsLinearizable(t *testing.T) {
 				torture.EndPeriod()
 			}
 		}
+		torture.AwaitEach(5)
 		torture.Finish()
 	})
 }
