@@ -26,6 +26,7 @@ type Config struct {
 	CacheBytes   int64         // memory for contents up to 64 KiB; default 64 MiB. Rows have as much again.
 	CommitGroup  int           // the most changes of one transaction; default 64. 1 commits each alone.
 	ConnectWait  time.Duration // how long Open keeps trying to reach the database; default: one try
+	KeepLog      time.Duration // how long the change log is kept, with who did what; default: for ever
 	Now          func() time.Time
 }
 

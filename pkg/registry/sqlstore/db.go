@@ -68,11 +68,12 @@ func newPool(db *sql.DB, d *dialect, m *metrics, turn *writeTurn) *pool {
 // may be put off by later; they go with the next one that is not, as one text and in their order.
 type txn struct {
 	statements
-	tx    *sqlx.Tx
-	done  func()
-	texts bool
-	off   []putOff
-	bytes int // of the values of what is put off, about
+	tx       *sqlx.Tx
+	done     func()
+	texts    bool
+	together bool // rows may be put off
+	off      []putOff
+	bytes    int // of the values of what is put off, about
 }
 
 // putOff is a statement that waits to be sent with others.
