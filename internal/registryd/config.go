@@ -81,7 +81,12 @@ type Membership struct {
 type StoreConfig struct {
 	DSN     daemon.Secret `yaml:"dsn"`      // sqlite:FILE or mysql:USER:PASSWORD@tcp(HOST:PORT)/DATABASE
 	DSNFile string        `yaml:"dsn_file"` // a file whose first line is the dsn
+	// CommitGroup is the most changes that one transaction takes; 0 is the default, 64.
+	CommitGroup int `yaml:"commit_group"`
 }
+
+// maxCommitGroup bounds what one transaction takes: those who wait for it wait for all of it.
+const maxCommitGroup = 1024
 
 // MountConfig is one mount.
 type MountConfig struct {
@@ -298,6 +303,9 @@ func (c *Config) validateStores(d *daemon.Document) []error {
 		s := c.Stores[name]
 		if err := sqlstore.CheckDSN(s.DSN.Reveal()); err != nil {
 			faults = append(faults, d.Fault("stores."+name+".dsn", "%s", err))
+		}
+		if s.CommitGroup < 0 || s.CommitGroup > maxCommitGroup {
+			faults = append(faults, d.Fault("stores."+name+".commit_group", "is %d; it must be from 1 to %d, or 0 for the default", s.CommitGroup, maxCommitGroup))
 		}
 	}
 	if _, ok := c.Stores[c.UserStore]; !ok {
