@@ -60,10 +60,14 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	c := &call{Request: r, actor: actor, rest: rest}
-	if strings.HasPrefix(route.url, apiPrefix) {
-		if err := c.known(route.query); err != nil {
-			return err
-		}
+	switch {
+	case strings.HasPrefix(route.url, apiPrefix):
+		err = c.known(route.query)
+	case strings.HasPrefix(route.url, compatPrefix):
+		err = c.prepareCompat(route)
+	}
+	if err != nil {
+		return err
 	}
 	if err := c.once(); err != nil {
 		return err

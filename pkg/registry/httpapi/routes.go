@@ -33,7 +33,7 @@ type route struct {
 func (h *handler) table() []route {
 	// version names the parameters that pick a state; see call.pick.
 	version, page := []string{"version", "label", "at"}, []string{"cursor", "limit"}
-	return []route{
+	return append([]route{
 		{"GET", contentURL + "/{path}", h.getContent, version},
 		{"PUT", contentURL + "/{path}", h.putContent, nil},
 		{"DELETE", contentURL + "/{path}", h.deleteContent, nil},
@@ -97,12 +97,8 @@ func (h *handler) table() []route {
 		{"GET", "/api/v1/whoami", h.whoami, nil},
 		{"GET", "/api/v1/openapi.json", h.getDocument, nil},
 
-		{"GET", artifactURL + "/{path}", h.getArtifact, version},
-		{"PUT", artifactURL + "/{path}", h.putArtifact, nil},
-		{"DELETE", artifactURL + "/{path}", h.deleteArtifact, nil},
-
 		{"GET", permalinkPrefix + "/{path}", h.getPermalink, version},
-	}
+	}, h.compatTable()...)
 }
 
 // match tells whether the route serves an escaped URL path, and what follows the operation in it, still escaped.
