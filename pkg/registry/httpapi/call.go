@@ -162,11 +162,16 @@ func (c *call) change() (registry.Path, registry.Precondition, error) {
 	if err != nil {
 		return "", registry.Precondition{}, err
 	}
-	if c.Header.Get("If-Unmodified-Since") != "" {
-		return "", registry.Precondition{}, registry.Errorf(registry.CodeInvalid, "If-Unmodified-Since is too coarse to guard a change; use If-Match with the entity tag")
-	}
-	condition, err := precondition(c.Header)
+	condition, err := c.condition()
 	return p, condition, err
+}
+
+// condition reads the conditions under which to make a change.
+func (c *call) condition() (registry.Precondition, error) {
+	if c.Header.Get("If-Unmodified-Since") != "" {
+		return registry.Precondition{}, registry.Errorf(registry.CodeInvalid, "If-Unmodified-Since is too coarse to guard a change; use If-Match with the entity tag")
+	}
+	return precondition(c.Header)
 }
 
 // knows tells whether the client has the state with that entity tag already (304); the error says that it wanted another one (412).
