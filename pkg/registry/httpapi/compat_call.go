@@ -64,11 +64,11 @@ func (c *call) must(name string) (string, error) {
 	return s, nil
 }
 
-// mustNumber is must for a number from 1 on.
-func (c *call) mustNumber(name string) (int64, error) {
-	n, err := c.number(name, unlimited)
+// id reads the number of a comment or version that the query names.
+func (c *call) id() (int64, error) {
+	n, err := c.number("id", unlimited)
 	if err == nil && n == 0 {
-		err = registry.Errorf(registry.CodeInvalid, "query parameter %s is missing", name)
+		err = registry.Errorf(registry.CodeInvalid, "query parameter id is missing")
 	}
 	return n, err
 }

@@ -59,11 +59,20 @@ func TestCompat_BadPaths(t *testing.T) {
 	for _, p := range bad {
 		q := url.QueryEscape("/_system/config" + p)
 		for _, c := range [][3]string{
-			{"GET", "metadata?path=" + q, ""}, {"GET", "comments?path=" + q, ""}, {"POST", "comment?path=" + q, "x"}, {"POST", "property?name=a&value=b&path=" + q, ""},
-			{"POST", "tag?name=t&path=" + q, ""}, {"POST", "rate?value=1&path=" + q, ""}, {"POST", "revision?path=" + q, ""}, {"GET", "revisions?path=" + q, ""},
-			{"POST", "copy?path=" + q + "&destination=/_system/config/x", ""}, {"POST", "move?path=/_system/config/ok&destination=" + q, ""},
-			{"POST", "copy?path=/_system/config/ok&destination=" + q, ""}, {"POST", "association?type=t&targetPath=/_system/config&path=" + q, ""},
-			{"POST", "association?type=t&path=/_system/config/ok&targetPath=" + q, ""}, {"DELETE", "association?type=t&path=/_system/config/ok&targetPath=" + q, ""},
+			{"GET", "metadata?path=" + q, ""},
+			{"GET", "comments?path=" + q, ""},
+			{"POST", "comment?path=" + q, "x"},
+			{"POST", "property?name=a&value=b&path=" + q, ""},
+			{"POST", "tag?name=t&path=" + q, ""},
+			{"POST", "rate?value=1&path=" + q, ""},
+			{"POST", "revision?path=" + q, ""},
+			{"GET", "revisions?path=" + q, ""},
+			{"POST", "copy?path=" + q + "&destination=/_system/config/x", ""},
+			{"POST", "move?path=/_system/config/ok&destination=" + q, ""},
+			{"POST", "copy?path=/_system/config/ok&destination=" + q, ""},
+			{"POST", "association?type=t&targetPath=/_system/config&path=" + q, ""},
+			{"POST", "association?type=t&path=/_system/config/ok&targetPath=" + q, ""},
+			{"DELETE", "association?type=t&path=/_system/config/ok&targetPath=" + q, ""},
 		} {
 			if rec := d.do(t, c[0], "/resource/1.0.0/"+c[1], c[2], "Content-Type: text/plain"); rec.Code != 400 || rec.Header().Get("X-Evil") != "" {
 				t.Errorf("%s %s: %d %s", c[0], c[1], rec.Code, rec.Body)

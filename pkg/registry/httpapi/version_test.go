@@ -77,11 +77,20 @@ func TestVersionInPath(t *testing.T) {
 	// Changes are of the current state.
 	before := d.head(t)
 	for _, c := range [][2]string{
-		{"PUT", "/api/v1/content" + file}, {"DELETE", "/api/v1/content" + file}, {"PATCH", "/api/v1/resource" + file}, {"DELETE", "/api/v1/resource" + file},
-		{"PUT", "/api/v1/properties" + file}, {"POST", "/api/v1/move" + file}, {"POST", "/api/v1/tags" + file}, {"PUT", "/api/v1/ratings" + file},
-		{"PUT", "/resource/1.0.0/artifact" + file}, {"DELETE", "/resource/1.0.0/artifact" + file},
-		{"POST", "/resource/1.0.0/properties?path=" + file}, {"POST", "/resource/1.0.0/move?destination=/_system/config/y&path=" + file},
-		{"POST", "/resource/1.0.0/revision?path=" + file}, {"POST", "/resource/1.0.0/rate?value=1&path=" + file},
+		{"PUT", "/api/v1/content" + file},
+		{"DELETE", "/api/v1/content" + file},
+		{"PATCH", "/api/v1/resource" + file},
+		{"DELETE", "/api/v1/resource" + file},
+		{"PUT", "/api/v1/properties" + file},
+		{"POST", "/api/v1/move" + file},
+		{"POST", "/api/v1/tags" + file},
+		{"PUT", "/api/v1/ratings" + file},
+		{"PUT", "/resource/1.0.0/artifact" + file},
+		{"DELETE", "/resource/1.0.0/artifact" + file},
+		{"POST", "/resource/1.0.0/properties?path=" + file},
+		{"POST", "/resource/1.0.0/move?destination=/_system/config/y&path=" + file},
+		{"POST", "/resource/1.0.0/revision?path=" + file},
+		{"POST", "/resource/1.0.0/rate?value=1&path=" + file},
 	} {
 		want(t, d.do(t, c[0], c[1]+";version:1", `{}`, json), 400, "version 1; this operation is on the current state only")
 	}
