@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// allRoutes is the whole URL map.
+func (h *handler) allRoutes() []route { return append(h.table(), h.compatTable()...) }
+
 // compatTable is the URL map of WSO2's calls.
 func (h *handler) compatTable() []route {
 	state := []string{"path", "version", "label", "at"}

@@ -203,7 +203,10 @@ func checkUndescribed(t *testing.T, what, path string, rec *httptest.ResponseRec
 func TestContract_NobodyLearnsAnything(t *testing.T) {
 	d := newDoor(t)
 	for url, item := range d.doc.Paths.Map() {
-		for method := range item.Operations() {
+		for method, op := range item.Operations() {
+			if op.Security != nil && len(*op.Security) == 0 {
+				continue // open to everybody
+			}
 			rec := d.do(t, method, strings.Replace(url, "{path}", "_system/governance", 1), "", "Authorization:")
 			if rec.Code != 401 || rec.Header().Get("WWW-Authenticate") == "" {
 				t.Errorf("%s %s by nobody: %d %s", method, url, rec.Code, rec.Body)

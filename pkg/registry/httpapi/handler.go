@@ -31,7 +31,7 @@ type handler struct {
 // rather have ("//", ".."), where this door answers 400. r.URL.Scheme, r.Host and the header X-Request-Id must be set already.
 func New(c Config) http.Handler {
 	h := &handler{service: c.Service, auth: c.Auth, log: c.Logger, origin: http.NewCrossOriginProtection(), document: apiDocument(c.Version)}
-	h.routes = h.table()
+	h.routes = h.allRoutes()
 	return h
 }
 

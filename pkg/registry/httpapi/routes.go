@@ -29,11 +29,11 @@ type route struct {
 	query  []string // the parameters it knows
 }
 
-// table is the whole URL map. HEAD is served by GET, whose body then goes nowhere.
+// table is the URL map but for WSO2's calls; see allRoutes. HEAD is served by GET, whose body then goes nowhere.
 func (h *handler) table() []route {
 	// version names the parameters that pick a state; see call.pick.
 	version, page := []string{"version", "label", "at"}, []string{"cursor", "limit"}
-	return append([]route{
+	return []route{
 		{"GET", contentURL + "/{path}", h.getContent, version},
 		{"PUT", contentURL + "/{path}", h.putContent, nil},
 		{"DELETE", contentURL + "/{path}", h.deleteContent, nil},
@@ -98,7 +98,7 @@ func (h *handler) table() []route {
 		{"GET", "/api/v1/openapi.json", h.getDocument, nil},
 
 		{"GET", permalinkPrefix + "/{path}", h.getPermalink, version},
-	}, h.compatTable()...)
+	}
 }
 
 // match tells whether the route serves an escaped URL path, and what follows the operation in it, still escaped.
