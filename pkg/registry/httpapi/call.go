@@ -32,7 +32,7 @@ type call struct {
 
 // target is the path that the request names; a version is refused.
 func (c *call) target() (registry.Path, error) {
-	p, n, err := c.named()
+	p, n, err := c.pathRef()
 	if err == nil && n != 0 {
 		return "", registry.Errorf(registry.CodeInvalid, "the path names version %d; this operation is on the current state only", n)
 	}
@@ -42,7 +42,7 @@ func (c *call) target() (registry.Path, error) {
 // ref is the path and the state that the request names: by ";version:N" in the path, ?version=N, ?label=NAME or ?at=MOMENT.
 func (c *call) ref() (registry.Path, registry.Pick, error) {
 	fail := func(err error) (registry.Path, registry.Pick, error) { return "", registry.Pick{}, err }
-	p, n, err := c.named()
+	p, n, err := c.pathRef()
 	if err != nil {
 		return fail(err)
 	}

@@ -43,8 +43,8 @@ func (c *call) prepareCompat(t route) error {
 	return nil
 }
 
-// named is the path and the version (0 for none) that the request names, in its URL or in its query.
-func (c *call) named() (registry.Path, int64, error) {
+// pathRef is the path and the version (0 for none) that the request names, in its URL or in its query.
+func (c *call) pathRef() (registry.Path, int64, error) {
 	if !c.byQuery {
 		return parseRest(c.rest)
 	}
@@ -64,8 +64,8 @@ func (c *call) must(name string) (string, error) {
 	return s, nil
 }
 
-// id reads the number of a comment or version that the query names.
-func (c *call) id() (int64, error) {
+// queryID reads the number of a comment or version that the query names.
+func (c *call) queryID() (int64, error) {
 	n, err := c.number("id", unlimited)
 	if err == nil && n == 0 {
 		err = registry.Errorf(registry.CodeInvalid, "query parameter id is missing")

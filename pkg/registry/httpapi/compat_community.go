@@ -62,7 +62,7 @@ func (h *handler) wso2Comment(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	n, err := c.id()
+	n, err := c.queryID()
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (h *handler) wso2PutComment(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	n, err := c.id()
+	n, err := c.queryID()
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (h *handler) wso2DeleteComment(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	n, err := c.id()
+	n, err := c.queryID()
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func FuzzCompatQuery(f *testing.F) {
 				tt.Errorf("%q asks for the window %+v", raw, win)
 			}
 		}
-		p, n, err := c.named()
+		p, n, err := c.pathRef()
 		if err != nil {
 			if registry.CodeOf(err) != registry.CodeInvalid {
 				tt.Errorf("%q: code %s", raw, registry.CodeOf(err))
@@ -46,7 +46,7 @@ func FuzzCompatQuery(f *testing.F) {
 			tt.Errorf("%q names %q, version %d", raw, p, n)
 		}
 		again := &call{Request: httptest.NewRequest(http.MethodGet, compatPrefix+"comments?"+url.Values{"path": {p.String()}}.Encode(), nil), byQuery: true}
-		if q, _, err := again.named(); err != nil || q != p {
+		if q, _, err := again.pathRef(); err != nil || q != p {
 			tt.Errorf("%q is %q, and that is %q, %v", raw, p, q, err)
 		}
 	})

@@ -41,7 +41,7 @@ func (h *handler) wso2Revision(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	n, err := c.id()
+	n, err := c.queryID()
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (h *handler) wso2DeleteRevision(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	n, err := c.id()
+	n, err := c.queryID()
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ type versionsView struct {
 
 // getVersions gives a page of versions, newest first.
 func (h *handler) getVersions(w http.ResponseWriter, c *call) error {
-	p, n, err := c.named()
+	p, n, err := c.pathRef()
 	if err != nil {
 		return err
 	}

@@ -223,7 +223,7 @@ func (h *handler) putProperties(w http.ResponseWriter, c *call) error {
 
 // restore makes a new version that holds what an older one held, which the path or the body names.
 func (h *handler) restore(w http.ResponseWriter, c *call) error {
-	p, n, err := c.named()
+	p, n, err := c.pathRef()
 	if err != nil {
 		return err
 	}
