@@ -42,6 +42,8 @@ type Config struct {
 
 	MaxContentSize  int64         `yaml:"max_content_size"` // bytes of one content
 	SessionLifetime time.Duration `yaml:"session_lifetime"`
+	AnonymousAccess bool          `yaml:"anonymous_access"` // requests without credentials may read what the role anonymous is allowed to
+	Passwords       Passwords     `yaml:"passwords"`
 	// RetentionInterval is how often, about, the node tries to remove the versions that rules of retention do not keep; 0 for never.
 	RetentionInterval time.Duration `yaml:"retention_interval"`
 	AdminUser         string        `yaml:"admin_user"`     // made at first start
@@ -114,6 +116,7 @@ func Default() Config {
 		MaxContentSize:    registry.DefaultContentLimit,
 		SessionLifetime:   12 * time.Hour,
 		RetentionInterval: time.Hour,
+		Passwords:         Passwords{MinLength: auth.MinPasswordLength, MinClasses: 1, Guesses: 10},
 		AdminUser:         "admin",
 		TrustedProxies:    []string{"127.0.0.0/8", "::1"},
 		DrainDelay:        2 * time.Second,
@@ -183,7 +186,7 @@ func (c *Config) complete(d *daemon.Document) error {
 }
 
 func (c *Config) validate(d *daemon.Document) []error {
-	faults := slices.Concat(c.validatePorts(d), c.validateMembership(d), c.validateStores(d), c.Log.Validate(d, "log"), c.TLS.Validate(d, "tls"))
+	faults := slices.Concat(c.validatePorts(d), c.validateMembership(d), c.validateStores(d), c.Passwords.validate(d), c.Log.Validate(d, "log"), c.TLS.Validate(d, "tls"))
 	fault := func(key, format string, args ...any) { faults = append(faults, d.Fault(key, format, args...)) }
 	if c.StateDir == "" {
 		fault("state_dir", "must name a folder")

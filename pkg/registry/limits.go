@@ -17,6 +17,7 @@ const (
 	MaxPropertyValueLength = 1000
 	MaxPropertyValues      = 1000 // values of all properties of one resource together
 	MaxUserNameLength      = 255
+	MaxRoles               = 1000 // roles of a registry, built-in ones included
 	MaxVersionComment      = 500  // characters
 	MaxLabelLength         = 100  // characters of a label, or of the name of a checkpoint
 	MaxLabels              = 100  // of one resource

@@ -55,9 +55,21 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	err = h.dispatch(w, r, actor)
+	if actor.User == "" {
+		return signInFirst(err)
+	}
+	return err
+}
+
+// dispatch finds the operation and runs it.
+func (h *handler) dispatch(w http.ResponseWriter, r *http.Request, actor registry.Actor) error {
 	route, rest, err := h.find(r.Method, r.URL.EscapedPath())
 	if err != nil {
 		return err
+	}
+	if actor.User == "" && !route.open() {
+		return registry.Errorf(registry.CodeUnauthenticated, "sign in first")
 	}
 	c := &call{Request: r, actor: actor, rest: rest}
 	switch {

@@ -83,10 +83,11 @@ func (o *operation) Trash(r registry.Resource) error {
 	o.own.dirents[dirent{n.parent, n.name}] = registry.ID{}
 	up.Gen++
 	o.put(up)
+	from := n.parent
 	n.parent, n.name = trashID, n.ID.String()
 	n.Gen++
 	o.move(n)
-	o.own.trash[n.ID] = trashRow{stateDeleted, r.Path, o.op.Actor.User, o.at()}
+	o.own.trash[n.ID] = trashRow{stateDeleted, r.Path, o.op.Actor.User, o.at(), from}
 	return nil
 }
 

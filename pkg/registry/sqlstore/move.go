@@ -27,7 +27,10 @@ type trashRow struct {
 	path  registry.Path
 	actor string
 	at    time.Time
+	from  registry.ID // the collection that it was in; known of what this transaction deleted
 }
+
+var trashParentTable = table{"trash_parent", []string{"node", "parent"}}
 
 var trashTable = table{"trash", []string{"node", "state", "path", "actor", "at_us"}}
 
@@ -221,7 +224,7 @@ func (r trashRow) entry(n node, store string, seq int64) registry.Deleted {
 
 // flushTrash writes the rows of the trash that the operations changed.
 func (u *unit) flushTrash() error {
-	var rows [][]any
+	var rows, from [][]any
 	var gone []any
 	for id := range u.trashed {
 		row := u.known.trash[id]
@@ -229,17 +232,25 @@ func (u *unit) flushTrash() error {
 			gone = append(gone, id[:])
 			continue
 		}
+		if !row.from.IsZero() {
+			from = append(from, []any{id[:], row.from[:]})
+		}
 		rows = append(rows, []any{id[:], row.state, []byte(row.path), []byte(row.actor), toMicros(row.at)})
 	}
 	suffix := u.store.backend.dialect.onConflict("node", trashTable.columns[1:]...)
 	if err := u.insert(trashTable, rows, suffix); err != nil {
 		return err
 	}
+	if err := u.insert(trashParentTable, from, u.store.backend.dialect.onConflict("node", "parent")); err != nil {
+		return err
+	}
 	if len(gone) == 0 {
 		return nil
 	}
-	if _, err := u.tx.exec(u.ctx, "write_trash", "DELETE FROM trash WHERE node IN ("+placeholders(len(gone))+")", gone...); err != nil {
-		return fmt.Errorf("write trash: %w", err)
+	for _, table := range []table{trashTable, trashParentTable} {
+		if _, err := u.tx.exec(u.ctx, "write_trash", "DELETE FROM "+table.name+" WHERE node IN ("+placeholders(len(gone))+")", gone...); err != nil {
+			return fmt.Errorf("write trash: %w", err)
+		}
 	}
 	return nil
 }

@@ -61,6 +61,9 @@ func (s *Store) sweep(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
 	err := s.bulk.within(ctx, func(t *txn) error {
+		if _, err := t.exec(ctx, "sweep", "DELETE FROM signin WHERE expires_us < ?", toMicros(s.now())); err != nil {
+			return err
+		}
 		_, err := t.exec(ctx, "sweep", "DELETE FROM session WHERE expires_us < ?", toMicros(s.now()))
 		return err
 	})

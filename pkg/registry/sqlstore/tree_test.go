@@ -26,6 +26,7 @@ func TestPages_AreOneRangeOfTheIndex(t *testing.T) {
 	}{
 		{childrenQuery(sqliteDialect), []any{rootID[:], []byte("x"), 10}, "u_name (parent=? AND name>?)"},
 		{childrenBeforeQuery(sqliteDialect), []any{rootID[:], []byte("x"), 10}, "u_name (parent=? AND name<?)"},
+		{guardedQuery(sqliteDialect), []any{rootID[:], []byte("x"), 10}, "u_name (parent=? AND name>?)"},
 		{trashQuery(sqliteDialect), []any{1, 1, rootID[:], 10}, "k_trash (state=? AND at_us<?)"},
 		{forgetAnswersQuery, []any{1, 10}, "k_once (at_us<?)"},
 	} {
