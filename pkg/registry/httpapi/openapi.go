@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -46,17 +47,34 @@ func addExamples(doc map[string]any) {
 		for _, op := range object(item) {
 			id, _ := object(op)["operationId"].(string)
 			for where, example := range examples[id] {
-				body := object(object(op)["requestBody"])
-				if where != "takes" {
-					body = object(object(object(op)["responses"])[where])
+				if where == "takes" {
+					showExample(object(object(op)["requestBody"]), example)
+					continue
 				}
-				for kind, media := range object(body["content"]) {
-					m := object(media)
-					if strings.HasSuffix(kind, "json") && m["example"] == nil && m["examples"] == nil {
-						m["example"] = example
+				responses := object(object(op)["responses"])
+				body := object(responses[where])
+				if ref, ok := body["$ref"].(string); ok { // an answer that operations share gets a copy for this one
+					shared := object(object(object(doc["components"])["responses"])[strings.TrimPrefix(ref, "#/components/responses/")])
+					body = maps.Clone(shared)
+					content := maps.Clone(object(shared["content"]))
+					for kind, media := range content {
+						content[kind] = maps.Clone(object(media))
 					}
+					body["content"] = content
+					responses[where] = body
 				}
+				showExample(body, example)
 			}
+		}
+	}
+}
+
+// showExample puts an example to the JSON of a body that has none.
+func showExample(body map[string]any, example any) {
+	for kind, media := range object(body["content"]) {
+		m := object(media)
+		if strings.HasSuffix(kind, "json") && m["example"] == nil && m["examples"] == nil {
+			m["example"] = example
 		}
 	}
 }
