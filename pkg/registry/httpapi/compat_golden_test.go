@@ -148,14 +148,15 @@ func parseTranscript(t *testing.T, text string) (comment string, list []exchange
 }
 
 func (x exchange) String() string {
-	s := ">>> " + x.method + " " + x.url + "\n"
+	var s strings.Builder
+	s.WriteString(">>> " + x.method + " " + x.url + "\n")
 	for _, h := range x.headers {
-		s += h + "\n"
+		s.WriteString(h + "\n")
 	}
 	if x.body != "" {
-		s += "\n" + x.body + "\n"
+		s.WriteString("\n" + x.body + "\n")
 	}
-	return s + "<<< " + x.answer + "\n"
+	return s.String() + "<<< " + x.answer + "\n"
 }
 
 // tellingHeaders are those that a transcript has.
