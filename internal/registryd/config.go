@@ -84,9 +84,9 @@ type MountConfig struct {
 	Path       string `yaml:"path"`
 	Store      string `yaml:"store"`
 	TargetPath string `yaml:"target_path"` // the same as path when empty
-	// Overwrite tells whether the mount may cover something that the mount around it has at that path.
-	Overwrite bool `yaml:"overwrite"`
-	ReadOnly  bool `yaml:"read_only"`
+	// Overwrite tells what the mount may cover of that which the mount around it has at that path.
+	Overwrite Overwrite `yaml:"overwrite"`
+	ReadOnly  bool      `yaml:"read_only"`
 }
 
 // Default is the configuration before file and environment.
@@ -108,8 +108,8 @@ func Default() Config {
 		UserStore: "shared",
 		Mounts: []MountConfig{
 			{Path: "/_system/local", Store: "local"},
-			{Path: "/_system/config", Store: "shared", Overwrite: true},
-			{Path: "/_system/governance", Store: "shared", Overwrite: true},
+			{Path: "/_system/config", Store: "shared", Overwrite: OverwriteAll},
+			{Path: "/_system/governance", Store: "shared", Overwrite: OverwriteAll},
 		},
 		MaxContentSize:    registry.DefaultContentLimit,
 		SessionLifetime:   12 * time.Hour,
@@ -312,6 +312,9 @@ func (c *Config) validateStores(d *daemon.Document) []error {
 				faults = append(faults, d.Fault(key+p.key, "%q is not a path of the registry: %s", p.path, err))
 			}
 		}
+		if !m.Overwrite.known() {
+			faults = append(faults, d.Fault(mountKey(i, "overwrite"), "%q is none of true, false, virtual", string(m.Overwrite)))
+		}
 		if first, ok := seen[m.Path]; ok {
 			faults = append(faults, d.Fault(key+".path", "%s is mounted twice; first at %s", m.Path, d.Where(fmt.Sprintf("mounts[%d].path", first))))
 		}
@@ -319,6 +322,9 @@ func (c *Config) validateStores(d *daemon.Document) []error {
 	}
 	return append(faults, c.validateSQLiteHosts(d)...)
 }
+
+// mountKey is a key of the i-th mount.
+func mountKey(i int, key string) string { return fmt.Sprintf("mounts[%d].%s", i, key) }
 
 // localMount is where a node keeps what is its own; a store mounted nowhere else needs no sharing.
 const localMount = "/_system/local"
