@@ -43,6 +43,7 @@ type Store interface {
 	Labeller
 	Retainer
 	Historian
+	TransferStore
 }
 
 // Tx is one transaction on a store, as a use case sees it: it reads the state that the transaction changes. Not for concurrent use.
@@ -63,6 +64,7 @@ type Tx interface {
 	LabelTx
 	RetentionTx
 	CheckpointTx
+	TransferTx
 }
 
 // Draft is what a new version is to hold. Staged is nil where the store has the content already, or there is none.

@@ -14,6 +14,8 @@ type Service struct {
 	now    func() time.Time
 
 	moderator Moderator
+
+	transferTimeout time.Duration
 }
 
 // Config is what a [Service] is made of. Now is time.Now when nil.
@@ -23,6 +25,8 @@ type Config struct {
 	Moderator  Moderator // nil: nobody may change what others wrote
 	Limits     Limits
 	Now        func() time.Time
+	// TransferTimeout is how long a move to another store may stand still before others take it over; [DefaultTransferTimeout] when 0.
+	TransferTimeout time.Duration
 }
 
 // NewService makes the use cases on the mounted stores.
@@ -30,7 +34,12 @@ func NewService(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Service{mounts: c.Mounts, auth: c.Authorizer, limits: c.Limits, now: c.Now, moderator: c.Moderator}
+	if c.TransferTimeout <= 0 {
+		c.TransferTimeout = DefaultTransferTimeout
+	}
+	return &Service{
+		mounts: c.Mounts, auth: c.Authorizer, limits: c.Limits, now: c.Now, moderator: c.Moderator, transferTimeout: c.TransferTimeout,
+	}
 }
 
 // Mounts is the table of mounts, for pages that show it.

@@ -41,6 +41,8 @@ const (
 	actRetain act = 33 // node: a collection whose rule of retention changed
 	actCheck  act = 35 // node: a collection whose checkpoints changed
 
+	actSeal act = 80 // node: what is being moved to another store; n: 1 from here on nothing at or below it changes, 0 it may again (seal.go)
+
 	// What is attached to a node; memory holds none of it (community.go).
 	actTag         act = 40 // node: the resource; n: 1 given, 0 taken away; name: the tag, cut where it is too long
 	actComment     act = 41 // node: the resource; n: the comment's number; name: add, edit or remove
@@ -57,7 +59,7 @@ func (a act) places() bool {
 	case actCreate, actTrash, actLeave, actMove, actUndelete, actCopy:
 		return true
 	case actRevise, actUser, actSession, actPurge, actRemove, actStage, actOnce, actCollect,
-		actLabel, actPrune, actSweep, actRetain, actCheck,
+		actLabel, actPrune, actSweep, actRetain, actCheck, actSeal,
 		actTag, actComment, actRating, actAssociation:
 	}
 	return false
@@ -232,7 +234,7 @@ func (m *memory) evict(i item) {
 		m.versions.drop(versionKey{i.node, i.n})
 	case actSweep:
 		m.metas.drop(toHash([]byte(i.name)))
-	case actTag, actComment, actRating, actAssociation, actStage, actOnce, actCollect, actLabel, actRetain, actCheck: // nothing that memory holds
+	case actTag, actComment, actRating, actAssociation, actStage, actOnce, actCollect, actLabel, actRetain, actCheck, actSeal: // nothing that memory holds
 	}
 }
 
