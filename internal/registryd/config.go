@@ -44,8 +44,10 @@ type Config struct {
 	SessionLifetime time.Duration `yaml:"session_lifetime"`
 	// RetentionInterval is how often, about, the node tries to remove the versions that rules of retention do not keep; 0 for never.
 	RetentionInterval time.Duration `yaml:"retention_interval"`
-	AdminUser         string        `yaml:"admin_user"`     // made at first start
-	AdminPassword     daemon.Secret `yaml:"admin_password"` // of the administrator made at first start; a random one when empty
+	// TransferTimeout is how long a move to another store may stand still before another node takes it over.
+	TransferTimeout time.Duration `yaml:"transfer_timeout"`
+	AdminUser       string        `yaml:"admin_user"`     // made at first start
+	AdminPassword   daemon.Secret `yaml:"admin_password"` // of the administrator made at first start; a random one when empty
 
 	// TrustedProxies are the peers whose X-Forwarded-* headers are believed, as addresses or CIDR ranges; load balancers in the
 	// group are trusted as well.
@@ -114,6 +116,7 @@ func Default() Config {
 		MaxContentSize:    registry.DefaultContentLimit,
 		SessionLifetime:   12 * time.Hour,
 		RetentionInterval: time.Hour,
+		TransferTimeout:   registry.DefaultTransferTimeout,
 		AdminUser:         "admin",
 		TrustedProxies:    []string{"127.0.0.0/8", "::1"},
 		DrainDelay:        2 * time.Second,
@@ -193,6 +196,9 @@ func (c *Config) validate(d *daemon.Document) []error {
 	}
 	if c.SessionLifetime < time.Minute {
 		fault("session_lifetime", "is %s; it must be at least 1m", c.SessionLifetime)
+	}
+	if c.TransferTimeout < time.Second {
+		fault("transfer_timeout", "is %s; it must be at least 1s", c.TransferTimeout)
 	}
 	for key, d := range map[string]time.Duration{
 		"drain_delay": c.DrainDelay, "drain_timeout": c.DrainTimeout, "retention_interval": c.RetentionInterval,

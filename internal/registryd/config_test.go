@@ -72,6 +72,7 @@ func TestLoadConfig_FaultsNameLineKeyAndCure(t *testing.T) {
 		{"unknown dsn", "stores:\n  shared: {dsn: \"postgres:x\"}\n", "registry.yaml:2: stores.shared.dsn: the database address begins with \"postgres\""},
 		{"mount of no store", "mounts:\n  - {path: /a, store: nowhere}\n", "registry.yaml:2: mounts[0].store: no store is named \"nowhere\"; there are local, shared"},
 		{"mount twice", "mounts:\n  - {path: /a, store: shared}\n  - {path: /a, store: local}\n", "registry.yaml:3: mounts[1].path: /a is mounted twice"},
+		{"transfer timeout", "transfer_timeout: 10ms\n", "registry.yaml:1: transfer_timeout: is 10ms; it must be at least 1s"},
 		{"overwrite", "mounts:\n  - path: /a\n    store: shared\n    overwrite: virtually\n", "registry.yaml:4: mounts[0].overwrite: \"virtually\" is none of true, false, virtual"},
 		{"overwrite as YAML 1.1 has it", "mounts:\n  - {path: /a, store: shared, overwrite: yes}\n", "registry.yaml:2: mounts[0].overwrite: \"yes\" is none of"},
 		{"overwrite a list", "mounts:\n  - {path: /a, store: shared, overwrite: [true]}\n", "registry.yaml:2: mounts[0].overwrite: must be a text, not a list"},

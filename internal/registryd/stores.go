@@ -53,6 +53,7 @@ func (n *node) buildService(ctx context.Context) error {
 	}
 	n.service = registry.NewService(registry.Config{
 		Mounts: mounts, Authorizer: registry.SignedIn{}, Limits: registry.Limits{Content: n.config.MaxContentSize},
+		TransferTimeout: n.config.TransferTimeout,
 	})
 	if err := n.service.EnsureMounts(ctx); err != nil {
 		return fmt.Errorf("mounts: %w", err)

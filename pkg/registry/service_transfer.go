@@ -2,11 +2,10 @@ package registry
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 // A move to another store takes steps in two databases, and each may be the last one of its process:
@@ -27,12 +26,14 @@ const DefaultTransferTimeout = time.Minute
 // settleTimeout bounds how long the end of a move keeps its caller; others end it later.
 const settleTimeout = 30 * time.Second
 
+// newID makes a random id, a UUID of version 4.
 func newID() (ID, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
+	var id ID
+	if _, err := rand.Read(id[:]); err != nil {
 		return ID{}, fmt.Errorf("make an id: %w", err)
 	}
-	return ID(id), nil
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
+	return id, nil
 }
 
 // moveAcross is [Service.Move] to another store.
