@@ -17,7 +17,7 @@ var someone = registry.Actor{User: "someone"}
 // mountNode is a node with the stores a, b and c, whose files are in dir, and mounts as in the text. The error is that of the mounts.
 func mountNode(t *testing.T, dir, mounts string) (*node, error) {
 	t.Helper()
-	text := "user_store: a\nstores:\n"
+	text := fmt.Sprintf("state_dir: %q\nuser_store: a\nstores:\n", filepath.Join(dir, "state"))
 	for _, name := range []string{"a", "b", "c"} {
 		text += fmt.Sprintf("  %s: {dsn: %q}\n", name, "sqlite:"+filepath.Join(dir, name+".db"))
 	}
@@ -89,7 +89,7 @@ func TestMounts_CoverWhatOverwriteAllows(t *testing.T) {
 		{"collection", "virtual", ""},
 		{"collection", "true", ""},
 		{"resource", "false", "mounts[1].path: the mount / has something at /m already"},
-		{"resource", "virtual", "registry.yaml:8: mounts[1].overwrite: the mount / has a resource at /m, and virtual covers a collection only"},
+		{"resource", "virtual", "registry.yaml:9: mounts[1].overwrite: the mount / has a resource at /m, and virtual covers a collection only"},
 		{"resource", "true", ""},
 		{"link", "virtual", "has a link at /m"},
 		{"link", "true", ""},
