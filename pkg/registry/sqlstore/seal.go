@@ -32,8 +32,8 @@ type seals struct {
 
 // readSeals reads the sealed subtrees; they are few.
 func (o *operation) readSeals() (*seals, error) {
-	if o.unit.seals != nil {
-		return o.unit.seals, nil
+	if o.seals != nil {
+		return o.seals, nil
 	}
 	l := &seals{tops: map[registry.ID]string{}, above: map[registry.ID]string{}}
 	err := o.tx.each(o.ctx, "seals", "SELECT node, to_store FROM departure", nil, func(rows *sqlx.Rows) error {
@@ -56,7 +56,7 @@ func (o *operation) readSeals() (*seals, error) {
 			return nil, err
 		}
 	}
-	o.unit.seals = l
+	o.seals = l
 	return l, nil
 }
 
@@ -90,7 +90,7 @@ func (o *operation) under(l *seals, id registry.ID) (string, error) {
 
 // unsealed refuses an operation that changed something at or below a sealed node, or took away what holds one.
 func (o *operation) unsealed() error {
-	if o.unit.sealed == 0 || o.passes {
+	if o.sealed == 0 || o.passes {
 		return nil
 	}
 	l, err := o.readSeals()
