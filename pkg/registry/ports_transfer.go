@@ -21,7 +21,7 @@ type Transfer struct {
 // TreeExport says what [TransferStore.ExportTree] reads.
 type TreeExport struct {
 	Path Path
-	// Whole reads all versions, labels, rules of retention and what users attached, too. Without it only the current state of each node is read.
+	// Whole reads all versions, labels, rules of retention, permission entries and what users attached, too. Without it only the current state of each node is read.
 	Whole bool
 	// Admit sees every node before it is read, with its path in the store, and may end the export with an error.
 	Admit func(Resource) error
@@ -39,6 +39,7 @@ type TreeBatch struct {
 	Tags         []Tagging
 	Comments     []Comment
 	Ratings      []RatingBy
+	Permissions  []Permission
 	Associations []Association // both ends in the tree, or the target a URI
 }
 
@@ -47,6 +48,12 @@ type TreeNode struct {
 	Resource
 	Parent ID // zero for the top of the tree
 	Name   string
+}
+
+// Permission is a permission entry of a node.
+type Permission struct {
+	Resource ID
+	Entry
 }
 
 // Tagging is a tag that a user gave.

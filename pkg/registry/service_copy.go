@@ -10,7 +10,7 @@ import (
 // Needs [RightRead] on From and on everything below it, [RightWrite] on To, and [RightDelete] on To to overwrite. A copy into itself is
 // [CodeConflict]. Into another store the contents are copied, too; all else is the same.
 func (s *Service) Copy(ctx context.Context, a Actor, in MoveInput) (PutResult, error) {
-	if err := s.auth.Authorize(ctx, a, RightRead, in.From); err != nil {
+	if err := s.auth.AuthorizeTree(ctx, a, RightRead, in.From); err != nil {
 		return PutResult{}, err
 	}
 	from, fp, ok := s.mounts.Resolve(in.From)
@@ -37,6 +37,14 @@ func (s *Service) Copy(ctx context.Context, a Actor, in MoveInput) (PutResult, e
 	if err != nil {
 		return PutResult{}, at(in.From, err)
 	}
+	r.Path = in.From
+	switch err := s.auth.AuthorizeRead(ctx, a, r); CodeOf(err) {
+	case "":
+	case CodePrecondition:
+		return PutResult{}, Errorf(CodeUnavailable, "%s has changed meanwhile; try again", in.From)
+	default:
+		return PutResult{}, err
+	}
 	if r.Kind == KindCollection {
 		return s.copyTree(ctx, a, in, from, fp, to, tp)
 	}
@@ -45,8 +53,9 @@ func (s *Service) Copy(ctx context.Context, a Actor, in MoveInput) (PutResult, e
 		if err != nil {
 			return at(in.From, err)
 		}
-		if current.Kind == KindCollection {
-			return Errorf(CodeConflict, "%s has become a collection meanwhile; try again", in.From)
+		// What the actor may read is what was looked at: a version that came since may be for others.
+		if current.ID != r.ID || current.Version != r.Version {
+			return Errorf(CodeUnavailable, "%s has changed meanwhile; try again", in.From)
 		}
 		if err := in.If.Check(&current); err != nil {
 			return err
@@ -66,8 +75,10 @@ func (s *Service) copyTree(ctx context.Context, a Actor, in MoveInput, from Moun
 	if err := s.vacant(ctx, a, in, to, tp); err != nil {
 		return PutResult{}, err
 	}
-	id, err := from.Store.CopyTree(ctx, s.op(a), fp, s.copyable(ctx, a, in, from, fp))
-	err = at(in.From, err)
+	id, err := from.Store.CopyTree(ctx, s.op(a), fp, copyable(in, fp))
+	if err = at(in.From, err); err == nil {
+		err = s.readableStill(ctx, a, in.From)
+	}
 	var res PutResult
 	if err == nil {
 		res, err = s.update(ctx, a, to, in.To, func(tx Tx, res *PutResult) error {
@@ -87,14 +98,20 @@ func (s *Service) copyTree(ctx context.Context, a Actor, in MoveInput, from Moun
 	return res, err
 }
 
-// copyable tells of each node whether it may be copied: the rights at the top were looked at before.
-func (s *Service) copyable(ctx context.Context, a Actor, in MoveInput, from Mount, fp Path) func(Resource) error {
+// copyable holds the condition of a copy against what is copied. Who may read it was looked at before, and is looked at again after.
+func copyable(in MoveInput, fp Path) func(Resource) error {
 	return func(r Resource) error {
 		if r.Path == fp {
 			return in.If.Check(&r)
 		}
-		return s.auth.Authorize(ctx, a, RightRead, r.Path.rebase(from.Target, from.Path))
+		return nil
 	}
+}
+
+// readableStill asks again, as of now, whether the actor may read what was copied: what came below meanwhile was copied, too.
+func (s *Service) readableStill(ctx context.Context, a Actor, p Path) error {
+	a.Seen = Seq{}
+	return s.auth.AuthorizeTree(ctx, a, RightRead, p)
 }
 
 // copyAcross is [Service.Copy] to another store.
@@ -108,10 +125,12 @@ func (s *Service) copyAcross(ctx context.Context, a Actor, in MoveInput, from Mo
 	}
 	op := s.op(a)
 	batch := TreeImport{ID: id, Open: from.Store.Open}
-	err = from.Store.ExportTree(ctx, TreeExport{Path: fp, Admit: s.copyable(ctx, a, in, from, fp)}, func(b TreeBatch) error {
+	err = from.Store.ExportTree(ctx, TreeExport{Path: fp, Admit: copyable(in, fp)}, func(b TreeBatch) error {
 		return to.Store.ImportTree(ctx, op, batch, b)
 	})
-	err = at(in.From, err)
+	if err = at(in.From, err); err == nil {
+		err = s.readableStill(ctx, a, in.From)
+	}
 	var res PutResult
 	if err == nil {
 		res, err = s.update(ctx, a, to, in.To, func(tx Tx, res *PutResult) error {

@@ -60,9 +60,15 @@ func newStore(t *testing.T, name string, log *slog.Logger) *sqlstore.Store {
 
 func newDoor(t *testing.T) *door {
 	t.Helper()
+	return newDoorWith(t, auth.Config{Guesses: 1000})
+}
+
+// newDoorWith makes a door whose authenticator has some other settings.
+func newDoorWith(t *testing.T, config auth.Config) *door {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	store := newStore(t, "shared", log)
-	return newDoorOn(t, store, log,
+	return newDoorOn(t, config, store, log,
 		registry.Mount{Path: "/_system/config", Store: store, Target: "/_system/config"},
 		registry.Mount{Path: "/_system/governance", Store: store, Target: "/_system/governance"},
 		registry.Mount{Path: "/frozen", Store: store, Target: "/frozen", ReadOnly: true},
@@ -70,7 +76,7 @@ func newDoor(t *testing.T) *door {
 }
 
 // newDoorOn is a door on these mounts; users are in store.
-func newDoorOn(t *testing.T, store *sqlstore.Store, log *slog.Logger, mounted ...registry.Mount) *door {
+func newDoorOn(t *testing.T, config auth.Config, store *sqlstore.Store, log *slog.Logger, mounted ...registry.Mount) *door {
 	t.Helper()
 	ctx := t.Context()
 	mounts, err := registry.NewMounts(mounted...)
@@ -79,16 +85,20 @@ func newDoorOn(t *testing.T, store *sqlstore.Store, log *slog.Logger, mounted ..
 	}
 	clock := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	service := registry.NewService(registry.Config{
-		Mounts: mounts, Authorizer: registry.SignedIn{}, Limits: registry.Limits{Content: contentLimit}, Now: func() time.Time { return clock },
+		Mounts: mounts, Authorizer: registry.NewAccess(mounts, store), Directory: store, Limits: registry.Limits{Content: contentLimit},
+		Now: func() time.Time { return clock }, Accesses: store,
 	})
 	if err := service.EnsureMounts(ctx); err != nil {
 		t.Fatal(err)
 	}
-	d := &door{service: service, auth: auth.New(auth.Config{Accounts: store})}
+	t.Cleanup(service.StoreAccesses)
+	d := &door{service: service}
+	config.Accounts = store
+	d.auth = auth.New(config)
 	if _, err := d.auth.EnsureAdmin(ctx, "admin", password); err != nil {
 		t.Fatal(err)
 	}
-	inner := httpapi.New(httpapi.Config{Service: service, Auth: d.auth, Logger: log, Version: "1.2.3"})
+	inner := httpapi.New(httpapi.Config{Service: service, Auth: d.auth, Logger: log, Version: "1.2.3", Heartbeat: 50 * time.Millisecond})
 	// What registryd does in front of every door.
 	d.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.URL.Scheme = "http"
@@ -150,7 +160,7 @@ func (d *door) check(t *testing.T, r *http.Request, rec *httptest.ResponseRecord
 // route finds the description of a request's operation; nil when there is none, as for a wrong URL or method.
 func (d *door) route(r *http.Request) *routers.Route {
 	for url, item := range d.doc.Paths.Map() {
-		prefix, below := strings.CutSuffix(url, "{path}")
+		prefix, _, below := strings.Cut(url, "{")
 		if r.URL.Path != url && !(below && strings.HasPrefix(r.URL.Path, prefix)) {
 			continue
 		}

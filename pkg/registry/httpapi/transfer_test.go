@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/regent-registry/regent/pkg/registry"
+	"github.com/regent-registry/regent/pkg/registry/auth"
 )
 
 // TestTree_MoveToAnotherStore: with versions, and back; meanwhile changes are told to come again.
 func TestTree_MoveToAnotherStore(t *testing.T) {
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	shared, local := newStore(t, "shared", log), newStore(t, "local", log)
-	d := newDoorOn(t, shared, log, registry.Mount{Path: "/g", Store: shared, Target: "/"}, registry.Mount{Path: "/l", Store: local, Target: "/kept"})
+	d := newDoorOn(t, auth.Config{Guesses: 1000}, shared, log, registry.Mount{Path: "/g", Store: shared, Target: "/"}, registry.Mount{Path: "/l", Store: local, Target: "/kept"})
 	d.put(t, "/l/a/f.txt", "one")
 	d.put(t, "/l/a/f.txt", "two")
 	want(t, d.do(t, "POST", "/api/v1/copy/l/a", `{"to":"/g/copy"}`, asJSONType), 201, `"path":"/g/copy"`)
@@ -41,7 +42,7 @@ func TestTree_MoveToAnotherStore(t *testing.T) {
 		wantHeaders(t, rec, map[string]string{"Retry-After": "1"})
 	}
 	want(t, d.do(t, "GET", "/api/v1/content/l/a/f.txt", ""), 200, "two")
-	if _, err := d.service.Move(t.Context(), registry.Actor{User: "u"}, registry.MoveInput{From: "/l/a", To: "/g/a"}); registry.CodeOf(err) != registry.CodeUnavailable {
+	if _, err := d.service.Move(t.Context(), registry.Actor{User: "u", Roles: []registry.ID{registry.RoleAdmin}}, registry.MoveInput{From: "/l/a", To: "/g/a"}); registry.CodeOf(err) != registry.CodeUnavailable {
 		t.Errorf("a second move of the same: %v", err)
 	}
 	if err := local.EndTransfer(t.Context(), registry.Op{At: time.Now()}, registry.ID{1}, false); err != nil {

@@ -22,6 +22,8 @@ func RunTransferTests(t *testing.T, from, to func(t testing.TB) Database) {
 	}{
 		{"MovesEverything", testMoveAcross},
 		{"RefusesToCutAssociations", testCrossing},
+		{"TakesPermissionsAlong", testPermissionsOnTheWay},
+		{"KnowsIDsThatComeBack", testIDsComeBack},
 		{"KeepsEverySealedThing", testSealed},
 		{"MovesOnceAnAnswer", testMoveAcrossOnce},
 		{"CopiesAcross", testCopyAcross},

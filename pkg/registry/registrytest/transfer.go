@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -228,6 +229,20 @@ func testMoveAcrossOnce(t *testing.T, p *pair) {
 	other.gone(t, "/a/t/x", "/a/l")
 }
 
+// revoking takes the right to read a tree away after the first question.
+type revoking struct {
+	registry.SignedIn
+	asked atomic.Bool
+}
+
+// AuthorizeTree implements [registry.Authorizer].
+func (x *revoking) AuthorizeTree(_ context.Context, _ registry.Actor, r registry.Right, p registry.Path) error {
+	if r == registry.RightRead && x.asked.Swap(true) {
+		return registry.Errorf(registry.CodeDenied, "you may not read %s any more", p)
+	}
+	return nil
+}
+
 func testCopyAcross(t *testing.T, p *pair) {
 	n, other := p.open(t), p.open(t)
 	settleTree(t, n)
@@ -284,12 +299,11 @@ func testCopyAcross(t *testing.T, p *pair) {
 	}
 	_, _, err = n.svc.Batch(t.Context(), actor, []registry.Step{registry.CopyStep(registry.MoveInput{From: "/a/t/docs/one.txt", To: "/b/batch"})})
 	wantCode(t, err, registry.CodeConflict)
-	refuse := &asked{refuse: "read /a/t/docs/empty"}
 	mounts, err := registry.NewMounts(registry.Mount{Path: "/a", Store: n.from, Target: "/in/a"}, registry.Mount{Path: "/b", Store: n.to, Target: "/"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = registry.NewService(registry.Config{Mounts: mounts, Authorizer: refuse}).Copy(t.Context(), actor, registry.MoveInput{From: "/a/t", To: "/b/secret"})
+	_, err = registry.NewService(registry.Config{Mounts: mounts, Authorizer: &revoking{}}).Copy(t.Context(), actor, registry.MoveInput{From: "/a/t", To: "/b/secret"})
 	wantCode(t, err, registry.CodeDenied)
 	n.gone(t, "/b/secret")
 }

@@ -25,7 +25,10 @@ type arrival struct {
 	seq   int64 // of its first batch
 }
 
+// arrival reads the row of an import. A node of it may have lived here before under the same id, and memory may know it as it was then: from here on the
+// unit asks the database.
 func (o *operation) arrival(id registry.ID) (arrival, error) {
+	o.warm = false
 	var a arrival
 	err := o.tx.each(o.ctx, "arrival", "SELECT node, state, seq FROM arrival WHERE id = ?", []any{id[:]}, func(rows *sqlx.Rows) error {
 		var node []byte
@@ -52,6 +55,7 @@ func (o *operation) Arrive(id registry.ID, parent registry.Resource, name string
 	if err != nil {
 		return registry.Resource{}, err
 	}
+	o.touch(item{actArrive, r.ID, r.Version, parent.ID, name})
 	return r, o.send("write_arrival", "UPDATE arrival SET state = ? WHERE id = ?", arrivalDone, id[:])
 }
 
@@ -69,7 +73,7 @@ func (s *Store) AbandonArrival(ctx context.Context, op registry.Op, id registry.
 		}
 		row.state = statePurging
 		o.own.trash[a.node] = row
-		o.touch(item{actPurge, a.node, n.Version, trashID, n.name})
+		o.touch(item{actStage, a.node, 0, trashID, n.name})
 		return o.send("write_arrival", "UPDATE arrival SET state = ? WHERE id = ?", arrivalNever, id[:])
 	})
 	switch {

@@ -81,6 +81,14 @@ func attachedTables() []attachedTable {
 			r.batch.Rules, r.empty = append(r.batch.Rules, rule), false
 			return err
 		}},
+		{"acl a", "a.node", []string{"a.role"}, "a.node, a.role, a.allow, a.deny", func(rows *sqlx.Rows, r *attachedRow) error {
+			var node, role []byte
+			var allow, deny int64
+			err := rows.Scan(&node, &role, &allow, &deny)
+			r.batch.Permissions = append(r.batch.Permissions, registry.Permission{Resource: r.got(node, role), Entry: entryOf(role, allow, deny)})
+			r.empty = false
+			return err
+		}},
 		{"tagging g", "g.node", []string{"g.tag", "g.who"}, "g.node, g.tag, g.who, g.at_us", func(rows *sqlx.Rows, r *attachedRow) error {
 			var node, tag, who []byte
 			var us int64

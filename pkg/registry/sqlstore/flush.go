@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"strings"
@@ -21,17 +22,22 @@ var (
 	versionTable = table{"version", []string{"node", "n", "seq", "body", "meta", "size", "author", "created_us", "comment"}}
 	metaTable    = table{"meta_obj", []string{"sha", "data"}}
 	blobTable    = table{"blob_obj", []string{"sha", "size", "chunks", "chunk_size", "small", "chunk_set"}}
-	txnTable     = table{"txn", []string{"seq", "op_id", "tag", "actor", "at_us", "req"}}
+	txnTable     = table{"txn", []string{"seq", "op_id", "tag", "actor", "at_us", "req", "client", "agent"}}
 	placeTable   = table{"dirent_hist", []string{"parent", "name", "until_seq", "node"}}
-	itemTable    = table{"txn_item", []string{"seq", "i", "act", "node", "n", "parent", "name"}}
+	itemTable    = table{"txn_item", []string{"seq", "i", "act", "node", "n", "parent", "name", "path", "related", "body_before", "body_after"}}
 )
 
 // maxStatement bounds the bytes of one statement's values; escaped they may double, and servers take at least 4 MiB.
 const maxStatement = 1 << 20
 
-// insert writes rows with as few statements as the limits allow. suffix follows the values.
+// insert writes rows of the unit.
 func (u *unit) insert(t table, rows [][]any, suffix string) error {
-	d := u.store.backend.dialect
+	return u.store.insertRows(u.ctx, u.tx.statements, t, rows, suffix)
+}
+
+// insertRows writes rows with as few statements as the limits allow. suffix follows the values.
+func (s *Store) insertRows(ctx context.Context, q statements, t table, rows [][]any, suffix string) error {
+	d := s.backend.dialect
 	for len(rows) > 0 {
 		n, size := 0, 0
 		for n < len(rows) && n < d.maxRows {
@@ -47,11 +53,11 @@ func (u *unit) insert(t table, rows [][]any, suffix string) error {
 			args = append(args, r...)
 		}
 		query := "INSERT INTO " + t.name + " (" + strings.Join(t.columns, ", ") + ") VALUES " + strings.TrimSuffix(strings.Repeat(row+",", n), ",") + suffix
-		affected, err := u.tx.exec(u.ctx, "write_"+t.name, query, args...)
+		affected, err := q.exec(ctx, "write_"+t.name, query, args...)
 		if err != nil {
 			return fmt.Errorf("write %s: %w", t.name, err)
 		}
-		u.store.metrics.rows.Add(int64(n) - affected) // MySQL counts a row that it updates twice
+		s.metrics.rows.Add(int64(n) - affected) // MySQL counts a row that it updates twice
 		rows = rows[n:]
 	}
 	return nil
@@ -222,9 +228,12 @@ func (u *unit) flushLog(tag [16]byte) ([]step, error) {
 	steps := make([]step, 0, len(u.ops))
 	for k, o := range u.ops {
 		seq := u.head.seq + 1 + int64(k)
-		ops = append(ops, []any{seq, o.id[:], tag[:], []byte(o.op.Actor.User), toMicros(o.op.At), []byte(o.op.Actor.RequestID)})
+		ops = append(ops, []any{seq, o.id[:], tag[:], []byte(o.op.Actor.User), toMicros(o.op.At), []byte(o.op.Actor.RequestID), []byte(o.op.Actor.Client), []byte(o.op.Actor.Agent)})
 		for i, it := range o.items {
-			items = append(items, []any{seq, int64(i), int64(it.act), it.node[:], it.n, it.parent[:], []byte(it.name)})
+			tr := o.traces[i]
+			items = append(items, []any{
+				seq, int64(i), int64(it.act), it.node[:], it.n, it.parent[:], []byte(it.name), []byte(tr.path), []byte(tr.related), hashBytes(tr.before), hashBytes(tr.after),
+			})
 		}
 		for _, l := range o.left {
 			places = append(places, []any{l.parent[:], []byte(l.name), seq, l.node[:]})

@@ -187,6 +187,9 @@ func (t *treeImport) identify(b registry.TreeBatch) error {
 	for _, r := range b.Rules {
 		speak(r.Resource)
 	}
+	for _, p := range b.Permissions {
+		speak(p.Resource)
+	}
 	for _, g := range b.Tags {
 		speak(g.Resource)
 	}
@@ -257,7 +260,7 @@ func (t *treeImport) existing(ids map[registry.ID]bool, name func(registry.ID) r
 func (t *treeImport) growing(b registry.TreeBatch) error {
 	if len(b.Nodes) > 0 && b.Nodes[0].Parent.IsZero() {
 		t.root, t.first = t.ids[b.Nodes[0].ID], t.seq()+1
-		t.own.trash[t.root] = trashRow{stateCopying, b.Nodes[0].Path, t.op.Actor.User, t.at()}
+		t.own.trash[t.root] = trashRow{state: stateCopying, actor: t.op.Actor.User, at: t.at()}
 		return t.sendRows(arrivalTable, [][]any{{t.in.ID[:], t.root[:], arrivalGrows, t.first, toMicros(t.op.At)}}, "")
 	}
 	a, err := t.arrival(t.in.ID)
@@ -316,9 +319,9 @@ func (t *treeImport) versionRow(v registry.Version) ([]any, error) {
 	}, nil
 }
 
-// addHistory writes older versions, labels and rules of retention.
+// addHistory writes older versions, labels, rules of retention and permission entries.
 func (t *treeImport) addHistory(b registry.TreeBatch) error {
-	var versions, labels, rules [][]any
+	var versions, labels, rules, entries [][]any
 	for _, v := range b.Versions {
 		v.Resource = t.ids[v.Resource]
 		row, err := t.versionRow(v)
@@ -334,6 +337,13 @@ func (t *treeImport) addHistory(b registry.TreeBatch) error {
 	for _, r := range b.Rules {
 		id := t.ids[r.Resource]
 		rules = append(rules, []any{id[:], r.KeepLast, r.KeepDays, t.seq() + 1, []byte(r.SetBy), toMicros(r.SetAt)})
+	}
+	for _, p := range b.Permissions {
+		id := t.ids[p.Resource]
+		entries = append(entries, []any{id[:], p.Role[:], int64(p.Allow), int64(p.Deny)})
+	}
+	if err := t.sendRows(aclTable, entries, ""); err != nil {
+		return err
 	}
 	if err := t.sendRows(versionTable, versions, ""); err != nil {
 		return err
