@@ -14,7 +14,7 @@ FUZZ_TIME   ?= 30s
 ARTIFACTS   := $(CURDIR)/artifacts
 
 .DEFAULT_GOAL := help
-.PHONY: help build run run-mysql test unit e2e browser quick lint fmt fuzz cover bench-lb bench-failures pgo deps clean ci
+.PHONY: help build run run-mysql test unit e2e torture browser quick lint fmt fuzz cover bench-lb bench-failures bench-registry pgo deps clean ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ unit: ## all tests but those over real processes
 e2e: ## the journeys over real processes, a real database and a real browser
 	@rm -rf $(ARTIFACTS)/e2e && mkdir -p $(ARTIFACTS)/e2e
 	go test $(TEST_FLAGS) -timeout 20m -artifacts -outputdir $(ARTIFACTS)/e2e ./internal/e2e/...
+
+torture: ## clients of three nodes under kills, freezes and database crashes for TORTURE (10m) on SQLite and on MariaDB; the history must be linearizable
+	@rm -rf $(ARTIFACTS)/torture && mkdir -p $(ARTIFACTS)/torture
+	REGENT_TORTURE=$(or $(TORTURE),10m) go test $(TEST_FLAGS) -timeout 2h -v -run Torture -artifacts -outputdir $(ARTIFACTS)/torture ./internal/e2e/...
 
 browser: ## the journeys in Chromium alone; screenshots in artifacts/
 	@rm -rf $(ARTIFACTS)/browser && mkdir -p $(ARTIFACTS)/browser
@@ -84,6 +88,12 @@ bench-failures: build ## members killed and frozen under load behind elb, nginx 
 	@.ci/deps hops
 	@go build -o bin/bench ./internal/bench
 	@exec bin/bench failures -out $(ARTIFACTS)/bench $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(KILLS),-kills $(KILLS)) -proxies "$(PROXIES)"
+
+bench-registry: build ## the registry beside etcd and MariaDB, in docs/performance.md; ROUNDS=5 WINDOW=2s CELLS=
+	@.ci/deps registry
+	@go build -o bin/bench ./internal/bench
+	@go build -C internal/bench/driver -o $(CURDIR)/bin/bench-driver .
+	@exec bin/bench registry -out $(ARTIFACTS)/bench $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(WINDOW),-window $(WINDOW)) -cells "$(CELLS)"
 
 pgo: ## profile elb under load, into cmd/elb/default.pgo, by which the compiler optimises it; SECONDS=10 for each load, SCENARIOS=
 	@.ci/deps bench

@@ -59,32 +59,35 @@ func TestFailures_TellsWhatElbMissed(t *testing.T) {
 	}
 }
 
-// Each of the two measurements leaves what the other wrote.
-func TestFailures_KeepTheirPlaceInTheDocument(t *testing.T) {
+// Each of the measurements leaves what the others wrote.
+func TestSections_KeepTheirPlaceInTheDocument(t *testing.T) {
 	doc := filepath.Join(t.TempDir(), "performance.md")
-	if err := replaceFailures(doc, "new"); err == nil {
+	if err := failuresSection.replace(doc, "new"); err == nil {
 		t.Error("a document that is not there was changed")
 	}
-	if section, err := keptFailures(doc); err != nil || section != "" {
+	if section, err := failuresSection.kept(doc); err != nil || section != "" {
 		t.Errorf("%q, %v", section, err)
 	}
-	text, err := document(results{}, "measured earlier\n")
+	text, err := document(results{}, "measured earlier\n", "the registry\n")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(doc, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if section, err := keptFailures(doc); err != nil || section != "measured earlier\n" {
+	if section, err := failuresSection.kept(doc); err != nil || section != "measured earlier\n" {
 		t.Errorf("%q, %v", section, err)
 	}
-	if err := replaceFailures(doc, "measured now\n"); err != nil {
+	if err := failuresSection.replace(doc, "measured now\n"); err != nil {
 		t.Fatal(err)
 	}
-	section, err := keptFailures(doc)
+	section, err := failuresSection.kept(doc)
 	after, err2 := os.ReadFile(doc)
 	want := strings.Replace(string(text), "measured earlier", "measured now", 1)
 	if err := errors.Join(err, err2); err != nil || section != "measured now\n" || string(after) != want {
 		t.Errorf("%v: %q in\n%s", err, section, after)
+	}
+	if section, err := registrySection.kept(doc); err != nil || section != "the registry\n" {
+		t.Errorf("%q, %v", section, err)
 	}
 }

@@ -2,9 +2,7 @@ package main
 
 import (
 	_ "embed"
-	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"text/template"
@@ -16,11 +14,11 @@ import (
 //go:embed failures.md.tmpl
 var failureText string
 
-// The section on failures stands between these in the document; each measurement writes its own part and leaves the other's alone.
-const (
-	failuresBegin = "<!-- failures: `make bench-failures` writes from here -->\n"
-	failuresEnd   = "<!-- failures: to here -->\n"
-)
+// failuresSection is where the document has what `bench failures` writes.
+var failuresSection = section{
+	"<!-- failures: `make bench-failures` writes from here -->\n",
+	"<!-- failures: to here -->\n",
+}
 
 // The bars of elb under failures.
 const (
@@ -164,35 +162,4 @@ func failedWords(s drill.Summary) string {
 		words = append(words, fmt.Sprintf("%s: %d", k.word, k.n))
 	}
 	return fmt.Sprintf("**%d** (%s)", s.Failures(), strings.Join(words, ", "))
-}
-
-// replaceFailures writes the section into a document that has a place for it.
-func replaceFailures(doc, section string) error {
-	text, err := os.ReadFile(doc)
-	if err != nil {
-		return err
-	}
-	before, rest, ok1 := strings.Cut(string(text), failuresBegin)
-	_, after, ok2 := strings.Cut(rest, failuresEnd)
-	if !ok1 || !ok2 {
-		return fmt.Errorf("%s has no place for the section on failures", doc)
-	}
-	return os.WriteFile(doc, []byte(before+failuresBegin+section+failuresEnd+after), 0o644) //nolint:gosec // for everybody to read
-}
-
-// keptFailures is the section on failures of a document; "" when there is none.
-func keptFailures(doc string) (string, error) {
-	text, err := os.ReadFile(doc)
-	if errors.Is(err, os.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	_, rest, _ := strings.Cut(string(text), failuresBegin)
-	section, _, ok := strings.Cut(rest, failuresEnd)
-	if !ok {
-		return "", nil
-	}
-	return section, nil
 }

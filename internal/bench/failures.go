@@ -188,7 +188,7 @@ func publishFailures(r failureResults, o failureOptions, out io.Writer) error {
 	}
 	fmt.Fprintf(out, "\n%s\nraw figures: %s\n", section, raw)
 	if o.doc != "" {
-		if err := replaceFailures(o.doc, section); err != nil {
+		if err := failuresSection.replace(o.doc, section); err != nil {
 			return err
 		}
 		fmt.Fprintln(out, "written:", o.doc)

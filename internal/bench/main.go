@@ -4,12 +4,14 @@
 //	bench [flags]             measure, print the tables, write them as a document, keep the raw figures as JSON
 //	bench -from FILE          write the document again from raw figures
 //	bench failures [flags]    kill and freeze members under load, and write what the clients saw into the document (`make bench-failures`)
+//	bench registry [flags]    measure the registry beside etcd, and write that into the document (`make bench-registry`)
 //	bench -profile FILE       put the loads on elb alone, and write the CPU profile that the compiler optimises it by (`make pgo`)
 //	bench member -addr A      be a member: the server behind the proxies
 //	bench handshake -addr A   be a client that opens a TLS connection for each request
 //	bench drill-member M      be a member of the failure drills
+//	bench hello -addr A       be the least server that net/http makes
 //
-// The last three are processes that the first two start. The first runs every scenario with every proxy in turn, round by round, so that what the machine
+// The last four are processes that the others start. The first runs every scenario with every proxy in turn, round by round, so that what the machine
 // does meanwhile falls on all of them; the proxy is started afresh for each run. What counts is CPU time per request of the proxy's processes,
 // as a ratio to HAProxy in the same round: load, proxy and members share the machine's cores, which makes requests per second a poor figure.
 //
@@ -38,6 +40,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == "member" { // it holds nothing: a signal just ends it
 		return exitStatus(runMember(args[1:], stderr), stderr)
 	}
+	if len(args) > 0 && args[0] == "hello" {
+		return exitStatus(runHello(args[1:], stderr), stderr)
+	}
 	if len(args) > 0 && args[0] == "drill-member" {
 		return exitStatus(runDrillMember(args[1:], stdout), stderr)
 	}
@@ -50,6 +55,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	if len(args) > 0 && args[0] == "failures" {
 		return exitStatus(runFailures(ctx, args[1:], stdout, stderr), stderr)
+	}
+	if len(args) > 0 && args[0] == "registry" {
+		return exitStatus(runRegistry(ctx, args[1:], stdout, stderr), stderr)
 	}
 	return exitStatus(runBench(ctx, args, stdout, stderr), stderr)
 }

@@ -38,11 +38,12 @@ func publish(r results, o options, out io.Writer) error {
 	default:
 		doc = filepath.Join(o.out, filepath.Base(publicDoc))
 	}
-	failures, err := keptFailures(publicDoc)
-	if err != nil {
+	failures, err1 := failuresSection.kept(publicDoc)
+	registry, err2 := registrySection.kept(publicDoc)
+	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
-	text, err := document(r, failures)
+	text, err := document(r, failures, registry)
 	if err != nil {
 		return err
 	}
@@ -149,30 +150,30 @@ func printVerdicts(r results, out io.Writer) int {
 	return missed
 }
 
-// document is the text for readers, with the section on failures as it was.
-func document(r results, failures string) ([]byte, error) {
+// document is the text for readers, with the sections of the other measurements as they were.
+func document(r results, failures, registry string) ([]byte, error) {
 	t, err := template.New("performance").Funcs(template.FuncMap{
 		"number": number, "within": within, "ratio": ratio, "within2": within2, "ratioOf": ratioOf, "percent": percent,
 	}).Parse(documentText)
 	if err != nil {
 		return nil, err
 	}
-	type section struct {
+	type load struct {
 		scenario
 		Rows []summary
 	}
-	var sections []section
+	var loads []load
 	for _, s := range r.Scenarios {
 		if rows := r.summaries(s); len(rows) > 0 {
-			sections = append(sections, section{s, rows})
+			loads = append(loads, load{s, rows})
 		}
 	}
 	logged := r.loggedShares()
 	var text strings.Builder
 	err = t.Execute(&text, map[string]any{
-		"R": r, "Date": r.Began.Format("2 January 2006"), "Sections": sections, "Verdicts": r.verdicts(), "Invalid": r.invalid(),
+		"R": r, "Date": r.Began.Format("2 January 2006"), "Sections": loads, "Verdicts": r.verdicts(), "Invalid": r.invalid(),
 		"Yardstick": yardstick, "Subject": subject, "Cipher": cipher, "Quiet": quietNoise, "Fewest": fewest, "Logged": spreadOf(logged),
-		"Members": memberCount, "Warm": warmUp, "Failures": failuresBegin + failures + failuresEnd,
+		"Members": memberCount, "Warm": warmUp, "Failures": failuresSection.whole(failures), "Registry": registrySection.whole(registry),
 	})
 	return []byte(text.String()), err
 }

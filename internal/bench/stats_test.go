@@ -127,7 +127,7 @@ func TestNoise(t *testing.T) {
 
 func TestDocument(t *testing.T) {
 	r := someResults()
-	text, err := document(r, "")
+	text, err := document(r, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestDocument(t *testing.T) {
 		t.Error("elb is said to be built by a profile")
 	}
 	r.Complete, r.Guided = true, true
-	if text, err = document(r, ""); err != nil || strings.Contains(string(text), "not a complete") {
+	if text, err = document(r, "", ""); err != nil || strings.Contains(string(text), "not a complete") {
 		t.Errorf("a complete measurement is called incomplete, or: %v", err)
 	}
 	if !strings.Contains(string(text), advantage) {

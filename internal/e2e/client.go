@@ -22,6 +22,11 @@ const (
 	maxAnswer = 16 << 20
 
 	contentURL  = "/api/v1/content"
+	resourceURL = "/api/v1/resource"
+	childrenURL = "/api/v1/children"
+	versionsURL = "/api/v1/versions"
+	moveURL     = "/api/v1/move"
+	undeleteURL = "/api/v1/undelete"
 	artifactURL = "/resource/1.0.0/artifact"
 )
 

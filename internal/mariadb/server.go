@@ -30,7 +30,7 @@ const (
 	stopTimeout  = 30 * time.Second
 )
 
-// Server is a running MariaDB. Its methods are safe for concurrent use but for Stop, Kill, Restart, Done and Err, which one goroutine calls at a
+// Server is a running MariaDB. Its methods are safe for concurrent use but for Stop, Kill, Restart, PID, Done and Err, which one goroutine calls at a
 // time.
 type Server struct {
 	dir      string
@@ -126,6 +126,9 @@ func (s *Server) Stop() error {
 
 // Kill ends the server at once, as a crash would.
 func (s *Server) Kill() { s.process.Kill() }
+
+// PID is the process id of the server that the last start made.
+func (s *Server) PID() int { return s.process.PID() }
 
 // Done is closed when the server that the last start made has ended, by whatever cause.
 func (s *Server) Done() <-chan struct{} { return s.process.Done() }

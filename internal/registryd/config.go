@@ -2,7 +2,6 @@ package registryd
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -80,7 +79,12 @@ type Membership struct {
 type StoreConfig struct {
 	DSN     daemon.Secret `yaml:"dsn"`      // sqlite:FILE or mysql:USER:PASSWORD@tcp(HOST:PORT)/DATABASE
 	DSNFile string        `yaml:"dsn_file"` // a file whose first line is the dsn
+	// CommitGroup is the most changes that one transaction takes; 0 is the default, 64.
+	CommitGroup int `yaml:"commit_group"`
 }
+
+// maxCommitGroup bounds what one transaction takes: those who wait for it wait for all of it.
+const maxCommitGroup = 1024
 
 // MountConfig is one mount.
 type MountConfig struct {
@@ -293,34 +297,4 @@ func (c *Config) validateMembership(d *daemon.Document) []error {
 		}
 	}
 	return append(faults, m.validatePolicy(d)...)
-}
-
-// moved is a port with the offset; port 0, any free one, stays 0.
-func (c *Config) moved(port int) int {
-	if port == 0 {
-		return 0
-	}
-	return port + c.Offset
-}
-
-// The addresses to listen on.
-
-func (c *Config) httpAddr() string {
-	return net.JoinHostPort(c.ListenHost, strconv.Itoa(c.moved(c.HTTPPort)))
-}
-
-func (c *Config) httpsAddr() string {
-	return net.JoinHostPort(c.ListenHost, strconv.Itoa(c.moved(c.HTTPSPort)))
-}
-
-func (c *Config) adminAddr() string {
-	host, port, err := daemon.SplitAddr(c.Admin)
-	if err != nil {
-		return c.Admin // validated before; listening there says what is wrong
-	}
-	return net.JoinHostPort(host, strconv.Itoa(c.moved(port)))
-}
-
-func (c *Config) memberAddr() string {
-	return net.JoinHostPort(c.Membership.LocalMemberHost, strconv.Itoa(c.Membership.LocalMemberPort))
 }

@@ -19,6 +19,9 @@ func (c *Config) validateStores(d *daemon.Document) []error {
 		if err := sqlstore.CheckDSN(s.DSN.Reveal()); err != nil {
 			faults = append(faults, d.Fault("stores."+name+".dsn", "%s", err))
 		}
+		if s.CommitGroup < 0 || s.CommitGroup > maxCommitGroup {
+			faults = append(faults, d.Fault("stores."+name+".commit_group", "is %d; it must be from 1 to %d, or 0 for the default", s.CommitGroup, maxCommitGroup))
+		}
 	}
 	if _, ok := c.Stores[c.UserStore]; !ok {
 		faults = append(faults, d.Fault("user_store", "no store is named %q; there are %s", c.UserStore, strings.Join(slices.Sorted(maps.Keys(c.Stores)), ", ")))

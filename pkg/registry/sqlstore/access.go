@@ -30,7 +30,7 @@ func (s *Store) NoteAccess(ctx context.Context, list []registry.AccessEvent) err
 		})
 	}
 	err := s.bulk.within(ctx, func(t *txn) error {
-		return s.insertRows(ctx, t.statements, accessTable, rows, "")
+		return s.insertRows(ctx, t, accessTable, rows, "")
 	})
 	return s.fail("store accesses", err)
 }

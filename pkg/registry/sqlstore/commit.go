@@ -16,7 +16,6 @@ import (
 
 const (
 	queueLength = 1024    // changes that wait for the committer; more wait in their callers
-	maxGroup    = 64      // operations of one transaction
 	maxUnit     = 1 << 20 // bytes after which a transaction takes no further operation
 
 	// commitTimeout bounds the attempts at one group; it is longer than a frozen writer can hold the head.
@@ -122,7 +121,7 @@ func (s *Store) gather(first *job) []*job {
 			group = append(group, j)
 		}
 		j = nil
-		if len(group) < maxGroup {
+		if len(group) < s.group {
 			select {
 			case j = <-s.queue:
 			default:

@@ -24,6 +24,7 @@ type Config struct {
 	PoolSize     int           // connections for reads; default 16
 	ContentChunk int           // bytes of one piece of a large content; default 1 MiB
 	CacheBytes   int64         // memory for contents up to 64 KiB; default 64 MiB. Rows have as much again.
+	CommitGroup  int           // the most changes of one transaction; default 64. 1 commits each alone.
 	ConnectWait  time.Duration // how long Open keeps trying to reach the database; default: one try
 	KeepLog      time.Duration // how long the change log is kept, with who did what; default: for ever
 	Now          func() time.Time
@@ -33,6 +34,7 @@ const (
 	defaultPoolSize     = 16
 	defaultContentChunk = 1 << 20
 	defaultCacheBytes   = 64 << 20
+	defaultCommitGroup  = 64
 	minContentChunk     = 2 * smallContent
 	maxContentChunk     = 4 << 20 // escaped in a statement it may double, and servers take 16 MiB by default
 )
@@ -49,6 +51,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.PoolSize <= 0 {
 		c.PoolSize = defaultPoolSize
+	}
+	if c.CommitGroup <= 0 {
+		c.CommitGroup = defaultCommitGroup
 	}
 	if c.CacheBytes <= 0 {
 		c.CacheBytes = defaultCacheBytes

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -52,8 +53,9 @@ func (q statements) exec(ctx context.Context, op, query string, args ...any) (in
 // pool is a set of connections for one purpose. A pool of a SQLite file that writes takes the write turn for each transaction.
 type pool struct {
 	statements
-	db   *sqlx.DB
-	turn *writeTurn
+	db    *sqlx.DB
+	turn  *writeTurn
+	texts bool // its connections take several statements in one text
 }
 
 // newPool wraps db; turn may be nil.
@@ -62,11 +64,99 @@ func newPool(db *sql.DB, d *dialect, m *metrics, turn *writeTurn) *pool {
 	return &pool{statements: statements{x, m}, db: x, turn: turn}
 }
 
-// txn is one transaction. Exactly one of commit and rollback ends it; rollback after commit does nothing.
+// txn is one transaction. Exactly one of commit and rollback ends it; rollback after commit does nothing. Statements whose answers nobody waits for
+// may be put off by later; they go with the next one that is not, as one text and in their order.
 type txn struct {
 	statements
-	tx   *sqlx.Tx
-	done func()
+	tx       *sqlx.Tx
+	done     func()
+	texts    bool
+	together bool // rows may be put off
+	off      []putOff
+	bytes    int // of the values of what is put off, about
+}
+
+// putOff is a statement that waits to be sent with others.
+type putOff struct {
+	op, query string
+	args      []any
+}
+
+// later runs a statement that changes so many rows, now or with the next one.
+func (t *txn) later(ctx context.Context, op string, rows int64, query string, args ...any) error {
+	if !t.texts {
+		_, err := t.statements.exec(ctx, op, query, args...)
+		return err
+	}
+	t.off = append(t.off, putOff{op, query, args})
+	t.bytes += rowBytes(args)
+	t.metrics.rows.Add(rows)
+	if t.bytes < maxStatement {
+		return nil
+	}
+	return t.send(ctx)
+}
+
+// send sends what is put off.
+func (t *txn) send(ctx context.Context) error {
+	_, err := t.flush(ctx)
+	return err
+}
+
+// flush is send; it tells how many rows the last statement changed.
+func (t *txn) flush(ctx context.Context) (int64, error) {
+	if len(t.off) == 0 {
+		return 0, nil
+	}
+	list := t.off
+	t.off, t.bytes = nil, 0
+	var text strings.Builder
+	var args []any
+	for i, s := range list {
+		if i > 0 {
+			text.WriteString("; ")
+		}
+		text.WriteString(s.query)
+		args = append(args, s.args...)
+	}
+	defer func(start time.Time) {
+		for _, s := range list {
+			t.metrics.count(s.op)
+		}
+		t.metrics.time("text", start)
+	}(time.Now())
+	res, err := t.ext.ExecContext(ctx, text.String(), args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// exec is [statements.exec], after what is put off.
+func (t *txn) exec(ctx context.Context, op, query string, args ...any) (int64, error) {
+	if len(t.off) == 0 {
+		return t.statements.exec(ctx, op, query, args...)
+	}
+	t.off = append(t.off, putOff{op, query, args})
+	n, err := t.flush(ctx)
+	t.metrics.rows.Add(n)
+	return n, err
+}
+
+// one is [statements.one], after what is put off.
+func (t *txn) one(ctx context.Context, op, query string, args []any, dest ...any) error {
+	if err := t.send(ctx); err != nil {
+		return err
+	}
+	return t.statements.one(ctx, op, query, args, dest...)
+}
+
+// each is [statements.each], after what is put off.
+func (t *txn) each(ctx context.Context, op, query string, args []any, scan func(*sqlx.Rows) error) error {
+	if err := t.send(ctx); err != nil {
+		return err
+	}
+	return t.statements.each(ctx, op, query, args, scan)
 }
 
 // begin starts a transaction. It ends with ctx, if not before: the database then rolls it back.
@@ -85,7 +175,7 @@ func (p *pool) begin(ctx context.Context, opts *sql.TxOptions) (*txn, error) {
 		done()
 		return nil, err
 	}
-	return &txn{statements: statements{tx, p.metrics}, tx: tx, done: done}, nil
+	return &txn{statements: statements{tx, p.metrics}, tx: tx, done: done, texts: p.texts}, nil
 }
 
 // commit ends the transaction; an error leaves open whether it took effect.

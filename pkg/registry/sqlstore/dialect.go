@@ -29,7 +29,8 @@ type dialect struct {
 
 	nowUS string // the server's clock, in microseconds since 1970
 
-	maxRows int // rows of one INSERT
+	maxRows int  // rows of one INSERT
+	texts   bool // the committer's connections take several statements in one text
 
 	version string                      // asks the server for its version
 	product func(version string) string // and says what that means
@@ -53,6 +54,7 @@ var mysqlDialect = &dialect{
 	},
 	nowUS:   "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)",
 	maxRows: 500,
+	texts:   true,
 	version: "SELECT VERSION()",
 	product: mysqlProduct,
 }

@@ -32,11 +32,11 @@ const maxStatement = 1 << 20
 
 // insert writes rows of the unit.
 func (u *unit) insert(t table, rows [][]any, suffix string) error {
-	return u.store.insertRows(u.ctx, u.tx.statements, t, rows, suffix)
+	return u.store.insertRows(u.ctx, u.tx, t, rows, suffix)
 }
 
 // insertRows writes rows with as few statements as the limits allow. suffix follows the values.
-func (s *Store) insertRows(ctx context.Context, q statements, t table, rows [][]any, suffix string) error {
+func (s *Store) insertRows(ctx context.Context, tx *txn, t table, rows [][]any, suffix string) error {
 	d := s.backend.dialect
 	for len(rows) > 0 {
 		n, size := 0, 0
@@ -53,14 +53,22 @@ func (s *Store) insertRows(ctx context.Context, q statements, t table, rows [][]
 			args = append(args, r...)
 		}
 		query := "INSERT INTO " + t.name + " (" + strings.Join(t.columns, ", ") + ") VALUES " + strings.TrimSuffix(strings.Repeat(row+",", n), ",") + suffix
-		affected, err := q.exec(ctx, "write_"+t.name, query, args...)
-		if err != nil {
+		if err := s.sendRows(ctx, tx, t, n, query, args); err != nil {
 			return fmt.Errorf("write %s: %w", t.name, err)
 		}
-		s.metrics.rows.Add(int64(n) - affected) // MySQL counts a row that it updates twice
 		rows = rows[n:]
 	}
 	return nil
+}
+
+// sendRows sends an INSERT of n rows: an operation's own at once, so that its failure is the operation's, those of flush together.
+func (s *Store) sendRows(ctx context.Context, tx *txn, t table, n int, query string, args []any) error {
+	if tx.together {
+		return tx.later(ctx, "write_"+t.name, int64(n), query, args...)
+	}
+	affected, err := tx.exec(ctx, "write_"+t.name, query, args...)
+	s.metrics.rows.Add(int64(n) - affected) // MySQL counts a row that it updates twice
+	return err
 }
 
 func rowBytes(row []any) int {
@@ -76,6 +84,7 @@ func rowBytes(row []any) int {
 
 // flush writes what the operations left, and moves the head. It gives the steps of the change log and the contents that are now owned.
 func (u *unit) flush() ([]step, []*staged, error) {
+	u.tx.together = true
 	var tag [16]byte
 	if _, err := rand.Read(tag[:]); err != nil {
 		return nil, nil, fmt.Errorf("make a tag: %w", err)

@@ -75,8 +75,18 @@ func (m *metrics) close() {
 
 // statement counts one statement that began at start.
 func (m *metrics) statement(op string, start time.Time) {
+	m.count(op)
+	m.time(op, start)
+}
+
+// count counts one statement.
+func (m *metrics) count(op string) {
 	m.sent.Add(1)
 	m.statements.WithLabelValues(op).Inc()
+}
+
+// time measures what began at start.
+func (m *metrics) time(op string, start time.Time) {
 	m.seconds.WithLabelValues(op).Observe(time.Since(start).Seconds())
 }
 

@@ -58,11 +58,22 @@ func mysqlBackend(c Config, cfg *mysql.Config) (*backend, error) {
 	if err != nil {
 		return nil, registry.Errorf(registry.CodeInvalid, "store %s: database address: %v", c.Name, err)
 	}
+	// The committer alone sends several statements in one text: fixed ones, whose values the driver escapes.
+	writing := cfg.Clone()
+	writing.MultiStatements = true
+	writer, err := mysql.NewConnector(writing)
+	if err != nil {
+		return nil, registry.Errorf(registry.CodeInvalid, "store %s: database address: %v", c.Name, err)
+	}
 	return &backend{
 		dialect: mysqlDialect,
 		where:   cfg.Addr + " (database " + cfg.DBName + ")",
 		open: func(kind poolKind, size int) (*sql.DB, error) {
-			db := sql.OpenDB(&mysqlConnector{base, kind})
+			connector := base
+			if kind == poolWrite {
+				connector = writer
+			}
+			db := sql.OpenDB(&mysqlConnector{connector, kind})
 			db.SetMaxOpenConns(size)
 			db.SetMaxIdleConns(size)
 			db.SetConnMaxLifetime(connLifetime)

@@ -5,7 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,6 +35,7 @@ func TestMySQL(t *testing.T) {
 		{"ListsWhatWasDeletedBefore", func(t *testing.T, server *registrytest.MySQL) {
 			testOldTrash(t, "mysql:"+server.Database(t), migrations.MySQL())
 		}},
+		{"SendsSeveralStatementsInOneText", testTexts},
 		{"ReadsLittleOfThePast", testPastReads},
 		{"GivesALeaseToOneAtATime", testLease},
 		{"TakesTheTurnOfAFrozenWriter", testFrozenWriter},
@@ -52,20 +53,20 @@ func testLostCommits(t *testing.T, server *registrytest.MySQL) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	proxy := newCutProxy(t, cfg.Addr)
-	cfg.Addr = proxy.address
+	proxy := registrytest.StartCutProxy(t, cfg.Addr)
+	cfg.Addr = proxy.Addr
 	s := testStore(t, Config{DSN: "mysql:" + cfg.FormatDSN()})
 	direct := testStore(t, Config{DSN: "mysql:" + dsn})
 	mustSet(t, s, "x", "0")
 	for i, forward := range []bool{true, false, true, false} {
 		before := mustSet(t, direct, "other", fmt.Sprint(i))
-		proxy.cutNext(forward)
+		proxy.CutNext(forward)
 		text := fmt.Sprintf("change %d, forwarded %t", i, forward)
 		seq := mustSet(t, s, "x", text)
 		if seq.N != before.N+1 {
 			t.Errorf("%s took effect at %d, want %d", text, seq.N, before.N+1)
 		}
-		if proxy.armed.Load() != 0 {
+		if proxy.Armed() {
 			t.Errorf("%s: nothing was cut", text)
 		}
 		wantText(t, direct, "x", text)
@@ -75,87 +76,6 @@ func testLostCommits(t *testing.T, server *registrytest.MySQL) {
 			t.Errorf("%s made version %d, want %d: %v", text, r.Version, i+2, err)
 		}
 	}
-}
-
-// cutProxy passes bytes to a server, until it is told to cut a connection at its next COMMIT.
-type cutProxy struct {
-	address string
-	armed   atomic.Int32 // 0: no; 1: cut before the COMMIT goes on; 2: after
-}
-
-func newCutProxy(t *testing.T, to string) *cutProxy {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &cutProxy{address: l.Addr().String()}
-	var wg sync.WaitGroup
-	t.Cleanup(func() {
-		_ = l.Close()
-		wg.Wait()
-	})
-	wg.Go(func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() { p.serve(client, to) })
-		}
-	})
-	return p
-}
-
-func (p *cutProxy) cutNext(forward bool) {
-	p.armed.Store(1)
-	if forward {
-		p.armed.Store(2)
-	}
-}
-
-func (p *cutProxy) serve(client net.Conn, to string) {
-	defer client.Close()
-	server, err := net.Dial("tcp", to)
-	if err != nil {
-		return
-	}
-	defer server.Close()
-	var answers sync.WaitGroup
-	cut := atomic.Bool{}
-	answers.Go(func() {
-		buf := make([]byte, 64<<10)
-		for {
-			n, err := server.Read(buf)
-			if cut.Load() || err != nil {
-				return
-			}
-			if _, err := client.Write(buf[:n]); err != nil {
-				return
-			}
-		}
-	})
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := client.Read(buf)
-		if err != nil {
-			break
-		}
-		if how := p.armed.Load(); how != 0 && bytes.HasSuffix(buf[:n], []byte("\x03COMMIT")) && p.armed.CompareAndSwap(how, 0) {
-			cut.Store(true)
-			if how == 2 {
-				_, _ = server.Write(buf[:n])
-				answers.Wait() // the server has answered: the commit took effect
-			}
-			break
-		}
-		if _, err := server.Write(buf[:n]); err != nil {
-			break
-		}
-	}
-	_ = client.Close()
-	_ = server.Close()
-	answers.Wait()
 }
 
 // testHandlerReads counts the rows that a page in the middle of many children makes the server look at.
@@ -294,6 +214,65 @@ func testKill(t *testing.T, server *registrytest.MySQL) {
 				t.Errorf("writer %d made %d changes, the version is %d: %v", w, acknowledged[w].Load(), r.Version, err)
 			}
 		}
+	}
+}
+
+// testTexts puts statements off and sends them as one text: in their order, before whatever follows, and with their values as they are.
+func testTexts(t *testing.T, server *registrytest.MySQL) {
+	s := testStore(t, Config{DSN: "mysql:" + server.Database(t)})
+	const insert = "INSERT INTO once (id, request, seq, answer, at_us) VALUES (?,?,?,?,?)"
+	values := [][]byte{
+		[]byte("plain"),
+		{},
+		[]byte("'; DROP TABLE once; -- "), []byte(`\'; DELETE FROM once; #`), []byte("?;?"), []byte("/* \x00\x1a\n\r */ \"`"),
+		{0xff, 0x5c, 0x27, 0xbf, 0x5c, 0x27},
+		bytes.Repeat([]byte{'\'', '\\', 0}, 1000), bytes.Repeat([]byte("x"), maxStatement/2), bytes.Repeat([]byte("y"), maxStatement/2+1),
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		v := make([]byte, random.IntN(40))
+		for i := range v {
+			v[i] = []byte{0, '\'', '"', '\\', ';', '?', '-', 'n', 0x1a, byte(random.IntN(256))}[random.IntN(10)]
+		}
+		values = append(values, v)
+	}
+	id := func(i int) []byte { return fmt.Appendf(nil, "%032d", i) }
+	q, err := s.write.begin(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.rollback()
+	before := s.Statements()
+	for i, v := range values {
+		if err := q.later(t.Context(), "test", 1, insert, id(i), id(i), int64(i), v, int64(0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n, err := q.exec(t.Context(), "test", "UPDATE once SET seq = seq + 1000 WHERE seq < 3")
+	if err != nil || n != 3 {
+		t.Errorf("the statement after those that were put off changed %d rows, want 3: %v", n, err)
+	}
+	if sent := s.Statements() - before; sent != int64(len(values))+1 {
+		t.Errorf("%d statements were counted, want %d", sent, len(values)+1)
+	}
+	for i, want := range values {
+		var got []byte
+		if err := q.one(t.Context(), "test", "SELECT answer FROM once WHERE id = ?", []any{id(i)}, &got); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("value %d is %.60q, want %.60q: %v", i, got, want, err)
+		}
+	}
+	// A failure in the middle of a text is its error, and what follows is not done.
+	for _, i := range []int{90_001, 0, 90_002} {
+		if err := q.later(t.Context(), "test", 1, insert, id(i), id(i), int64(i), []byte{}, int64(0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var rows int
+	if err := q.one(t.Context(), "test", "SELECT COUNT(*) FROM once", nil, &rows); !isMySQL(err, 1062) {
+		t.Errorf("a duplicate gave %v", err)
+	}
+	if err := q.one(t.Context(), "test", "SELECT COUNT(*) FROM once WHERE seq = 90002", nil, &rows); err != nil || rows != 0 {
+		t.Errorf("%d rows were written after a failure: %v", rows, err)
 	}
 }
 

@@ -22,6 +22,7 @@ type Store struct {
 	metrics *metrics
 	now     func() time.Time
 	chunk   int // bytes of a piece of a large content
+	group   int // the most changes of one transaction
 	paths   pathQueries
 	keepLog time.Duration // 0: for ever
 
@@ -60,7 +61,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	life, end := context.WithCancel(context.Background())
 	s := &Store{
-		name: c.Name, backend: b, log: c.Logger.With("store", c.Name), metrics: m, now: c.Now, chunk: c.ContentChunk,
+		name: c.Name, backend: b, log: c.Logger.With("store", c.Name), metrics: m, now: c.Now, chunk: c.ContentChunk, group: c.CommitGroup,
 		paths: newPathQueries(), keepLog: c.KeepLog, mem: newMemory(c.CacheBytes), queue: make(chan *job, queueLength),
 		life: life, end: end, idle: make(chan struct{}),
 	}
@@ -84,6 +85,7 @@ func (s *Store) connect(ctx context.Context, c Config) error {
 		return fmt.Errorf("store %s: %w", s.name, err)
 	}
 	s.write = newPool(db, d, s.metrics, s.backend.turn)
+	s.write.texts = d.texts
 	if err := s.reach(ctx, c.ConnectWait); err != nil {
 		return err
 	}

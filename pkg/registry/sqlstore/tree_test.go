@@ -89,8 +89,8 @@ func testOnceThroughLostCommits(t *testing.T, server *registrytest.MySQL) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	proxy := newCutProxy(t, cfg.Addr)
-	cfg.Addr = proxy.address
+	proxy := registrytest.StartCutProxy(t, cfg.Addr)
+	cfg.Addr = proxy.Addr
 	var services []*registry.Service
 	for _, dsn := range []string{cfg.FormatDSN(), dsn} {
 		mounts, err := registry.NewMounts(registry.Mount{Path: "/", Store: testStore(t, Config{DSN: "mysql:" + dsn}), Target: "/"})
@@ -105,7 +105,7 @@ func testOnceThroughLostCommits(t *testing.T, server *registrytest.MySQL) {
 		var first registry.Resource
 		for time := range 3 {
 			if time == 0 {
-				proxy.cutNext(forward)
+				proxy.CutNext(forward)
 			}
 			res, err := services[time%2].Put(t.Context(), a, registry.PutInput{Path: "/x", Body: strings.NewReader(fmt.Sprint(i))})
 			if err != nil {
@@ -118,7 +118,7 @@ func testOnceThroughLostCommits(t *testing.T, server *registrytest.MySQL) {
 				t.Errorf("round %d, time %d: %+v, the first was %+v", i, time, res, first)
 			}
 		}
-		if proxy.armed.Load() != 0 {
+		if proxy.Armed() {
 			t.Errorf("round %d: nothing was cut", i)
 		}
 	}
