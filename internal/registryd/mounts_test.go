@@ -17,12 +17,10 @@ var someone = registry.Actor{User: "someone"}
 // mountNode is a node with the stores a, b and c, whose files are in dir, and mounts as in the text. The error is that of the mounts.
 func mountNode(t *testing.T, dir, mounts string) (*node, error) {
 	t.Helper()
-	text := fmt.Sprintf("state_dir: %q\nuser_store: a\nstores:\n", filepath.Join(dir, "state"))
-	for _, name := range []string{"a", "b", "c"} {
-		text += fmt.Sprintf("  %s: {dsn: %q}\n", name, "sqlite:"+filepath.Join(dir, name+".db"))
-	}
+	dsn := func(name string) string { return "sqlite:" + filepath.Join(dir, name+".db") }
+	text := fmt.Sprintf("state_dir: %q\nuser_store: a\nstores:\n  a: {dsn: %q}\n  b: {dsn: %q}\n  c: {dsn: %q}\nmounts:\n", filepath.Join(dir, "state"), dsn("a"), dsn("b"), dsn("c"))
 	file := filepath.Join(dir, "registry.yaml")
-	if err := os.WriteFile(file, []byte(text+"mounts:\n"+mounts), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(text+mounts), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c, doc, err := LoadConfig(file, nil)
