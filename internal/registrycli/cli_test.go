@@ -36,7 +36,7 @@ func TestMain_StatusSaysWhatKindOfFailure(t *testing.T) {
 			w.WriteHeader(answer)
 			_, _ = fmt.Fprintf(w, `{"status":%d,"detail":"the reason","request_id":"r-77"}`, answer)
 		}
-		for _, args := range [][]string{{"ls", "-l"}, {"cat", "/x"}, {"rm", "-r", "/x"}, {"put", "-", "/x"}, {"prop", "/x", "a=b"}, {"restore", "/x", "1"}} {
+		for _, args := range [][]string{{"ls", "-l"}, {"cat", "/x"}, {"rm", "-r", "/x"}, {"mv", "/x", "/y"}, {"cp", "/x", "/y/"}, {"put", "-", "/x"}, {"prop", "/x", "a=b"}, {"restore", "/x", "1"}} {
 			got, stdout, stderr := run(t, h, args...)
 			if got != want || strings.Contains(stderr, "s3cret") || !strings.HasPrefix(stderr, "registry: "+args[0]+": ") {
 				t.Errorf("%v, answer %d: status %d, want %d, with %q", args, answer, got, want, stderr)
@@ -114,5 +114,33 @@ func TestList_EndsWithItsFirstError(t *testing.T) {
 	status, stdout, _ := run(t, h, "ls", "-json")
 	if status != 4 || !strings.HasPrefix(stdout, "[\n{") || strings.Contains(stdout, "]\n") {
 		t.Errorf("status %d, printed %q", status, stdout)
+	}
+}
+
+// TestMove_SaysWhereAndRepeatsUnderOneKey: a slash at the end keeps the name, and what is sent again is the same request.
+func TestMove_SaysWhereAndRepeatsUnderOneKey(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"mv", "/a/x", "/b/y"}, `/api/v1/move/a/x {"to":"/b/y"}`},
+		{[]string{"mv", "-f", "/a/x", "/b/"}, `/api/v1/move/a/x {"to":"/b/x","overwrite":true}`},
+		{[]string{"cp", "/a/x", "/b/y"}, `/api/v1/copy/a/x {"to":"/b/y"}`},
+	} {
+		var got, keys []string
+		h := func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			got, keys = append(got, r.URL.Path+" "+string(body)), append(keys, r.Header.Get("Idempotency-Key"))
+			if len(got) == 1 {
+				w.Header().Set("Retry-After", "0")
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			_, _ = io.WriteString(w, `{"path":"/b/y","kind":"resource","version":3}`)
+		}
+		status, _, stderr := run(t, h, tt.args...)
+		if status != 0 || len(got) != 2 || got[0] != tt.want || got[1] != tt.want || keys[0] == "" || keys[0] != keys[1] || !strings.Contains(stderr, "/b/y is at version 3") {
+			t.Errorf("%v: status %d, sent %q with %q, said %q", tt.args, status, got, keys, stderr)
+		}
 	}
 }

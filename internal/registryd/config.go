@@ -2,19 +2,15 @@ package registryd
 
 import (
 	"fmt"
-	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/regent-registry/regent/internal/daemon"
 	"github.com/regent-registry/regent/pkg/registry"
 	"github.com/regent-registry/regent/pkg/registry/auth"
-	"github.com/regent-registry/regent/pkg/registry/sqlstore"
 )
 
 // EnvPrefix begins the environment variables that set keys of the configuration: REGISTRY_HTTP_PROXY_PORT, REGISTRY_STORES_SHARED_DSN, ….
@@ -46,10 +42,12 @@ type Config struct {
 	ActivityRetention time.Duration `yaml:"activity_retention"`
 	// RetentionInterval is how often, about, the node tries to remove the versions that rules of retention do not keep; 0 for never.
 	RetentionInterval time.Duration `yaml:"retention_interval"`
-	AnonymousAccess   bool          `yaml:"anonymous_access"` // requests without credentials may read what the role anonymous is allowed to
-	Passwords         Passwords     `yaml:"passwords"`
-	AdminUser         string        `yaml:"admin_user"`     // made at first start
-	AdminPassword     daemon.Secret `yaml:"admin_password"` // of the administrator made at first start; a random one when empty
+	// TransferTimeout is how long a move to another store may stand still before another node takes it over.
+	TransferTimeout time.Duration `yaml:"transfer_timeout"`
+	AnonymousAccess bool          `yaml:"anonymous_access"` // requests without credentials may read what the role anonymous is allowed to
+	Passwords       Passwords     `yaml:"passwords"`
+	AdminUser       string        `yaml:"admin_user"`     // made at first start
+	AdminPassword   daemon.Secret `yaml:"admin_password"` // of the administrator made at first start; a random one when empty
 
 	// TrustedProxies are the peers whose X-Forwarded-* headers are believed, as addresses or CIDR ranges; load balancers in the
 	// group are trusted as well.
@@ -93,9 +91,9 @@ type MountConfig struct {
 	Path       string `yaml:"path"`
 	Store      string `yaml:"store"`
 	TargetPath string `yaml:"target_path"` // the same as path when empty
-	// Overwrite tells whether the mount may cover something that the mount around it has at that path.
-	Overwrite bool `yaml:"overwrite"`
-	ReadOnly  bool `yaml:"read_only"`
+	// Overwrite tells what the mount may cover of that which the mount around it has at that path.
+	Overwrite Overwrite `yaml:"overwrite"`
+	ReadOnly  bool      `yaml:"read_only"`
 }
 
 // Default is the configuration before file and environment.
@@ -117,12 +115,13 @@ func Default() Config {
 		UserStore: "shared",
 		Mounts: []MountConfig{
 			{Path: "/_system/local", Store: "local"},
-			{Path: "/_system/config", Store: "shared", Overwrite: true},
-			{Path: "/_system/governance", Store: "shared", Overwrite: true},
+			{Path: "/_system/config", Store: "shared", Overwrite: OverwriteAll},
+			{Path: "/_system/governance", Store: "shared", Overwrite: OverwriteAll},
 		},
 		MaxContentSize:    registry.DefaultContentLimit,
 		SessionLifetime:   12 * time.Hour,
 		RetentionInterval: time.Hour,
+		TransferTimeout:   registry.DefaultTransferTimeout,
 		Passwords:         Passwords{MinLength: auth.MinPasswordLength, MinClasses: 1, Guesses: 10},
 		AdminUser:         "admin",
 		TrustedProxies:    []string{"127.0.0.0/8", "::1"},
@@ -203,6 +202,9 @@ func (c *Config) validate(d *daemon.Document) []error {
 	}
 	if c.SessionLifetime < time.Minute {
 		fault("session_lifetime", "is %s; it must be at least 1m", c.SessionLifetime)
+	}
+	if c.TransferTimeout < time.Second {
+		fault("transfer_timeout", "is %s; it must be at least 1s", c.TransferTimeout)
 	}
 	if c.ActivityRetention != 0 && c.ActivityRetention < time.Hour {
 		fault("activity_retention", "is %s; it must be at least 1h, or 0s to keep all", c.ActivityRetention)
@@ -295,79 +297,4 @@ func (c *Config) validateMembership(d *daemon.Document) []error {
 		}
 	}
 	return append(faults, m.validatePolicy(d)...)
-}
-
-func (c *Config) validateStores(d *daemon.Document) []error {
-	var faults []error
-	for _, name := range slices.Sorted(maps.Keys(c.Stores)) {
-		s := c.Stores[name]
-		if err := sqlstore.CheckDSN(s.DSN.Reveal()); err != nil {
-			faults = append(faults, d.Fault("stores."+name+".dsn", "%s", err))
-		}
-		if s.CommitGroup < 0 || s.CommitGroup > maxCommitGroup {
-			faults = append(faults, d.Fault("stores."+name+".commit_group", "is %d; it must be from 1 to %d, or 0 for the default", s.CommitGroup, maxCommitGroup))
-		}
-	}
-	if _, ok := c.Stores[c.UserStore]; !ok {
-		faults = append(faults, d.Fault("user_store", "no store is named %q; there are %s", c.UserStore, strings.Join(slices.Sorted(maps.Keys(c.Stores)), ", ")))
-	}
-	if len(c.Mounts) == 0 {
-		faults = append(faults, d.Fault("mounts", "at least one mount is needed"))
-	}
-	seen := map[string]int{}
-	for i, m := range c.Mounts {
-		key := fmt.Sprintf("mounts[%d]", i)
-		if _, ok := c.Stores[m.Store]; !ok {
-			faults = append(faults, d.Fault(key+".store", "no store is named %q; there are %s", m.Store, strings.Join(slices.Sorted(maps.Keys(c.Stores)), ", ")))
-		}
-		for _, p := range []struct{ key, path string }{{".path", m.Path}, {".target_path", m.TargetPath}} {
-			if p.key == ".target_path" && p.path == m.Path {
-				continue
-			}
-			if _, err := registry.ParsePath(p.path); err != nil {
-				faults = append(faults, d.Fault(key+p.key, "%q is not a path of the registry: %s", p.path, err))
-			}
-		}
-		if first, ok := seen[m.Path]; ok {
-			faults = append(faults, d.Fault(key+".path", "%s is mounted twice; first at %s", m.Path, d.Where(fmt.Sprintf("mounts[%d].path", first))))
-		}
-		seen[m.Path] = i
-	}
-	return append(faults, c.validateSQLiteHosts(d)...)
-}
-
-// localMount is where a node keeps what is its own; a store mounted nowhere else needs no sharing.
-const localMount = "/_system/local"
-
-// sharedStores are the names of the stores that all nodes must have in common.
-func (c *Config) sharedStores() map[string]bool {
-	shared := map[string]bool{c.UserStore: true}
-	for _, m := range c.Mounts {
-		if m.Path != localMount {
-			shared[m.Store] = true
-		}
-	}
-	return shared
-}
-
-// validateSQLiteHosts refuses a SQLite file as the shared store of a cluster that spans hosts: each host would have a registry of its own.
-func (c *Config) validateSQLiteHosts(d *daemon.Document) []error {
-	remote := ""
-	for i, addr := range c.Membership.Members {
-		if host, _, err := net.SplitHostPort(addr); err == nil && !daemon.IsLoopback(host) {
-			remote = fmt.Sprintf("%s names %s", d.Where(fmt.Sprintf("membership.members[%d]", i)), addr)
-			break
-		}
-	}
-	if remote == "" {
-		return nil
-	}
-	shared := c.sharedStores()
-	var faults []error
-	for _, name := range slices.Sorted(maps.Keys(shared)) {
-		if strings.HasPrefix(c.Stores[name].DSN.Reveal(), "sqlite:") {
-			faults = append(faults, d.Fault("stores."+name+".dsn", "SQLite is a file of one host, but %s, on another host; use a mysql: dsn for the shared store", remote))
-		}
-	}
-	return faults
 }

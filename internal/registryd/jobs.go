@@ -3,6 +3,7 @@ package registryd
 import (
 	"context"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/regent-registry/regent/pkg/registry"
@@ -11,16 +12,34 @@ import (
 // startJobs begins what a node does on its own account. The returned function ends it and waits for that.
 func (n *node) startJobs(ctx context.Context) func() {
 	ctx, end := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if n.config.RetentionInterval > 0 {
-			n.retain(ctx)
-		}
-	}()
+	var jobs sync.WaitGroup
+	jobs.Go(func() { n.recoverTransfers(ctx) })
+	if n.config.RetentionInterval > 0 {
+		jobs.Go(func() { n.retain(ctx) })
+	}
 	return func() {
 		end()
-		<-done
+		jobs.Wait()
+	}
+}
+
+// recoverTransfers ends, now and again and again, the moves to other stores that nobody is at any more.
+func (n *node) recoverTransfers(ctx context.Context) {
+	tick := time.NewTicker(n.config.TransferTimeout / 2)
+	defer tick.Stop()
+	for {
+		ended, err := n.service.RecoverTransfers(ctx)
+		if err != nil && ctx.Err() == nil {
+			n.log.WarnContext(ctx, "moves to other stores could not be ended", "error", err)
+		}
+		if ended > 0 {
+			n.log.InfoContext(ctx, "ended moves to other stores that stood still", "count", ended)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 	}
 }
 

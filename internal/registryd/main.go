@@ -19,6 +19,8 @@ A node:
   registry -config FILE           run the node
   registry check -config FILE     check the configuration and say what is wrong with it
   registry migrate -config FILE   bring the schema of the stores up to date, without running the node
+  registry transfers -config FILE [ID]
+                                  list the moves to other stores that are not at their end, or give one up
   registry keys                   make a gossip key and print it
   registry version                print the version
   registry help                   print this
@@ -51,8 +53,9 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 				}
 				return err
 			}},
-			"migrate": {Run: migrate},
-			"keys":    {Run: daemon.PrintGossipKey},
+			"migrate":   {Run: migrate},
+			"transfers": {Run: transfers, Most: 1},
+			"keys":      {Run: daemon.PrintGossipKey},
 		},
 	}.Main(args, environ, stdout, stderr)
 }

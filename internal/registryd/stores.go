@@ -56,6 +56,7 @@ func (n *node) buildService(ctx context.Context) error {
 	home := n.stores[n.config.UserStore]
 	n.service = registry.NewService(registry.Config{
 		Mounts: mounts, Authorizer: registry.NewAccess(mounts, home), Directory: home, Limits: registry.Limits{Content: n.config.MaxContentSize}, Accesses: home,
+		TransferTimeout: n.config.TransferTimeout,
 	})
 	if err := n.service.EnsureMounts(ctx); err != nil {
 		return fmt.Errorf("mounts: %w", err)
@@ -71,17 +72,17 @@ func (n *node) buildService(ctx context.Context) error {
 	return err
 }
 
-// mounts makes the mount table. A mount without overwrite must not cover what the mount around it has at its path.
+// mounts makes the mount table. What a mount covers of the one around it is what its overwrite allows.
 func (n *node) mounts(ctx context.Context) (*registry.Mounts, error) {
 	var all []registry.Mount
 	for i, m := range n.config.Mounts {
 		path, err := registry.ParsePath(m.Path)
 		if err != nil {
-			return nil, n.doc.Fault(fmt.Sprintf("mounts[%d].path", i), "%s", err)
+			return nil, n.doc.Fault(mountKey(i, "path"), "%s", err)
 		}
 		target, err := registry.ParsePath(m.TargetPath)
 		if err != nil {
-			return nil, n.doc.Fault(fmt.Sprintf("mounts[%d].target_path", i), "%s", err)
+			return nil, n.doc.Fault(mountKey(i, "target_path"), "%s", err)
 		}
 		all = append(all, registry.Mount{Path: path, Store: n.stores[m.Store], Target: target, ReadOnly: m.ReadOnly})
 	}
@@ -89,18 +90,8 @@ func (n *node) mounts(ctx context.Context) (*registry.Mounts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mounts: %w", err)
 	}
-	for i, m := range n.config.Mounts {
-		if m.Overwrite {
-			continue
-		}
-		outer, at, ok := table.Around(all[i].Path)
-		if !ok || outer.Store == all[i].Store && at == all[i].Target {
-			continue
-		}
-		switch _, err := outer.Store.Get(ctx, at, registry.Freshness{}); {
-		case err == nil:
-			return nil, n.doc.Fault(fmt.Sprintf("mounts[%d].path", i), "the mount %s has something at %s already; set overwrite: true to cover it", outer.Path, m.Path)
-		case registry.CodeOf(err) != registry.CodeNotFound:
+	for i, m := range all {
+		if err := n.checkCovered(ctx, table, i, m); err != nil {
 			return nil, err
 		}
 	}

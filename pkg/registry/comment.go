@@ -16,7 +16,7 @@ const MaxCommentLength = 500
 // without text and author, as long as the thread has others.
 type Comment struct {
 	Resource  ID
-	Number    int64 // the position of the change log that made it: unique and growing in the store
+	Number    int64 // unique and growing for the resource; the position of the change log that made it, unless the resource came from another store
 	Thread    int64 // the number of the comment that began the thread; its own when it did
 	ReplyTo   int64 // the number of the comment that it answers, which may be gone by now; 0 for none
 	Rev       int64 // from 1, grows with every change

@@ -58,6 +58,7 @@ type Store interface {
 	Labeller
 	Retainer
 	Historian
+	TransferStore
 }
 
 // Tx is one transaction on a store, as a use case sees it: it reads the state that the transaction changes. Not for concurrent use.
@@ -78,6 +79,7 @@ type Tx interface {
 	LabelTx
 	RetentionTx
 	CheckpointTx
+	TransferTx
 	// Entries reads the permission entries of the node with that id, in order of their roles.
 	Entries(id ID) ([]Entry, error)
 	// SetEntries replaces the permission entries of the node with that id. It must be the last change of the transaction.

@@ -17,6 +17,8 @@ type Service struct {
 	accesses  *accesses
 	limits    Limits
 	now       func() time.Time
+
+	transferTimeout time.Duration
 }
 
 // Config is what a [Service] is made of. Now is time.Now when nil.
@@ -28,12 +30,17 @@ type Config struct {
 	Limits     Limits
 	Now        func() time.Time
 	Accesses   Log // where sign-ins and refusals are noted; nil drops them
+	// TransferTimeout is how long a move to another store may stand still before others take it over; [DefaultTransferTimeout] when 0.
+	TransferTimeout time.Duration
 }
 
 // NewService makes the use cases on the mounted stores.
 func NewService(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.TransferTimeout <= 0 {
+		c.TransferTimeout = DefaultTransferTimeout
 	}
 	access, _ := c.Authorizer.(*Access)
 	if access != nil && c.Moderator == nil {
@@ -42,6 +49,7 @@ func NewService(c Config) *Service {
 	return &Service{
 		mounts: c.Mounts, auth: c.Authorizer, access: access, directory: c.Directory, moderator: c.Moderator, limits: c.Limits, now: c.Now,
 		watching: &watching{}, accesses: &accesses{log: c.Accesses, now: c.Now},
+		transferTimeout: c.TransferTimeout,
 	}
 }
 

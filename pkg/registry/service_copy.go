@@ -7,8 +7,8 @@ import (
 
 // Copy makes a copy of what is at From at To, with missing collections above it. A collection is copied with all below it, as it was at one moment
 // after the call began, and appears at To at once or not at all. Contents are shared; versions begin at 1 again, and comments and the like stay behind.
-// Needs [RightRead] on From and on everything below it, [RightWrite] on To, and [RightDelete] on To to overwrite. A copy into itself and into another
-// store is [CodeConflict].
+// Needs [RightRead] on From and on everything below it, [RightWrite] on To, and [RightDelete] on To to overwrite. A copy into itself is
+// [CodeConflict]. Into another store the contents are copied, too; all else is the same.
 func (s *Service) Copy(ctx context.Context, a Actor, in MoveInput) (PutResult, error) {
 	if err := s.auth.AuthorizeTree(ctx, a, RightRead, in.From); err != nil {
 		return PutResult{}, err
@@ -20,7 +20,7 @@ func (s *Service) Copy(ctx context.Context, a Actor, in MoveInput) (PutResult, e
 	if err := s.leadsToNoMount(in.From); err != nil {
 		return PutResult{}, err
 	}
-	to, tp, err := s.target(ctx, a, in, from)
+	to, tp, err := s.target(ctx, a, in)
 	if err != nil {
 		return PutResult{}, err
 	}
@@ -29,6 +29,9 @@ func (s *Service) Copy(ctx context.Context, a Actor, in MoveInput) (PutResult, e
 	}
 	if res, ok, err := s.answered(ctx, a, to, in.To); ok || err != nil {
 		return res, err
+	}
+	if to.Store != from.Store {
+		return s.copyAcross(ctx, a, in, from, fp, to, tp)
 	}
 	r, err := from.Store.Get(ctx, fp, Freshness{seen: a.Seen})
 	if err != nil {
@@ -69,27 +72,12 @@ func (s *Service) Copy(ctx context.Context, a Actor, in MoveInput) (PutResult, e
 
 // copyTree lets the store make the copy out of sight and then attaches it.
 func (s *Service) copyTree(ctx context.Context, a Actor, in MoveInput, from Mount, fp Path, to Mount, tp Path) (PutResult, error) {
-	if !in.Overwrite {
-		// A look before the work; the transaction looks again.
-		_, err := to.Store.Get(ctx, tp, Freshness{seen: a.Seen})
-		if err == nil {
-			return PutResult{}, Errorf(CodeConflict, "%s exists already", in.To)
-		}
-		if CodeOf(err) != CodeNotFound {
-			return PutResult{}, err
-		}
+	if err := s.vacant(ctx, a, in, to, tp); err != nil {
+		return PutResult{}, err
 	}
-	id, err := from.Store.CopyTree(ctx, s.op(a), fp, func(r Resource) error {
-		if r.Path == fp {
-			return in.If.Check(&r)
-		}
-		return nil
-	})
+	id, err := from.Store.CopyTree(ctx, s.op(a), fp, copyable(in, fp))
 	if err = at(in.From, err); err == nil {
-		// Asked again, as of now: what came below meanwhile was copied, too.
-		later := a
-		later.Seen = Seq{}
-		err = s.auth.AuthorizeTree(ctx, later, RightRead, in.From)
+		err = s.readableStill(ctx, a, in.From)
 	}
 	var res PutResult
 	if err == nil {
@@ -106,6 +94,60 @@ func (s *Service) copyTree(ctx context.Context, a Actor, in MoveInput, from Moun
 	// A twin of the request may have been faster, with a copy of its own. When it is unknown whether the copy was attached, the store knows.
 	if !id.IsZero() && (err != nil || res.Resource.ID != id) {
 		s.discard(ctx, from.Store, id)
+	}
+	return res, err
+}
+
+// copyable holds the condition of a copy against what is copied. Who may read it was looked at before, and is looked at again after.
+func copyable(in MoveInput, fp Path) func(Resource) error {
+	return func(r Resource) error {
+		if r.Path == fp {
+			return in.If.Check(&r)
+		}
+		return nil
+	}
+}
+
+// readableStill asks again, as of now, whether the actor may read what was copied: what came below meanwhile was copied, too.
+func (s *Service) readableStill(ctx context.Context, a Actor, p Path) error {
+	a.Seen = Seq{}
+	return s.auth.AuthorizeTree(ctx, a, RightRead, p)
+}
+
+// copyAcross is [Service.Copy] to another store.
+func (s *Service) copyAcross(ctx context.Context, a Actor, in MoveInput, from Mount, fp Path, to Mount, tp Path) (PutResult, error) {
+	if err := s.vacant(ctx, a, in, to, tp); err != nil {
+		return PutResult{}, err
+	}
+	id, err := newID()
+	if err != nil {
+		return PutResult{}, err
+	}
+	op := s.op(a)
+	batch := TreeImport{ID: id, Open: from.Store.Open}
+	err = from.Store.ExportTree(ctx, TreeExport{Path: fp, Admit: copyable(in, fp)}, func(b TreeBatch) error {
+		return to.Store.ImportTree(ctx, op, batch, b)
+	})
+	if err = at(in.From, err); err == nil {
+		err = s.readableStill(ctx, a, in.From)
+	}
+	var res PutResult
+	if err == nil {
+		res, err = s.update(ctx, a, to, in.To, func(tx Tx, res *PutResult) error {
+			parent, err := vacate(tx, tp, in)
+			if err != nil {
+				return err
+			}
+			res.Resource, err = tx.Arrive(id, parent, tp.Name())
+			res.Created, res.Changed = true, true
+			return err
+		})
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
+	defer cancel()
+	// A twin of the request may have been faster, and after an error the copy may be there all the same. What is left, the store removes later.
+	if arrived, late := to.Store.AbandonArrival(ctx, op, id); late == nil && arrived {
+		_ = to.Store.ForgetArrival(ctx, id)
 	}
 	return res, err
 }

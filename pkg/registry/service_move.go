@@ -15,15 +15,21 @@ type MoveInput struct {
 
 // Move puts what is at From, with all below it, at To, and makes missing collections above To. Ids and versions stay. Within one collection
 // (a rename) it needs [RightWrite] or [RightDelete] on From and all below it, elsewhere [RightRead] on From and [RightDelete] on all; always [RightWrite] on
-// To, and [RightDelete] on To and all below it to overwrite. A move into itself, of or onto a mount point or a system collection, and into another store is [CodeConflict].
+// To, and [RightDelete] on To and all below it to overwrite. A move into itself, and of or onto a mount point or a system collection, is [CodeConflict].
+//
+// A move to another store copies everything, with its versions and what users attached, and then puts the source into the trash of its store. Meanwhile the source can be
+// read, and every change of it is [CodeUnavailable]. An association that leads out of it, or into it, is [CodeConflict]. Ids stay where they are free.
 func (s *Service) Move(ctx context.Context, a Actor, in MoveInput) (PutResult, error) {
 	from, fp, err := s.movable(ctx, a, in)
 	if err != nil {
 		return PutResult{}, err
 	}
-	to, tp, err := s.target(ctx, a, in, from)
+	to, tp, err := s.target(ctx, a, in)
 	if err != nil {
 		return PutResult{}, err
+	}
+	if to.Store != from.Store {
+		return s.moveAcross(ctx, a, in, from, fp, to, tp)
 	}
 	return s.update(ctx, a, to, in.To, func(tx Tx, res *PutResult) error {
 		current, err := tx.Get(fp)
@@ -90,8 +96,8 @@ func systemCollection(p Path) bool {
 	return p == "/_system" || p.Parent() == "/_system" && slices.Contains([]string{"local", "config", "governance"}, p.Name())
 }
 
-// target authorises the way in to To, which must be in the store of from.
-func (s *Service) target(ctx context.Context, a Actor, in MoveInput, from Mount) (Mount, Path, error) {
+// target authorises the way in to To.
+func (s *Service) target(ctx context.Context, a Actor, in MoveInput) (Mount, Path, error) {
 	m, sp, err := s.place(ctx, a, in.To)
 	if err != nil {
 		return Mount{}, "", err
@@ -100,9 +106,6 @@ func (s *Service) target(ctx context.Context, a Actor, in MoveInput, from Mount)
 		if err := s.auth.AuthorizeTree(ctx, a, RightDelete, in.To); err != nil {
 			return Mount{}, "", err
 		}
-	}
-	if m.Store != from.Store {
-		return Mount{}, "", Errorf(CodeConflict, "%s and %s are in different stores (%s, %s)", in.From, in.To, from.Store.Name(), m.Store.Name())
 	}
 	switch {
 	case in.From == in.To:

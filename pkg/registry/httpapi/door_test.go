@@ -41,17 +41,9 @@ type door struct {
 	doc     *openapi3.T
 }
 
-func newDoor(t *testing.T) *door {
+func newStore(t *testing.T, name string, log *slog.Logger) *sqlstore.Store {
 	t.Helper()
-	return newDoorWith(t, auth.Config{Guesses: 1000})
-}
-
-// newDoorWith makes a door whose authenticator has some other settings.
-func newDoorWith(t *testing.T, config auth.Config) *door {
-	t.Helper()
-	ctx := t.Context()
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	store, err := sqlstore.Open(ctx, sqlstore.Config{Name: "shared", DSN: "sqlite:" + filepath.Join(t.TempDir(), "store.db"), Logger: log})
+	store, err := sqlstore.Open(t.Context(), sqlstore.Config{Name: name, DSN: "sqlite:" + filepath.Join(t.TempDir(), "store.db"), Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,14 +52,34 @@ func newDoorWith(t *testing.T, config auth.Config) *door {
 			t.Error(err)
 		}
 	})
-	if err := store.Migrate(ctx); err != nil {
+	if err := store.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	mounts, err := registry.NewMounts(
+	return store
+}
+
+func newDoor(t *testing.T) *door {
+	t.Helper()
+	return newDoorWith(t, auth.Config{Guesses: 1000})
+}
+
+// newDoorWith makes a door whose authenticator has some other settings.
+func newDoorWith(t *testing.T, config auth.Config) *door {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	store := newStore(t, "shared", log)
+	return newDoorOn(t, config, store, log,
 		registry.Mount{Path: "/_system/config", Store: store, Target: "/_system/config"},
 		registry.Mount{Path: "/_system/governance", Store: store, Target: "/_system/governance"},
 		registry.Mount{Path: "/frozen", Store: store, Target: "/frozen", ReadOnly: true},
 	)
+}
+
+// newDoorOn is a door on these mounts; users are in store.
+func newDoorOn(t *testing.T, config auth.Config, store *sqlstore.Store, log *slog.Logger, mounted ...registry.Mount) *door {
+	t.Helper()
+	ctx := t.Context()
+	mounts, err := registry.NewMounts(mounted...)
 	if err != nil {
 		t.Fatal(err)
 	}

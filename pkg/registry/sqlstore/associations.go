@@ -42,21 +42,24 @@ func (s *Store) Associations(ctx context.Context, q registry.AssociationQuery) (
 	err := s.retryRead(ctx, func() error {
 		list = nil
 		return s.read.each(ctx, "associations", query, args, func(rows *sqlx.Rows) error {
-			var src, dst, key, kind, uri, by []byte
-			var us int64
-			if err := rows.Scan(&src, &dst, &key, &kind, &uri, &us, &by); err != nil {
-				return err
-			}
-			l := registry.Association{Type: string(kind), CreatedAt: toTime(us), CreatedBy: string(by), Key: registry.AssociationKey(key)}
-			l.Source.ID, l.Target.ID, l.Target.URI = toID(src), toID(dst), string(uri)
+			l, err := scanAssociation(rows)
 			list = append(list, l)
-			return nil
+			return err
 		})
 	})
 	if err != nil {
 		return nil, s.fail("read associations", err)
 	}
 	return list, s.placeEnds(ctx, list, q.Incoming)
+}
+
+func scanAssociation(rows *sqlx.Rows) (registry.Association, error) {
+	var src, dst, key, kind, uri, by []byte
+	var us int64
+	err := rows.Scan(&src, &dst, &key, &kind, &uri, &us, &by)
+	l := registry.Association{Type: string(kind), CreatedAt: toTime(us), CreatedBy: string(by), Key: registry.AssociationKey(key)}
+	l.Source.ID, l.Target.ID, l.Target.URI = toID(src), toID(dst), string(uri)
+	return l, err
 }
 
 // associationsQuery writes the statement for q. A type is a range of the keys that begin with its hash.

@@ -94,7 +94,10 @@ func (o *operation) AddComment(r registry.Resource, text string, replyTo *regist
 	if slices.ContainsFunc(o.items, func(i item) bool { return i.act == actComment && i.node == r.ID }) {
 		return registry.Comment{}, registry.Errorf(registry.CodeInternal, "one operation changes the comments of a resource twice")
 	}
-	number := o.seq() + 1 // where the operation will be in the change log
+	number, err := o.nextComment(r.ID)
+	if err != nil {
+		return registry.Comment{}, err
+	}
 	c := registry.Comment{
 		Resource: r.ID, Number: number, Thread: number, Rev: 1, Author: o.op.Actor.User, Text: text, CreatedAt: o.at(),
 	}
@@ -105,6 +108,16 @@ func (o *operation) AddComment(r registry.Resource, text string, replyTo *regist
 	return c, o.send("write_comment",
 		"INSERT INTO comment (node, thread, n, reply_to, rev, deleted, author, created_us, edited_by, edited_us, body) VALUES (?, ?, ?, ?, 1, 0, ?, ?, ?, 0, ?)",
 		c.Resource[:], c.Thread, c.Number, c.ReplyTo, []byte(c.Author), toMicros(c.CreatedAt), []byte{}, []byte(c.Text))
+}
+
+// nextComment gives the number of a new comment: where the operation will be in the change log, or more where comments came with the resource from another store,
+// whose log is longer. It looks at the end of one range of the unique key on (node, n).
+func (o *operation) nextComment(id registry.ID) (int64, error) {
+	var last int64
+	if err := o.tx.one(o.ctx, "comment", "SELECT COALESCE(MAX(n), 0) FROM comment WHERE node = ?", []any{id[:]}, &last); err != nil {
+		return 0, o.broken(err)
+	}
+	return max(o.seq(), last) + 1, nil
 }
 
 // EditComment implements [registry.CommentWriter].

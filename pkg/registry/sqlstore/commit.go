@@ -206,7 +206,8 @@ type lostCommitError struct {
 func (e *lostCommitError) Error() string { return "commit: " + e.err.Error() }
 func (e *lostCommitError) Unwrap() error { return e.err }
 
-const lockHeadQuery = headQuery // the dialect adds the lock
+// lockHeadQuery reads the head as a change needs it; the dialect adds the lock.
+const lockHeadQuery = "SELECT " + headColumns + ", h.sealed FROM store_head h WHERE h.id = 1"
 
 // attempt is one transaction: the write turn, the operations, what they left, COMMIT.
 func (s *Store) attempt(ctx context.Context, group []*job) (int, error) {
@@ -216,11 +217,12 @@ func (s *Store) attempt(ctx context.Context, group []*job) (int, error) {
 	}
 	defer t.rollback()
 	var head headRow
-	if err := t.one(ctx, "lock_head", lockHeadQuery+s.backend.dialect.forUpdate, nil, head.dest()...); err != nil {
+	var sealed int64
+	if err := t.one(ctx, "lock_head", lockHeadQuery+s.backend.dialect.forUpdate, nil, append(head.dest(), &sealed)...); err != nil {
 		return len(group), fmt.Errorf("lock the head: %w", err)
 	}
 	s.witnessed.Store(head.seq)
-	u := newUnit(ctx, s, t, head.snapshot())
+	u := newUnit(ctx, s, t, head.snapshot(), sealed)
 	n := 0
 	for n < len(group) && (n == 0 || u.size < maxUnit && !group[n-1].alone && !group[n].alone) {
 		j := group[n]
@@ -276,6 +278,9 @@ func (s *Store) run(u *unit, j *job) (out outcome) {
 	if err := j.change(o); err != nil {
 		return outcome{err: err}
 	}
+	if err := o.unsealed(); err != nil {
+		return outcome{err: err}
+	}
 	return outcome{seq: o.join(j.id)}
 }
 
@@ -303,7 +308,7 @@ func (s *Store) inLog(ctx context.Context, op uuid.UUID) (bool, error) {
 	}
 	defer t.rollback()
 	var head headRow
-	if err := t.one(ctx, "lock_head", lockHeadQuery+s.backend.dialect.forUpdate, nil, head.dest()...); err != nil {
+	if err := t.one(ctx, "lock_head", headQuery+s.backend.dialect.forUpdate, nil, head.dest()...); err != nil {
 		return false, err
 	}
 	var n int

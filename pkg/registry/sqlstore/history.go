@@ -224,7 +224,7 @@ func (h past) states(ids []registry.ID) (map[registry.ID]node, error) {
 		states[id] = node{}
 	}
 	query := "SELECT " + strings.Replace(nodeColumns, "n.cur", "v.n", 1) + ", g.seq FROM node n LEFT JOIN version v ON v.node = n.id AND v.n = " +
-		"(SELECT x.n FROM version x" + h.store.backend.dialect.index("k_at") + " WHERE x.node = n.id AND x.seq <= ? ORDER BY x.seq DESC LIMIT 1) " +
+		"(SELECT x.n FROM version x" + h.store.backend.dialect.index("k_at") + " WHERE x.node = n.id AND x.seq <= ? ORDER BY x.seq DESC, x.n DESC LIMIT 1) " + // what came from another store has versions of one position
 		"LEFT JOIN meta_obj m ON m.sha = v.meta LEFT JOIN gap g ON g.node = n.id AND g.n = COALESCE(v.n, 0) " +
 		"WHERE n.id IN (" + placeholders(len(ids)) + ")"
 	err := h.q.each(h.ctx, "past_state", query, append([]any{h.seq}, idArgs(ids)...), func(rows *sqlx.Rows) error {

@@ -41,6 +41,9 @@ const (
 	actRetain act = 33 // node: a collection whose rule of retention changed
 	actCheck  act = 35 // node: a collection; name: its checkpoint; n: 1 made, 0 removed
 
+	actArrive act = 81 // beside actCopy, of what came from another store
+	actSeal   act = 80 // node: what is being moved to another store; n: 1 from here on nothing at or below it changes, 0 it may again (seal.go)
+
 	// What is attached to a node; memory holds none of it (community.go).
 	actTag         act = 40 // node: the resource; n: 1 given, 0 taken away; name: the tag, cut where it is too long
 	actComment     act = 41 // node: the resource; n: the comment's number; name: add, edit or remove
@@ -61,7 +64,7 @@ func (a act) places() bool {
 	case actCreate, actTrash, actLeave, actMove, actUndelete, actCopy:
 		return true
 	case actRevise, actUser, actSession, actPurge, actRemove, actStage, actOnce, actCollect,
-		actLabel, actPrune, actSweep, actRetain, actCheck,
+		actLabel, actPrune, actSweep, actRetain, actCheck, actSeal, actArrive,
 		actTag, actComment, actRating, actAssociation, actAccess, actRole, actToken:
 	}
 	return false
@@ -80,6 +83,9 @@ type item struct {
 func (i item) touches(k any) bool {
 	if i.act.attached() {
 		return false
+	}
+	if i.act == actArrive {
+		return true
 	}
 	switch k := k.(type) {
 	case dirent:
@@ -258,7 +264,12 @@ func (m *memory) evict(i item) {
 		m.versions.drop(versionKey{i.node, i.n})
 	case actSweep:
 		m.metas.drop(toHash([]byte(i.name)))
-	case actTag, actComment, actRating, actAssociation, actStage, actOnce, actCollect, actLabel, actRetain, actCheck: // nothing that memory holds
+	case actArrive: // ids may come back that were here before, of nodes that memory was never told to have gone
+		m.dirents.clear()
+		m.nodes.clear()
+		m.versions.clear()
+		m.acls.clear()
+	case actTag, actComment, actRating, actAssociation, actStage, actOnce, actCollect, actLabel, actRetain, actCheck, actSeal: // nothing that memory holds
 	case actAccess:
 		m.acls.drop(aclKey(i.node))
 	case actRole:

@@ -298,6 +298,9 @@ func (p *pruner) remove(a aged) (int64, error) {
 		o.last = append(o.last, func(u *unit, _ int64) error { return u.dropVersions(a.id, list) })
 		return nil
 	})
+	if errors.Is(err, errSealed) {
+		return 0, nil // on its way to another store; a later run sees to it where it is then
+	}
 	return removed, err
 }
 

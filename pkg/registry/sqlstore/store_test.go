@@ -1,6 +1,7 @@
 package sqlstore_test
 
 import (
+	"cmp"
 	"path/filepath"
 	"testing"
 
@@ -21,7 +22,7 @@ func (d database) Open(t testing.TB) registrytest.Store {
 
 func open(t testing.TB, c sqlstore.Config) *sqlstore.Store {
 	t.Helper()
-	c.Name, c.Logger = "test", testLog(t)
+	c.Name, c.Logger = cmp.Or(c.Name, "test"), testLog(t)
 	s, err := sqlstore.Open(t.Context(), c)
 	if err != nil {
 		t.Fatalf("open: %v", err)
@@ -43,5 +44,39 @@ func TestStore_MySQL(t *testing.T) {
 	registrytest.RunStoreTests(t, func(t testing.TB) registrytest.Database {
 		t.Helper()
 		return database("mysql:" + server.Database(t))
+	})
+}
+
+// elsewhere is a database whose store has another name.
+type elsewhere string
+
+// Open implements [registrytest.Database].
+func (d elsewhere) Open(t testing.TB) registrytest.Store {
+	t.Helper()
+	return open(t, sqlstore.Config{DSN: string(d), Name: "elsewhere"})
+}
+
+func sqliteElsewhere(t testing.TB) registrytest.Database {
+	t.Helper()
+	return elsewhere("sqlite:" + filepath.Join(t.TempDir(), "elsewhere.db"))
+}
+
+func TestTransfer_SQLiteToSQLite(t *testing.T) {
+	registrytest.RunTransferTests(t, sqliteDatabase, sqliteElsewhere)
+}
+
+func TestTransfer_SQLiteAndMySQL(t *testing.T) {
+	server := registrytest.StartMySQL(t)
+	t.Run("There", func(t *testing.T) {
+		registrytest.RunTransferTests(t, sqliteDatabase, func(t testing.TB) registrytest.Database {
+			t.Helper()
+			return elsewhere("mysql:" + server.Database(t))
+		})
+	})
+	t.Run("Back", func(t *testing.T) {
+		registrytest.RunTransferTests(t, func(t testing.TB) registrytest.Database {
+			t.Helper()
+			return database("mysql:" + server.Database(t))
+		}, sqliteElsewhere)
 	})
 }

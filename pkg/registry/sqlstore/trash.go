@@ -187,6 +187,9 @@ func (s *Store) removeNodes(ctx context.Context, root registry.ID, list []doomed
 			if !entry {
 				return nil
 			}
+			if err := o.dropArrivals(in, ids); err != nil {
+				return err
+			}
 			_, err := o.tx.exec(o.ctx, "remove", "DELETE FROM trash WHERE node"+in, ids...)
 			return err
 		})

@@ -30,6 +30,9 @@ type unit struct {
 	moved   map[registry.ID]bool
 	trashed map[registry.ID]bool // nodes whose row of the trash is to be written
 
+	sealed int64  // how many subtrees are (seal.go)
+	seals  *seals // which ones, once they were read
+
 	answers []answer
 
 	versions []versionDraft
@@ -87,10 +90,10 @@ type opDraft struct {
 	traces []trace // one for each item
 }
 
-func newUnit(ctx context.Context, s *Store, tx *txn, head snapshot) *unit {
+func newUnit(ctx context.Context, s *Store, tx *txn, head snapshot, sealed int64) *unit {
 	cursor, valid := s.mem.at()
 	return &unit{
-		store: s, ctx: ctx, tx: tx, head: head, warm: valid && cursor == head,
+		store: s, ctx: ctx, tx: tx, head: head, warm: valid && cursor == head, sealed: sealed,
 		known: newLayer(), created: map[registry.ID]bool{}, dirty: map[registry.ID]bool{},
 		metas: map[registry.Hash][]byte{}, blobs: map[registry.Hash]*staged{},
 		moved: map[registry.ID]bool{}, trashed: map[registry.ID]bool{},
@@ -124,6 +127,8 @@ type operation struct {
 	last     []func(u *unit, seq int64) error // statements that flush sends, with the position of the operation
 	size     int
 	sent     bool // it has written rows already, beside what flush writes
+	passes   bool // it may change what is sealed
+	reseals  bool // it changes what is sealed
 
 	traces []trace // one for each item
 	places places
@@ -168,6 +173,9 @@ func (o *operation) join(id uuid.UUID) int64 {
 		if u.blobs[b.hash] == nil {
 			u.blobs[b.hash] = b
 		}
+	}
+	if o.reseals {
+		u.sealed, u.seals = 1, nil // those after it must look again
 	}
 	if o.answer != nil {
 		o.answer.seq = u.seq()
