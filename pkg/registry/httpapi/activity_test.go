@@ -37,16 +37,18 @@ func TestActivity_TellsWhoDidWhat(t *testing.T) {
 	d.put(t, "/_system/config/a/f.txt", "two")
 	d.put(t, "/_system/governance/g", "three")
 	want(t, d.do(t, "DELETE", "/api/v1/resource/_system/config/a", ""), 204, "")
+	want(t, d.do(t, "PUT", "/api/v1/permissions/_system/governance/g", `{"entries":[]}`, asJSON), 200, "")
+	want(t, d.do(t, "PUT", "/api/v1/permissions/_system/governance/g", `{"entries":[{"role":"everyone","allow":[],"deny":["write"]}]}`, asJSON), 200, "")
 
 	for url, wanted := range map[string][]string{
 		"/_system/config/a":                             {"delete /_system/config/a 192.0.2.1", "update /_system/config/a/f.txt 192.0.2.1", "create /_system/config/a/f.txt 192.0.2.1", "create /_system/config/a 192.0.2.1"},
 		"/_system/config/a?action=delete":               {"delete /_system/config/a 192.0.2.1"},
 		"/_system/config/a?user=nobody":                 nil,
 		"/_system/config/a?only=true":                   {"delete /_system/config/a 192.0.2.1", "create /_system/config/a 192.0.2.1"},
-		"/_system/governance/g?only=true":               {"create /_system/governance/g 192.0.2.1"},
+		"/_system/governance/g?only=true":               {"permissions /_system/governance/g 192.0.2.1", "create /_system/governance/g 192.0.2.1"},
 		"/_system/config/a?until=2026-11-22T12:00:00Z":  nil,
 		"/_system/config/a?since=2026-11-22T12:00:01Z":  nil,
-		"/_system?limit=1":                              {"delete /_system/config/a 192.0.2.1"},
+		"/_system?limit=1":                              {"permissions /_system/governance/g 192.0.2.1"},
 		"/?store=shared&action=user":                    {"user", "user"}, // made, and made administrator
 		"/_system/governance?format=json&action=create": {"create /_system/governance/g 192.0.2.1", "create /_system/governance"},
 	} {

@@ -79,11 +79,11 @@ func event(o operationRow, r itemRow) registry.Event {
 		if a == actLabel {
 			e.Subject = string(r.name)
 		}
-	case actUser, actTag, actAssociation, actCheck:
+	case actUser, actRole, actTag, actAssociation, actCheck:
 		e.Subject = string(r.name)
 	case actComment, actRating:
 		e.Number = *r.n
-	case actSession, actRemove, actStage, actOnce, actCollect, actSweep, actRetain:
+	case actSession, actRemove, actStage, actOnce, actCollect, actSweep, actRetain, actAccess, actToken:
 	}
 	return e
 }

@@ -47,6 +47,9 @@ var verbs = []verb{
 	{word: "rate", act: actRating},
 	{word: "associate", act: actAssociation, by: byN, n: 1},
 	{word: "dissociate", act: actAssociation, by: byN, n: 0},
+	{word: "permissions", act: actAccess},
+	{word: "role", act: actRole},
+	{word: "token", act: actToken},
 }
 
 // told tells whether items of the act are events. The others are the store's own work: what they do was told before, or nobody asked for it.
@@ -55,7 +58,7 @@ func (a act) told() bool {
 	case actStage, actOnce, actCollect, actRemove, actSweep:
 		return false
 	case actCreate, actRevise, actTrash, actUser, actSession, actLeave, actMove, actUndelete, actCopy, actPurge,
-		actLabel, actPrune, actRetain, actCheck, actTag, actComment, actRating, actAssociation:
+		actLabel, actPrune, actRetain, actCheck, actTag, actComment, actRating, actAssociation, actAccess, actRole, actToken:
 	}
 	return true // also what a newer program wrote
 }
