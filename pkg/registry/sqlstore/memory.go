@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/regent-registry/regent/pkg/registry"
@@ -113,6 +114,12 @@ type step struct {
 	items []item
 }
 
+// placed is the node that a path led to in an era.
+type placed struct {
+	id  registry.ID
+	era int64
+}
+
 // accountName keys accounts by name.
 type accountName string
 
@@ -128,6 +135,8 @@ type memory struct {
 	items  int      // of all steps
 
 	dirents  *cache[dirent, registry.ID]
+	paths    *cache[registry.Path, placed] // where a walk over dirents ended
+	era      int64                         // counts what may lead a path elsewhere
 	nodes    *cache[registry.ID, node]
 	versions *cache[versionKey, registry.Version]
 	metas    *cache[registry.Hash, struct{}] // metadata that the database has
@@ -147,6 +156,7 @@ const (
 func newMemory(bytes int64) *memory {
 	const entry = 150 // bytes of map and list per entry, about
 	return &memory{
+		paths:   newCache(bytes/4, func(p registry.Path, _ placed) int64 { return entry + int64(len(p)) }),
 		dirents: newCache(bytes/4, func(k dirent, _ registry.ID) int64 { return entry + int64(len(k.name)) }),
 		nodes:   newCache(bytes/2, func(_ registry.ID, n node) int64 { return 2*entry + int64(len(n.name)) + metaWeight(n.Meta) }),
 		versions: newCache(bytes/4, func(_ versionKey, v registry.Version) int64 {
@@ -193,6 +203,7 @@ func (m *memory) reset(to snapshot) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.dirents.clear()
+	m.paths.clear()
 	m.nodes.clear()
 	m.versions.clear()
 	m.metas.clear()
@@ -246,6 +257,9 @@ func (m *memory) forget() {
 func (m *memory) evict(i item) {
 	switch i.act {
 	case actCreate, actTrash, actLeave, actMove, actUndelete, actCopy:
+		if i.act != actCreate { // a new name leads no path elsewhere that led somewhere
+			m.era++
+		}
 		m.dirents.drop(dirent{i.parent, i.name})
 		m.nodes.drop(i.parent)
 		m.nodes.drop(i.node)
@@ -310,6 +324,11 @@ func (m *memory) fill(read snapshot, keys []any, put func()) bool {
 func (m *memory) resource(p registry.Path) (node, snapshot, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if at, ok := m.paths.get(p); ok && at.era == m.era {
+		if n, ok := m.nodes.get(at.id); ok {
+			return n, m.cursor, m.valid
+		}
+	}
 	id := rootID
 	for _, name := range p.Names() {
 		child, ok := m.dirents.get(dirent{id, name})
@@ -319,6 +338,9 @@ func (m *memory) resource(p registry.Path) (node, snapshot, bool) {
 		id = child
 	}
 	n, ok := m.nodes.get(id)
+	if ok && m.valid {
+		m.paths.put(registry.Path(strings.Clone(string(p))), placed{id, m.era})
+	}
 	return n, m.cursor, ok && m.valid
 }
 

@@ -118,3 +118,51 @@ func TestCache_KeepsWithinItsBytes(t *testing.T) {
 		t.Errorf("counts %d bytes when empty", c.bytes)
 	}
 }
+
+// A path that was walked once is looked up at once, until something that it may lead over changes its place.
+func TestMemory_PathsLeadWhereTheTreeIs(t *testing.T) {
+	a, b, x, y := registry.ID{10}, registry.ID{11}, registry.ID{12}, registry.ID{13}
+	m := newMemory(1 << 20)
+	m.reset(tagged(1, 1))
+	seq := int64(1)
+	next := func(then func(), items ...item) {
+		t.Helper()
+		from := snapshot{seq: seq, tag: [16]byte{byte(seq)}}
+		seq++
+		if !m.advance(from, []step{{seq, [16]byte{byte(seq)}, items}}, then) {
+			t.Fatal("did not advance")
+		}
+	}
+	hold := func(parent registry.ID, name string, id registry.ID) {
+		m.dirents.put(dirent{parent, name}, id)
+		m.nodes.put(id, node{Resource: registry.Resource{ID: id}})
+	}
+	want := func(p registry.Path, id registry.ID) {
+		t.Helper()
+		for range 2 { // the second time by the path
+			n, _, ok := m.resource(p)
+			if ok != !id.IsZero() || n.ID != id {
+				t.Errorf("%s is %v, %t, want %v", p, n.ID, ok, id)
+			}
+		}
+	}
+	next(func() { hold(rootID, "a", a); hold(a, "x", x) }, item{act: actCreate, node: a, parent: rootID, name: "a"})
+	want("/a/x", x)
+	want("/b/x", registry.ID{})
+	next(func() { hold(a, "y", y); hold(a, "x", x) }, item{act: actCreate, node: y, parent: a, name: "y"})
+	want("/a/x", x)
+	// The collection goes elsewhere: what was below it does, too.
+	next(func() { hold(rootID, "b", a) }, item{act: actLeave, node: a, parent: rootID, name: "a"}, item{act: actMove, node: a, parent: rootID, name: "b"})
+	want("/a/x", registry.ID{})
+	want("/b/x", x)
+	next(func() { hold(rootID, "a", b) }, item{act: actCreate, node: b, parent: rootID, name: "a"})
+	want("/a/x", registry.ID{})
+	next(nil, item{act: actRevise, node: x})
+	want("/b/x", registry.ID{}) // its row is to be read again
+	next(func() { hold(a, "x", x) })
+	want("/b/x", x)
+	next(nil, item{act: actTrash, node: a, parent: rootID, name: "b"})
+	want("/b/x", registry.ID{})
+	m.reset(tagged(seq, byte(seq)))
+	want("/b/y", registry.ID{})
+}
