@@ -39,6 +39,7 @@ type Store interface {
 	Update(ctx context.Context, op Op, change func(Tx) error) (Seq, error)
 
 	CommunityReader
+	SearchReader
 	TreeStore
 }
 

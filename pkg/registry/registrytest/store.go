@@ -27,6 +27,7 @@ type Store interface {
 	Statements() int64
 	RowsWritten() int64
 	SweepTrees(ctx context.Context) (int, error)
+	IndexSearch(ctx context.Context) (int, error)
 	Close() error
 }
 
@@ -90,6 +91,11 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"FollowsLinks", testLinks},
 		{"AnswersOnce", testOnce},
 		{"AsksForRights", testRights},
+		{"FindsWhatWasWritten", testSearch},
+		{"FindsTheSameWithAndWithoutAnIndex", testSearchModel},
+		{"FollowsTheTreeWhenItSearches", testSearchTree},
+		{"FindsWhatTheActorMayRead", testSearchRights},
+		{"PagesHits", testSearchPages},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, fresh) })

@@ -27,6 +27,9 @@ type dialect struct {
 	// onConflict ends an INSERT whose row may be there already, by its key: the listed columns take the new values; none leave it as it is.
 	onConflict func(key string, columns ...string) string
 
+	// onConflictAppend and onConflictAdd are onConflict where the bytes of the column are put behind those that are there, and where its number is added.
+	onConflictAppend, onConflictAdd func(key, column string) string
+
 	maxRows int // rows of one INSERT
 
 	version string                      // asks the server for its version
@@ -49,6 +52,11 @@ var mysqlDialect = &dialect{
 		}
 		return " ON DUPLICATE KEY UPDATE " + assignments(columns, func(c string) string { return "VALUES(" + c + ")" })
 	},
+	onConflictAppend: func(_, c string) string {
+		return " ON DUPLICATE KEY UPDATE " + c + " = CONCAT(" + c + ", VALUES(" + c + "))"
+	},
+	onConflictAdd: func(_, c string) string { return " ON DUPLICATE KEY UPDATE " + c + " = " + c + " + VALUES(" + c + ")" },
+
 	maxRows: 500,
 	version: "SELECT VERSION()",
 	product: mysqlProduct,
@@ -72,6 +80,14 @@ var sqliteDialect = &dialect{
 		}
 		return " ON CONFLICT (" + key + ") DO UPDATE SET " + assignments(columns, func(c string) string { return "excluded." + c })
 	},
+	onConflictAppend: func(key, c string) string {
+		// || makes a text of bytes, with the same bytes.
+		return " ON CONFLICT (" + key + ") DO UPDATE SET " + c + " = CAST(" + c + " || excluded." + c + " AS BLOB)"
+	},
+	onConflictAdd: func(key, c string) string {
+		return " ON CONFLICT (" + key + ") DO UPDATE SET " + c + " = " + c + " + excluded." + c
+	},
+
 	maxRows: 500, // times at most 8 columns: far below the 32,766 variables of a statement
 	version: "SELECT sqlite_version()",
 	product: func(version string) string { return "SQLite " + version },

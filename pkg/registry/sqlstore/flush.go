@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"strings"
@@ -30,7 +31,10 @@ const maxStatement = 1 << 20
 
 // insert writes rows with as few statements as the limits allow. suffix follows the values.
 func (u *unit) insert(t table, rows [][]any, suffix string) error {
-	d := u.store.backend.dialect
+	return insertRows(u.ctx, u.tx.statements, u.store.backend.dialect, t, rows, suffix)
+}
+
+func insertRows(ctx context.Context, q statements, d *dialect, t table, rows [][]any, suffix string) error {
 	for len(rows) > 0 {
 		n, size := 0, 0
 		for n < len(rows) && n < d.maxRows {
@@ -46,11 +50,11 @@ func (u *unit) insert(t table, rows [][]any, suffix string) error {
 			args = append(args, r...)
 		}
 		query := "INSERT INTO " + t.name + " (" + strings.Join(t.columns, ", ") + ") VALUES " + strings.TrimSuffix(strings.Repeat(row+",", n), ",") + suffix
-		affected, err := u.tx.exec(u.ctx, "write_"+t.name, query, args...)
+		affected, err := q.exec(ctx, "write_"+t.name, query, args...)
 		if err != nil {
 			return fmt.Errorf("write %s: %w", t.name, err)
 		}
-		u.store.metrics.rows.Add(int64(n) - affected) // MySQL counts a row that it updates twice
+		q.metrics.rows.Add(int64(n) - affected) // MySQL counts a row that it updates twice
 		rows = rows[n:]
 	}
 	return nil
@@ -84,6 +88,9 @@ func (u *unit) flush() ([]step, []*staged, error) {
 		return nil, nil, err
 	}
 	if err := u.flushAnswers(); err != nil {
+		return nil, nil, err
+	}
+	if err := u.flushSearch(); err != nil {
 		return nil, nil, err
 	}
 	steps, err := u.flushLog(tag)

@@ -34,6 +34,8 @@ const (
 	actOnce     act = 26 // a request with an idempotency key that changed nothing else
 	actCollect  act = 27 // contents that nothing named; n: how many were looked at
 
+	actSaved act = 60 // a saved search; name: its owner
+
 	// What is attached to a node; memory holds none of it (community.go).
 	actTag         act = 40 // node: the resource; n: 1 given, 0 taken away; name: the tag, cut where it is too long
 	actComment     act = 41 // node: the resource; n: the comment's number; name: add, edit or remove
@@ -49,7 +51,7 @@ func (a act) places() bool {
 	switch a {
 	case actCreate, actTrash, actLeave, actMove, actUndelete, actCopy:
 		return true
-	case actRevise, actUser, actSession, actPurge, actRemove, actStage, actOnce, actCollect,
+	case actRevise, actUser, actSession, actPurge, actRemove, actStage, actOnce, actCollect, actSaved,
 		actTag, actComment, actRating, actAssociation:
 	}
 	return false
@@ -111,6 +113,8 @@ type memory struct {
 	users    *cache[registry.ID, registry.User]
 	names    *cache[accountName, registry.ID]
 	sessions *cache[registry.Hash, registry.Session]
+	docs     *cache[todoKey, *registry.SearchDoc] // nil for a node that has gone
+	texts    *cache[textKey, string]
 }
 
 const (
@@ -131,6 +135,8 @@ func newMemory(bytes int64) *memory {
 		users:    newCache(4<<20, func(_ registry.ID, u registry.User) int64 { return entry + int64(len(u.Name)+len(u.Password)) }),
 		names:    newCache(4<<20, func(k accountName, _ registry.ID) int64 { return entry + int64(len(k)) }),
 		sessions: newCache(8<<20, func(registry.Hash, registry.Session) int64 { return 2 * entry }),
+		docs:     newCache(bytes/2, func(_ todoKey, d *registry.SearchDoc) int64 { return docWeight(d) }),
+		texts:    newCache(bytes/4, func(_ textKey, s string) int64 { return entry + int64(len(s)) }),
 	}
 }
 
@@ -143,6 +149,18 @@ func metaWeight(m registry.Meta) int64 {
 		}
 	}
 	return int64(w)
+}
+
+func docWeight(d *registry.SearchDoc) int64 {
+	const entry, term = 600, 100
+	if d == nil {
+		return entry
+	}
+	w := int64(entry)
+	for t, positions := range d.Terms {
+		w += term + int64(len(t)+4*len(positions))
+	}
+	return w
 }
 
 // at gives the cursor.
@@ -164,6 +182,8 @@ func (m *memory) reset(to snapshot) {
 	m.users.clear()
 	m.names.clear()
 	m.sessions.clear()
+	m.docs.clear()
+	m.texts.clear()
 	m.cursor, m.valid, m.items = to, true, 0
 	m.steps = []step{{seq: to.seq, tag: to.tag}}
 }
@@ -218,7 +238,7 @@ func (m *memory) evict(i item) {
 		m.names.drop(accountName(i.name))
 	case actSession:
 		m.sessions.drop(toHash([]byte(i.name)))
-	case actTag, actComment, actRating, actAssociation, actStage, actOnce, actCollect: // nothing that memory holds
+	case actTag, actComment, actRating, actAssociation, actStage, actOnce, actCollect, actSaved: // nothing that memory holds
 	}
 }
 

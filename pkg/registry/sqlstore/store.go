@@ -28,6 +28,8 @@ type Store struct {
 	write *pool // the committer's one connection
 	bulk  *pool // pieces of contents: the pool for reads, or on SQLite the committer's, since only it may write
 
+	indexer *indexer
+
 	mem       *memory
 	head      headCheck
 	witnessed atomic.Int64 // the position of the log that this process's last transaction saw or made
@@ -70,6 +72,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	s.owned.Go(s.commitLoop)
 	s.owned.Go(s.sweepLoop)
+	s.owned.Go(s.indexLoop)
 	return s, nil
 }
 
@@ -94,6 +97,7 @@ func (s *Store) connect(ctx context.Context, c Config) error {
 	if s.backend.turn != nil {
 		s.bulk = s.write
 	}
+	s.indexer = newIndexer(s.read, s.bulk)
 	return nil
 }
 

@@ -1,0 +1,374 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+// Search. Every change of what search knows of a node writes one row in its own transaction: the node into search_todo (flushSearch). What words the node has
+// is found out later, and once for many changes of one node: a search takes the nodes of that list as they are now, and all others from the index. So a
+// search sees every change that was acknowledged before it, and a put pays for one small row whatever its content is.
+//
+// The index is made from the list, some hundred nodes at once (search_index.go): a document for each, and for each of their terms a row per block of 1024
+// documents, to which the new documents are appended. A document is never changed; a node that is taken up again gets a new one, and the old one counts no
+// more. A search reads the list, the index and the nodes in one snapshot.
+//
+// The index is by node, not by place: it knows the collection that a node is in, and names no path. So moving, deleting and undeleting a collection touches
+// nothing of what is below it; where a hit stands is looked up when it is found.
+
+const (
+	// todoMost is how many of the nodes in search_todo one search knows of, the last ones changed first.
+	todoMost = 20_000
+	// examineMost and examineTime bound the work of one search on nodes that no search has looked at yet.
+	examineMost = 4_000
+	examineTime = 3 * time.Second
+	examinePage = 100
+	// prefixRows bounds the rows that a beginning of a word makes one statement read.
+	prefixRows  = 20_000
+	firstBlocks = 16 // blocks that are looked at first; then twice as many, and so on
+	mostBlocks  = 256
+)
+
+// todoKey is a node at one of its states.
+type todoKey struct {
+	node registry.ID
+	seq  int64
+}
+
+// finder is one search in a store.
+type finder struct {
+	store *Store
+	q     statements
+	query *registry.SearchQuery
+	at    snapshot
+
+	todo     []todoKey // the last changed first
+	listed   map[registry.ID]bool
+	nextDoc  int64
+	counts   []int64 // documents that have each lookup
+	found    registry.SearchFound
+	deadline time.Time
+}
+
+// Search implements [registry.SearchReader].
+func (s *Store) Search(ctx context.Context, query *registry.SearchQuery) (registry.SearchFound, error) {
+	start := time.Now()
+	if err := s.refresh(ctx); err != nil {
+		return registry.SearchFound{}, err
+	}
+	var f *finder
+	err := s.retryRead(ctx, func() error {
+		t, err := s.read.begin(ctx, s.backend.dialect.snapshot)
+		if err != nil {
+			return err
+		}
+		defer t.rollback()
+		f = &finder{
+			store: s, q: t.statements, query: query, counts: make([]int64, len(query.Lookups())), listed: map[registry.ID]bool{},
+			deadline: start.Add(examineTime),
+		}
+		return f.run(ctx)
+	})
+	if err != nil {
+		return registry.SearchFound{}, s.fail("search", err)
+	}
+	s.metrics.searched(start, f)
+	return f.found, nil
+}
+
+// Places implements [registry.SearchReader].
+func (s *Store) Places(ctx context.Context, ids []registry.ID) (map[registry.ID]registry.Place, error) {
+	return s.places(ctx, ids)
+}
+
+const searchStateQuery = "SELECT " + headColumns + ", s.next_doc, s.complete FROM store_head h JOIN search_state s ON s.id = 1 WHERE h.id = 1"
+
+func (f *finder) run(ctx context.Context) error {
+	var head headRow
+	var complete int64
+	if err := f.q.one(ctx, "search", searchStateQuery, nil, append(head.dest(), &f.nextDoc, &complete)...); err != nil {
+		return err
+	}
+	f.at, f.found.Complete = head.snapshot(), complete != 0
+	if err := f.list(ctx); err != nil {
+		return err
+	}
+	if err := f.examine(ctx); err != nil {
+		return err
+	}
+	if err := f.blocks(ctx); err != nil {
+		return err
+	}
+	return f.rank(ctx)
+}
+
+// list reads the nodes that changed since they were indexed.
+func (f *finder) list(ctx context.Context) error {
+	err := f.q.each(ctx, "search", "SELECT node, seq FROM search_todo ORDER BY seq DESC LIMIT ?", []any{todoMost + 1}, func(rows *sqlx.Rows) error {
+		var id []byte
+		var k todoKey
+		err := rows.Scan(&id, &k.seq)
+		k.node = toID(id)
+		f.todo, f.listed[k.node] = append(f.todo, k), true
+		return err
+	})
+	if len(f.todo) > todoMost {
+		f.found.Complete = false
+	}
+	return err
+}
+
+// examine looks at the nodes of the list themselves. What it learns of them stays in memory for the next search.
+func (f *finder) examine(ctx context.Context) error {
+	var missing []todoKey
+	for _, k := range f.todo {
+		d, ok := lookup(f.store.mem, f.store.mem.docs, k)
+		if ok {
+			f.take(d)
+		} else {
+			missing = append(missing, k)
+		}
+	}
+	for i := 0; i < len(missing); i += examinePage {
+		if i >= examineMost || time.Now().After(f.deadline) {
+			f.found.Complete = false
+			return nil
+		}
+		part := missing[i:min(i+examinePage, len(missing))]
+		docs, err := f.store.loadDocs(ctx, f.q, part)
+		if err != nil {
+			return err
+		}
+		f.store.mem.fill(f.at, nil, func() {
+			for k, d := range docs {
+				f.store.mem.docs.put(k, d)
+			}
+		})
+		for _, d := range docs {
+			f.take(d)
+		}
+	}
+	return nil
+}
+
+// take makes a candidate of a document that is not in the index.
+func (f *finder) take(d *registry.SearchDoc) {
+	if d == nil {
+		return // the node has gone
+	}
+	if c := f.query.Examine(d); c != nil {
+		f.count(c)
+		f.found.Candidates = append(f.found.Candidates, c)
+	}
+}
+
+func (f *finder) count(c *registry.Candidate) {
+	for i, h := range c.Hits {
+		if h != nil {
+			f.counts[i]++
+		}
+	}
+}
+
+// blocks goes through the index, the newest documents first.
+func (f *finder) blocks(ctx context.Context) error {
+	size := int64(firstBlocks)
+	for end := (f.nextDoc-1)/registry.BlockDocs + 1; end > 0; {
+		from := max(end-size, 0)
+		if err := f.window(ctx, from, end); err != nil {
+			return err
+		}
+		end, size = from, min(2*size, mostBlocks)
+		if len(f.found.Candidates) >= registry.MaxCandidates && end > 0 {
+			f.found.More = true
+			return nil
+		}
+	}
+	return nil
+}
+
+// window looks at the blocks from one to before another.
+func (f *finder) window(ctx context.Context, from, end int64) error {
+	docs := map[int64]*registry.Candidate{}
+	add := func(lookup int) func(int64, []byte) error {
+		return func(block int64, data []byte) error {
+			return registry.EachPosting(data, func(doc int, positions []uint32) {
+				n := block*registry.BlockDocs + int64(doc)
+				c := docs[n]
+				if c == nil {
+					c = &registry.Candidate{Hits: make([][]uint32, len(f.counts))}
+					docs[n] = c
+				}
+				c.Add(lookup, positions)
+			})
+		}
+	}
+	if err := f.terms(ctx, from, end, add); err != nil {
+		return err
+	}
+	numbers := make([]int64, 0, len(docs))
+	for n, c := range docs {
+		f.count(c)
+		if f.query.Possible(c) {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.SortFunc(numbers, func(a, b int64) int { return int(b - a) }) // the newest first
+	for len(numbers) > 0 {
+		part := numbers[:min(len(numbers), f.store.backend.dialect.maxRows)]
+		numbers = numbers[len(part):]
+		if err := f.facts(ctx, part, docs); err != nil {
+			return err
+		}
+		if len(f.found.Candidates) >= registry.MaxCandidates && len(numbers) > 0 {
+			f.found.More = true
+			return nil
+		}
+	}
+	return nil
+}
+
+// terms reads what the terms of the query have in some blocks: ranges of the primary key.
+func (f *finder) terms(ctx context.Context, from, end int64, add func(int) func(int64, []byte) error) error {
+	table := "SELECT term, block, docs FROM search_term" + f.store.backend.dialect.index("")
+	whole := map[string]int{}
+	args := []any{from, end}
+	for i, l := range f.query.Lookups() {
+		if !l.Prefix {
+			whole[l.Term] = i
+			args = append(args, []byte(l.Term))
+			continue
+		}
+		rows := 0
+		put := add(i)
+		next := successor([]byte(l.Term))
+		if next == nil {
+			next = []byte{0xff, 0xff}
+		}
+		query := table + " WHERE term >= ? AND term < ? AND block >= ? AND block < ? LIMIT ?"
+		err := f.q.each(ctx, "search", query, []any{[]byte(l.Term), next, from, end, prefixRows + 1}, func(r *sqlx.Rows) error {
+			var term, data []byte
+			var block int64
+			if rows++; rows > prefixRows {
+				return l.TooMany()
+			}
+			if err := r.Scan(&term, &block, &data); err != nil {
+				return err
+			}
+			return put(block, data)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(whole) == 0 {
+		return nil
+	}
+	query := table + " WHERE block >= ? AND block < ? AND term IN (" + placeholders(len(whole)) + ")"
+	return f.q.each(ctx, "search", query, args, func(r *sqlx.Rows) error {
+		var term, data []byte
+		var block int64
+		if err := r.Scan(&term, &block, &data); err != nil {
+			return err
+		}
+		return add(whole[string(term)])(block, data)
+	})
+}
+
+// facts completes candidates of the index, and keeps those that count: an outdated document has no row, and nodes of the list were looked at already.
+func (f *finder) facts(ctx context.Context, numbers []int64, docs map[int64]*registry.Candidate) error {
+	args := make([]any, len(numbers))
+	for i, n := range numbers {
+		args[i] = n
+	}
+	query := "SELECT doc, node, facts FROM search_doc WHERE doc IN (" + placeholders(len(args)) + ")"
+	return f.q.each(ctx, "search", query, args, func(rows *sqlx.Rows) error {
+		var n int64
+		var id, data []byte
+		if err := rows.Scan(&n, &id, &data); err != nil {
+			return err
+		}
+		if f.listed[toID(id)] {
+			return nil
+		}
+		facts := &registry.SearchFacts{}
+		if err := json.Unmarshal(data, facts); err != nil {
+			return fmt.Errorf("document %d of the search index: %w", n, err)
+		}
+		facts.ID = toID(id)
+		c := docs[n]
+		if c.Facts = facts; f.query.Possible(c) {
+			f.found.Candidates = append(f.found.Candidates, c)
+		}
+		return nil
+	})
+}
+
+func (f *finder) rank(ctx context.Context) error {
+	var docs int64
+	if err := f.q.one(ctx, "search", "SELECT COALESCE(SUM(docs), 0) FROM search_block", nil, &docs); err != nil {
+		return err
+	}
+	r := registry.NewRanking(f.counts, docs+int64(len(f.todo)))
+	for _, c := range f.found.Candidates {
+		f.query.Score(c, r)
+	}
+	return nil
+}
+
+// searchTodo is the list of nodes that the index does not know as they are.
+var searchTodo = table{"search_todo", []string{"node", "seq"}}
+
+// searched tells of acts that change what search knows of their node: its words, its name or the collection that it is in.
+func (a act) searched() bool {
+	switch a {
+	case actCreate, actRevise, actTrash, actMove, actUndelete, actCopy, actTag, actComment, actRating, actAssociation:
+		return true
+	case actUser, actSession, actLeave, actPurge, actRemove, actStage, actOnce, actCollect, actSaved:
+	}
+	return false
+}
+
+// flushSearch puts the nodes that the operations changed on the list, in the order of their ids, in which the index takes them off it.
+func (u *unit) flushSearch() error {
+	var rows [][]any
+	last := map[registry.ID]int64{}
+	for k, o := range u.ops {
+		for _, it := range o.items {
+			if it.act.searched() {
+				last[it.node] = u.head.seq + 1 + int64(k)
+			}
+		}
+	}
+	for id, seq := range last {
+		rows = append(rows, []any{id[:], seq})
+	}
+	u.store.indexer.listed(len(rows))
+	return u.insert(searchTodo, sortedByID(rows), u.store.backend.dialect.onConflict("node", "seq"))
+}
+
+func sortedByID(rows [][]any) [][]any {
+	slices.SortFunc(rows, func(a, b []any) int {
+		x, _ := a[0].([]byte)
+		y, _ := b[0].([]byte)
+		return slices.Compare(x, y)
+	})
+	return rows
+}
+
+// stageSearch puts nodes of a copy on the list.
+func (o *operation) stageSearch(nodes []copied) error {
+	rows := make([][]any, len(nodes))
+	for i := range nodes {
+		rows[i] = []any{nodes[i].ID[:], o.seq() + 1}
+	}
+	o.store.indexer.listed(len(rows))
+	return o.insert(searchTodo, sortedByID(rows), o.store.backend.dialect.onConflict("node", "seq"))
+}
