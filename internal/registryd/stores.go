@@ -52,7 +52,7 @@ func (n *node) buildService(ctx context.Context) error {
 		return err
 	}
 	n.service = registry.NewService(registry.Config{
-		Mounts: mounts, Authorizer: registry.SignedIn{}, Limits: registry.Limits{Content: n.config.MaxContentSize},
+		Mounts: mounts, Authorizer: registry.SignedIn{}, Saved: n.stores[n.config.UserStore], Limits: registry.Limits{Content: n.config.MaxContentSize},
 	})
 	if err := n.service.EnsureMounts(ctx); err != nil {
 		return fmt.Errorf("mounts: %w", err)

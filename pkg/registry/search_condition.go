@@ -273,7 +273,7 @@ func (r interval) eval(c *Candidate) truth {
 		if f.Votes == 0 {
 			return no
 		}
-		return r.number(float64(f.Stars) / float64(f.Votes))
+		return r.number(f.Rating())
 	}
 	return truthOf(slices.ContainsFunc(f.Values[r.key], r.property))
 }

@@ -75,6 +75,14 @@ type SearchFacts struct {
 	Values    Properties `json:"m,omitempty"` // short values of properties
 }
 
+// Rating is the mean of the votes, 0 without any.
+func (f SearchFacts) Rating() float64 {
+	if f.Votes == 0 {
+		return 0
+	}
+	return float64(f.Stars) / float64(f.Votes)
+}
+
 // SearchDoc is a resource as search looks at it: for each term the positions where it stands, ascending; none for a term that stands nowhere.
 type SearchDoc struct {
 	Facts SearchFacts

@@ -14,6 +14,7 @@ type Service struct {
 	now    func() time.Time
 
 	moderator Moderator
+	saved     SavedSearches
 }
 
 // Config is what a [Service] is made of. Now is time.Now when nil.
@@ -21,6 +22,7 @@ type Config struct {
 	Mounts     *Mounts
 	Authorizer Authorizer
 	Moderator  Moderator // nil: nobody may change what others wrote
+	Saved      SavedSearches // nil: nobody can save searches
 	Limits     Limits
 	Now        func() time.Time
 }
@@ -30,7 +32,7 @@ func NewService(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Service{mounts: c.Mounts, auth: c.Authorizer, limits: c.Limits, now: c.Now, moderator: c.Moderator}
+	return &Service{mounts: c.Mounts, auth: c.Authorizer, limits: c.Limits, now: c.Now, moderator: c.Moderator, saved: c.Saved}
 }
 
 // Mounts is the table of mounts, for pages that show it.

@@ -67,7 +67,7 @@ func newDoor(t *testing.T) *door {
 	}
 	clock := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	service := registry.NewService(registry.Config{
-		Mounts: mounts, Authorizer: registry.SignedIn{}, Limits: registry.Limits{Content: contentLimit}, Now: func() time.Time { return clock },
+		Mounts: mounts, Authorizer: registry.SignedIn{}, Saved: store, Limits: registry.Limits{Content: contentLimit}, Now: func() time.Time { return clock },
 	})
 	if err := service.EnsureMounts(ctx); err != nil {
 		t.Fatal(err)
