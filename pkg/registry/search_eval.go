@@ -148,6 +148,9 @@ func (c *Candidate) Add(lookup int, positions []uint32) {
 		c.Hits[lookup] = positions
 		return
 	}
+	if len(positions) == 0 {
+		return
+	}
 	all := slices.Concat(c.Hits[lookup], positions)
 	slices.Sort(all)
 	c.Hits[lookup] = slices.Compact(all)

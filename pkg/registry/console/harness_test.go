@@ -92,7 +92,7 @@ func newSite(t *testing.T) *site {
 		)
 		must(t, err)
 		s.service = registry.NewService(registry.Config{
-			Mounts: mounts, Authorizer: registry.SignedIn{}, Limits: registry.Limits{Content: contentLimit}, Now: s.clock.Now,
+			Mounts: mounts, Authorizer: registry.SignedIn{}, Saved: shared, Limits: registry.Limits{Content: contentLimit}, Now: s.clock.Now,
 		})
 		must(t, s.service.EnsureMounts(ctx))
 	}

@@ -228,5 +228,7 @@ var notes = map[string]string{
 	"copied":           "Copied.",
 	"undeleted":        "Put back.",
 	"purged":           "Deleted for good.",
+	"search-saved":     "Search saved.",
+	"search-forgotten": "Search forgotten.",
 	"signed-out":       "You are signed out.",
 }
