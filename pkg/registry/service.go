@@ -21,7 +21,7 @@ type Service struct {
 type Config struct {
 	Mounts     *Mounts
 	Authorizer Authorizer
-	Moderator  Moderator // nil: nobody may change what others wrote
+	Moderator  Moderator     // nil: nobody may change what others wrote
 	Saved      SavedSearches // nil: nobody can save searches
 	Limits     Limits
 	Now        func() time.Time
