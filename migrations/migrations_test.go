@@ -33,6 +33,8 @@ func TestSteps_AreTheSameInBothFolders(t *testing.T) {
 func TestMySQLSteps_KeepToWhatAllServersHave(t *testing.T) {
 	forbidden := regexp.MustCompile(`(?i)\b(AUTO_INCREMENT|REFERENCES|FOREIGN|FULLTEXT|RETURNING|TRIGGER|JSON\w*|SEQUENCE|GET_LOCK|utf8mb4_0900\w*|TEXT|VARCHAR)\b`)
 	comment := regexp.MustCompile(`(?m)--.*$`)
+	// The last four together run an ALTER TABLE where what it makes is missing: the step looks first.
+	repeatable := []string{"CREATE TABLE IF NOT EXISTS", "INSERT IGNORE", "SET @step = (SELECT IF(COUNT(*) = 0", "PREPARE step", "EXECUTE step", "DEALLOCATE PREPARE step"}
 	for _, name := range names(t, MySQL()) {
 		data, err := fs.ReadFile(MySQL(), name)
 		if err != nil {
@@ -47,7 +49,7 @@ func TestMySQLSteps_KeepToWhatAllServersHave(t *testing.T) {
 		}
 		for statement := range strings.SplitSeq(text, ";") {
 			statement = strings.TrimSpace(statement)
-			again := statement == "" || strings.HasPrefix(statement, "CREATE TABLE IF NOT EXISTS") || strings.HasPrefix(statement, "INSERT IGNORE")
+			again := statement == "" || slices.ContainsFunc(repeatable, func(p string) bool { return strings.HasPrefix(statement, p) })
 			if !again {
 				t.Errorf("%s: a start that was cut short cannot run this again: %.60s…", name, statement)
 			}

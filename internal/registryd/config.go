@@ -42,8 +42,10 @@ type Config struct {
 
 	MaxContentSize  int64         `yaml:"max_content_size"` // bytes of one content
 	SessionLifetime time.Duration `yaml:"session_lifetime"`
-	AdminUser       string        `yaml:"admin_user"`     // made at first start
-	AdminPassword   daemon.Secret `yaml:"admin_password"` // of the administrator made at first start; a random one when empty
+	// RetentionInterval is how often, about, the node tries to remove the versions that rules of retention do not keep; 0 for never.
+	RetentionInterval time.Duration `yaml:"retention_interval"`
+	AdminUser         string        `yaml:"admin_user"`     // made at first start
+	AdminPassword     daemon.Secret `yaml:"admin_password"` // of the administrator made at first start; a random one when empty
 
 	// TrustedProxies are the peers whose X-Forwarded-* headers are believed, as addresses or CIDR ranges; load balancers in the
 	// group are trusted as well.
@@ -109,13 +111,14 @@ func Default() Config {
 			{Path: "/_system/config", Store: "shared", Overwrite: true},
 			{Path: "/_system/governance", Store: "shared", Overwrite: true},
 		},
-		MaxContentSize:  registry.DefaultContentLimit,
-		SessionLifetime: 12 * time.Hour,
-		AdminUser:       "admin",
-		TrustedProxies:  []string{"127.0.0.0/8", "::1"},
-		DrainDelay:      2 * time.Second,
-		DrainTimeout:    30 * time.Second,
-		Log:             daemon.LogConfig{Format: "text", Level: "info"},
+		MaxContentSize:    registry.DefaultContentLimit,
+		SessionLifetime:   12 * time.Hour,
+		RetentionInterval: time.Hour,
+		AdminUser:         "admin",
+		TrustedProxies:    []string{"127.0.0.0/8", "::1"},
+		DrainDelay:        2 * time.Second,
+		DrainTimeout:      30 * time.Second,
+		Log:               daemon.LogConfig{Format: "text", Level: "info"},
 	}
 }
 
@@ -191,7 +194,9 @@ func (c *Config) validate(d *daemon.Document) []error {
 	if c.SessionLifetime < time.Minute {
 		fault("session_lifetime", "is %s; it must be at least 1m", c.SessionLifetime)
 	}
-	for key, d := range map[string]time.Duration{"drain_delay": c.DrainDelay, "drain_timeout": c.DrainTimeout} {
+	for key, d := range map[string]time.Duration{
+		"drain_delay": c.DrainDelay, "drain_timeout": c.DrainTimeout, "retention_interval": c.RetentionInterval,
+	} {
 		if d < 0 {
 			fault(key, "is %s; it must not be negative", d)
 		}

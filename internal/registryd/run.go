@@ -58,6 +58,7 @@ func Run(ctx context.Context, c Config, doc *daemon.Document, log *slog.Logger, 
 	case err != nil:
 		return err
 	}
+	defer n.startJobs(ctx)()
 	n.state.Store(nil)
 	log.InfoContext(ctx, "node is ready", "node", c.NodeName, "version", daemon.Version(),
 		"console", publicURL("https", c.MgtHostName, c.HTTPSProxyPort, n.https.Port(), 443)+"/console/")

@@ -46,30 +46,22 @@ func annotate[T any](
 		Kind Kind `json:"kind"`
 		Made T    `json:"made"`
 	}
-	var earlier int64
-	seq, err := m.Store.Update(ctx, s.op(a), func(tx Tx) error {
-		earlier = 0
-		return once(a, tx, func() (err error) {
-			if r, err = tx.Get(sp); err != nil {
-				return at(p, err)
-			}
-			r.Path = p
-			made, err = change(tx, r)
-			return err
-		}, func() answer { return answer{r.ID, r.Kind, made} }, func(kept answer, n int64) error {
-			r, made, earlier = Resource{ID: kept.ID, Kind: kept.Kind, Path: p}, kept.Made, n
-			return nil
-		})
+	kept, seq, err := changeOnce(ctx, s, a, m, func(tx Tx) (answer, error) {
+		if r, err = tx.Get(sp); err != nil {
+			return answer{}, at(p, err)
+		}
+		r.Path = p
+		made, err := change(tx, r)
+		return answer{r.ID, r.Kind, made}, err
 	})
 	if err != nil {
-		var none T
-		return Resource{}, none, err
+		return Resource{}, made, err
 	}
-	if earlier > 0 {
-		seq.N = earlier
+	if r.ID.IsZero() { // answered before
+		r = Resource{ID: kept.ID, Kind: kept.Kind, Path: p}
 	}
 	r.Mount, r.Seq = m.Path == p, seq
-	return r, made, nil
+	return r, kept.Made, nil
 }
 
 // authorizedGet is get for an actor who may read p. A collection that only leads to mount points has no store and nothing attached.

@@ -14,6 +14,7 @@ const (
 	CodeUnauthenticated Code = "unauthenticated" // nobody is signed in, or the credentials are wrong
 	CodeDenied          Code = "denied"          // the actor may not do this
 	CodeNotFound        Code = "not_found"       // nothing is at that path, version or id
+	CodeGone            Code = "gone"            // it was there once, and its history has been removed
 	CodeConflict        Code = "conflict"        // the other kind of thing is there, or it exists already
 	CodePrecondition    Code = "precondition"    // If-Match or If-None-Match does not hold
 	CodeKeyReused       Code = "key_reused"      // the idempotency key belongs to another request

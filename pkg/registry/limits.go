@@ -17,6 +17,14 @@ const (
 	MaxPropertyValueLength = 1000
 	MaxPropertyValues      = 1000 // values of all properties of one resource together
 	MaxUserNameLength      = 255
+	MaxVersionComment      = 500  // characters
+	MaxLabelLength         = 100  // characters of a label, or of the name of a checkpoint
+	MaxLabels              = 100  // of one resource
+	MaxCheckpoints         = 100  // of one collection
+	MaxRestore             = 2000 // resources and collections that one restore of a collection looks at
+	MaxKeepLast            = 1_000_000
+	MaxKeepDays            = 36_500
+	MaxDiffSize            = 1 << 20 // bytes of a content that is compared line by line
 	MaxPageSize            = 1000
 	DefaultPageSize        = 100
 

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -95,11 +96,35 @@ func (o outcome) result(tx Tx) (PutResult, error) {
 	v, err := tx.Version(o.ID, o.Version)
 	switch {
 	case err == nil:
-		r.Meta, r.Hash, r.Size, r.UpdatedAt, r.UpdatedBy = v.Meta, v.Hash, v.Size, v.CreatedAt, v.CreatedBy
+		r.Meta, r.Hash, r.Size, r.UpdatedAt, r.UpdatedBy, r.Comment = v.Meta, v.Hash, v.Size, v.CreatedAt, v.CreatedBy, v.Comment
 	case CodeOf(err) != CodeNotFound:
 		return PutResult{}, err
 	}
 	return PutResult{Resource: r, Created: o.Created, Changed: o.Changed}, nil
+}
+
+// changeOnce runs one change of a store in a transaction of its own, and gives what it made and where in the change log. A request that was answered
+// already gets the same again.
+func changeOnce[T any](ctx context.Context, s *Service, a Actor, m Mount, change func(Tx) (T, error)) (made T, seq Seq, err error) {
+	var earlier int64
+	seq, err = m.Store.Update(ctx, s.op(a), func(tx Tx) error {
+		earlier = 0
+		return once(a, tx, func() (err error) {
+			made, err = change(tx)
+			return err
+		}, func() T { return made }, func(kept T, n int64) error {
+			made, earlier = kept, n
+			return nil
+		})
+	})
+	if err != nil {
+		var none T
+		return none, Seq{}, err
+	}
+	if earlier > 0 {
+		seq.N = earlier
+	}
+	return made, seq, nil
 }
 
 // once runs a change of a transaction unless its request was answered already; then it gives that answer to replay, with the position of the log.

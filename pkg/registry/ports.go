@@ -41,6 +41,9 @@ type Store interface {
 	CommunityReader
 	SearchReader
 	TreeStore
+	Labeller
+	Retainer
+	Historian
 }
 
 // Tx is one transaction on a store, as a use case sees it: it reads the state that the transaction changes. Not for concurrent use.
@@ -58,14 +61,18 @@ type Tx interface {
 
 	CommunityWriter
 	TreeTx
+	LabelTx
+	RetentionTx
+	CheckpointTx
 }
 
 // Draft is what a new version is to hold. Staged is nil where the store has the content already, or there is none.
 type Draft struct {
-	Meta   Meta
-	Hash   Hash
-	Size   int64
-	Staged Staged
+	Meta    Meta
+	Hash    Hash
+	Size    int64
+	Staged  Staged
+	Comment string // of the version
 }
 
 // Staged is a content that a store has received and no version names yet.

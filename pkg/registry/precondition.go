@@ -27,7 +27,7 @@ func (c Precondition) Check(current *Resource) error {
 // with nothing else. (A collection changes with its children, too.)
 func matches(tags []string, current Resource) bool {
 	for _, t := range tags {
-		if t == "*" || t == current.ETag() || current.Kind == KindResource && t == current.current().ETag() {
+		if t == "*" || t == current.ETag() || current.Kind == KindResource && t == current.CurrentVersion().ETag() {
 			return true
 		}
 	}

@@ -128,9 +128,10 @@ type Resource struct {
 	CreatedBy string
 	UpdatedAt time.Time // of the current version
 	UpdatedBy string
-	Seq       Seq  // the state of the store that this was read at or written by
-	Real      Path // where it is, when Path leads there over links
-	Mount     bool // a mount point, or a collection above one that exists only because of it
+	Comment   string // of the current version
+	Seq       Seq    // the state of the store that this was read at or written by
+	Real      Path   // where it is, when Path leads there over links
+	Mount     bool   // a mount point, or a collection above one that exists only because of it
 }
 
 // ETag is the strong entity tag (RFC 9110, 8.8.3) of the current state, with its quotes.
@@ -147,6 +148,7 @@ type Version struct {
 	Hash      Hash
 	CreatedAt time.Time
 	CreatedBy string
+	Comment   string // what its author said of the change, "" for nothing
 }
 
 // ETag is the strong entity tag of the version, with its quotes; it never changes.
@@ -183,5 +185,6 @@ type Page struct {
 type VersionPage struct {
 	Resource Resource
 	Versions []Version
-	Next     int64 // pass as Before to get the next page; 0 at the end
+	Labels   []Label // of the resource, all of them
+	Next     int64   // pass as Before to get the next page; 0 at the end
 }

@@ -13,6 +13,7 @@ type MetaInput struct {
 	Properties  Properties // a name without values removes that property
 	// ReplaceProperties drops the properties that Properties does not name.
 	ReplaceProperties bool
+	Comment           string // of the version
 	If                Precondition
 }
 
@@ -20,6 +21,9 @@ type MetaInput struct {
 func (s *Service) UpdateMeta(ctx context.Context, a Actor, in MetaInput) (PutResult, error) {
 	m, sp, err := s.writable(ctx, a, RightWrite, in.Path)
 	if err != nil {
+		return PutResult{}, err
+	}
+	if err := checkComment(in.Comment); err != nil {
 		return PutResult{}, err
 	}
 	return s.update(ctx, a, m, in.Path, func(tx Tx, res *PutResult) error {
@@ -37,7 +41,7 @@ func (s *Service) UpdateMeta(ctx context.Context, a Actor, in MetaInput) (PutRes
 		if err := meta.check(); err != nil {
 			return err
 		}
-		return revise(tx, current, Draft{Meta: meta, Hash: current.Hash, Size: current.Size}, res)
+		return revise(tx, current, Draft{Meta: meta, Hash: current.Hash, Size: current.Size, Comment: in.Comment}, res)
 	})
 }
 
@@ -64,6 +68,7 @@ type CollectionInput struct {
 	Path        Path
 	Description string
 	Properties  Properties
+	Comment     string // of the first version
 	If          Precondition
 }
 
@@ -76,6 +81,9 @@ func (s *Service) CreateCollection(ctx context.Context, a Actor, in CollectionIn
 	}
 	meta := Meta{Description: in.Description, Properties: in.Properties}.clean()
 	if err := meta.check(); err != nil {
+		return PutResult{}, err
+	}
+	if err := checkComment(in.Comment); err != nil {
 		return PutResult{}, err
 	}
 	return s.update(ctx, a, m, in.Path, func(tx Tx, res *PutResult) error {
@@ -94,34 +102,9 @@ func (s *Service) CreateCollection(ctx context.Context, a Actor, in CollectionIn
 		if err != nil {
 			return err
 		}
-		res.Resource, err = tx.Create(parent, sp.Name(), KindCollection, Draft{Meta: meta})
+		res.Resource, err = tx.Create(parent, sp.Name(), KindCollection, Draft{Meta: meta, Comment: in.Comment})
 		res.Created, res.Changed = true, true
 		return err
-	})
-}
-
-// Restore makes a new version that holds what version n held. Needs [RightWrite].
-func (s *Service) Restore(ctx context.Context, a Actor, p Path, n int64, c Precondition) (PutResult, error) {
-	m, sp, err := s.writable(ctx, a, RightWrite, p)
-	if err != nil {
-		return PutResult{}, err
-	}
-	return s.update(ctx, a, m, p, func(tx Tx, res *PutResult) error {
-		current, err := tx.Get(sp)
-		if err != nil {
-			return at(p, err)
-		}
-		if err := c.Check(&current); err != nil {
-			return err
-		}
-		if n < 1 || n > current.Version {
-			return Errorf(CodeNotFound, "%s has no version %d; the newest is %d", p, n, current.Version)
-		}
-		v, err := tx.Version(current.ID, n)
-		if err != nil {
-			return err
-		}
-		return revise(tx, current, Draft{Meta: v.Meta, Hash: v.Hash, Size: v.Size}, res)
 	})
 }
 

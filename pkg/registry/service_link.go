@@ -78,10 +78,15 @@ func (s *Service) Look(ctx context.Context, a Actor, p Path, f Freshness) (Resou
 
 // reach finds what p stands for, and follows links for that, at its end and on the way. The result keeps p as its path and says where it is.
 func (s *Service) reach(ctx context.Context, a Actor, p Path, f Freshness) (Resource, Mount, error) {
+	return s.reachBy(ctx, a, p, func(here Path) (Resource, Mount, error) { return s.get(ctx, a, here, f) })
+}
+
+// reachBy is reach with a read of its own.
+func (s *Service) reachBy(ctx context.Context, a Actor, p Path, get func(Path) (Resource, Mount, error)) (Resource, Mount, error) {
 	fail := func(err error) (Resource, Mount, error) { return Resource{}, Mount{}, err }
 	here, chain := p, []Path(nil)
 	for {
-		r, m, err := s.get(ctx, a, here, f)
+		r, m, err := get(here)
 		next, err := follow(r, err)
 		switch {
 		case err != nil && len(chain) > 0 && CodeOf(err) == CodeNotFound:

@@ -17,6 +17,8 @@ type PutInput struct {
 	// Description and Properties replace what is there; nil keeps it.
 	Description *string
 	Properties  Properties
+	// Comment is what the author says of the change; a put that makes no version drops it.
+	Comment string
 
 	If Precondition
 }
@@ -64,7 +66,10 @@ func (s *Service) admitPut(ctx context.Context, a Actor, in PutInput) (Mount, Pa
 	if in.Description != nil {
 		offered.Description = *in.Description
 	}
-	return m, sp, offered.check()
+	if err := offered.check(); err != nil {
+		return Mount{}, "", err
+	}
+	return m, sp, checkComment(in.Comment)
 }
 
 // putStaged makes a content that the store has received the one at a path.
@@ -77,7 +82,7 @@ func (s *Service) putStaged(ctx context.Context, a Actor, m Mount, sp Path, in P
 		if err := in.admit(current); err != nil {
 			return err
 		}
-		d := Draft{Meta: in.meta(current), Hash: staged.Hash(), Size: staged.Size(), Staged: staged}
+		d := Draft{Meta: in.meta(current), Hash: staged.Hash(), Size: staged.Size(), Staged: staged, Comment: in.Comment}
 		if current != nil {
 			return revise(tx, *current, d, res)
 		}

@@ -47,32 +47,13 @@ func notFound(p Path) error { return Errorf(CodeNotFound, "nothing is at %s", p)
 // Open reads a resource with its content: its current state, or version n when n > 0 (the Resource then still tells the current state).
 // A collection is [CodeConflict]. Needs [RightRead]. The caller closes the content.
 func (s *Service) Open(ctx context.Context, a Actor, p Path, n int64, f Freshness) (Resource, Version, Content, error) {
-	fail := func(err error) (Resource, Version, Content, error) { return Resource{}, Version{}, nil, err }
-	if err := s.auth.Authorize(ctx, a, RightRead, p); err != nil {
-		return fail(err)
-	}
-	r, m, err := s.reach(ctx, a, p, f)
-	if err != nil {
-		return fail(err)
-	}
-	if r.Kind != KindResource {
-		return fail(Errorf(CodeConflict, "%s is a collection; it has no content", p))
-	}
-	v, err := s.version(ctx, m, r, n)
-	if err != nil {
-		return fail(err)
-	}
-	c, err := m.Store.Open(ctx, v.Hash)
-	if err != nil {
-		return fail(err)
-	}
-	return r, v, c, nil
+	return s.OpenPick(ctx, a, p, Pick{Version: n}, f)
 }
 
 // version gives version n of r, the current one for 0; that needs no store.
 func (s *Service) version(ctx context.Context, m Mount, r Resource, n int64) (Version, error) {
 	if n == 0 || n == r.Version {
-		return r.current(), nil
+		return r.CurrentVersion(), nil
 	}
 	if n < 0 || n > r.Version || m.Store == nil {
 		return Version{}, Errorf(CodeNotFound, "%s has no version %d; the newest is %d", r.Path, n, r.Version)
@@ -82,15 +63,7 @@ func (s *Service) version(ctx context.Context, m Mount, r Resource, n int64) (Ve
 
 // GetVersion reads version n of what is at p, the current one for 0. Needs [RightRead].
 func (s *Service) GetVersion(ctx context.Context, a Actor, p Path, n int64, f Freshness) (Resource, Version, error) {
-	if err := s.auth.Authorize(ctx, a, RightRead, p); err != nil {
-		return Resource{}, Version{}, err
-	}
-	r, m, err := s.reach(ctx, a, p, f)
-	if err != nil {
-		return Resource{}, Version{}, err
-	}
-	v, err := s.version(ctx, m, r, n)
-	return r, v, err
+	return s.GetPick(ctx, a, p, Pick{Version: n}, f)
 }
 
 // Versions reads a page of versions, newest first, with numbers below before (0: from the newest). A limit of 0 is [DefaultPageSize].
@@ -118,6 +91,10 @@ func (s *Service) Versions(ctx context.Context, a Actor, p Path, before int64, l
 	if n := len(page.Versions); n > 0 && page.Versions[n-1].Number > 1 {
 		page.Next = page.Versions[n-1].Number
 	}
+	if err != nil {
+		return VersionPage{}, err
+	}
+	page.Labels, err = m.Store.Labels(ctx, r.ID)
 	return page, err
 }
 
@@ -131,7 +108,7 @@ func pageSize(limit int) (int, error) {
 	return limit, nil
 }
 
-// current is r's current version.
-func (r Resource) current() Version {
-	return Version{Resource: r.ID, Number: r.Version, Meta: r.Meta, Size: r.Size, Hash: r.Hash, CreatedAt: r.UpdatedAt, CreatedBy: r.UpdatedBy}
+// CurrentVersion is the version that r tells of.
+func (r Resource) CurrentVersion() Version {
+	return Version{Resource: r.ID, Number: r.Version, Meta: r.Meta, Size: r.Size, Hash: r.Hash, CreatedAt: r.UpdatedAt, CreatedBy: r.UpdatedBy, Comment: r.Comment}
 }

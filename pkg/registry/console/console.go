@@ -119,6 +119,8 @@ func (c *console) routes() *http.ServeMux {
 	page("POST /console/property/{path...}", c.property)
 	page("POST /console/remove-property/{path...}", c.removeProperty)
 	page("GET /console/versions/{path...}", c.versions)
+	page("POST /console/label/{path...}", c.label)
+	page("GET /console/diff/{path...}", c.diff)
 	page("GET /console/restore/{path...}", c.restoreForm)
 	page("POST /console/restore/{path...}", c.restore)
 	page("GET /console/edit/{path...}", c.editForm)

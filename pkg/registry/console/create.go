@@ -20,6 +20,7 @@ type createView struct {
 	ETag    string // of the resource that gets a new version; "" when the head is a collection
 	Limit   int64
 	Replace bool
+	Comment string // of the version
 }
 
 // collection reads the collection that the address names, for a form that puts something into it.

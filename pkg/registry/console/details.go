@@ -44,15 +44,11 @@ func (c *console) details(w http.ResponseWriter, r *http.Request, a registry.Act
 
 // atVersion reads what the address names, at the version that it names.
 func (c *console) atVersion(r *http.Request, a registry.Actor, tab string) (head, registry.Version, error) {
-	p, err := pathOf(r)
+	p, pick, err := refOf(r)
 	if err != nil {
 		return head{}, registry.Version{}, err
 	}
-	n, err := versionOf(r)
-	if err != nil {
-		return head{}, registry.Version{}, err
-	}
-	res, at, err := c.Service.GetVersion(r.Context(), a, p, n, registry.Freshness{})
+	res, at, err := c.Service.GetPick(r.Context(), a, p, pick, registry.Freshness{})
 	if err != nil {
 		return head{}, registry.Version{}, err
 	}

@@ -14,6 +14,7 @@ type editView struct {
 	ETag     string
 	Text     string
 	Newlines newlines // how the lines of the stored text end; a form cannot carry that
+	Comment  string
 	Error    string
 }
 
@@ -63,13 +64,13 @@ func (c *console) edit(w http.ResponseWriter, r *http.Request, a registry.Actor)
 	if err != nil {
 		return err
 	}
-	v := editView{ETag: r.PostForm.Get("etag"), Newlines: newlines(r.PostForm.Get("newlines"))}
+	v := editView{ETag: r.PostForm.Get("etag"), Newlines: newlines(r.PostForm.Get("newlines")), Comment: commentOf(r.PostForm.Get("comment"))}
 	v.Text = fromTextarea(r.PostForm.Get(textField), v.Newlines)
 	condition := ifMatch(r)
 	if v.ETag == "" { // the conflict page found nothing here any more: save only while that is so
 		condition = registry.Precondition{NoneMatch: []string{"*"}}
 	}
-	put, err := c.Service.Put(r.Context(), a, registry.PutInput{Path: p, Body: strings.NewReader(v.Text), If: condition})
+	put, err := c.Service.Put(r.Context(), a, registry.PutInput{Path: p, Body: strings.NewReader(v.Text), Comment: v.Comment, If: condition})
 	if err == nil {
 		toPage(w, link("resource", p), noteFor(put, "saved"))
 		return nil
@@ -94,11 +95,12 @@ type conflictView struct {
 	Theirs   preview
 	Text     string // the user's draft
 	Newlines newlines
+	Comment  string
 }
 
 // conflict keeps both texts. The form on the page carries the entity tag of the newer state: saving it again overwrites that, and no other.
 func (c *console) conflict(w http.ResponseWriter, r *http.Request, a registry.Actor, p registry.Path, draft editView) (err error) {
-	v := conflictView{Text: draft.Text, Newlines: draft.Newlines}
+	v := conflictView{Text: draft.Text, Newlines: draft.Newlines, Comment: draft.Comment}
 	res, at, content, err := c.Service.Open(r.Context(), a, p, 0, registry.Freshness{})
 	switch registry.CodeOf(err) {
 	case "":

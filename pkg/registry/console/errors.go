@@ -18,6 +18,7 @@ var failures = map[registry.Code]struct {
 	registry.CodeUnauthenticated: {http.StatusUnauthorized, "Sign in first"},
 	registry.CodeDenied:          {http.StatusForbidden, "Not allowed"},
 	registry.CodeNotFound:        {http.StatusNotFound, "Nothing here"},
+	registry.CodeGone:            {http.StatusGone, "Not kept any more"},
 	registry.CodeConflict:        {http.StatusConflict, "That does not fit what is there"},
 	registry.CodePrecondition:    {http.StatusPreconditionFailed, "Somebody was faster"},
 	registry.CodeKeyReused:       {http.StatusUnprocessableEntity, "That belongs to another request"},

@@ -88,6 +88,30 @@ func versionOf(r *http.Request) (int64, error) {
 	return numberOf(r.URL.Query().Get("version"), "version")
 }
 
+// refOf reads a resource's path from the address, and which state of it: by ";version:N" at the end of the path, or by parameter.
+func refOf(r *http.Request) (registry.Path, registry.Pick, error) {
+	p, n, err := registry.ParseRef(r.PathValue("path"))
+	if err != nil {
+		return "", registry.Pick{}, err
+	}
+	pick, err := pickOf(r)
+	switch {
+	case err != nil:
+		return "", pick, err
+	case pick.Version != 0 && n != 0 && pick.Version != n:
+		return "", pick, registry.Errorf(registry.CodeInvalid, "the path names version %d and the query version %d", n, pick.Version)
+	case n != 0:
+		pick.Version = n
+	}
+	return p, pick, nil
+}
+
+// pickOf reads which state of a resource the parameters name: by version or by label.
+func pickOf(r *http.Request) (registry.Pick, error) {
+	n, err := versionOf(r)
+	return registry.Pick{Version: n, Label: r.URL.Query().Get("label")}, err
+}
+
 func numberOf(text, field string) (int64, error) {
 	if text == "" {
 		return 0, nil

@@ -37,7 +37,10 @@ func everyPage(t *testing.T, s *site) []page {
 	described := "Payments API"
 	_, err := s.service.UpdateMeta(t.Context(), s.admin, registry.MetaInput{
 		Path: yaml, Description: &described, Properties: registry.Properties{"owner": {"payments"}, "reviewers": {"ann", "joe"}, "blank": {""}},
+		Comment: "Say who <b>owns</b> it",
 	})
+	must(t, err)
+	_, err = s.service.SetLabel(t.Context(), s.admin, registry.LabelInput{Path: yaml, Name: "prod", Version: 2})
 	must(t, err)
 	s.put(apis+"/logo.svg", "", "<svg/>")
 	s.put(apis+"/client.jar", "", "PK\x03\x04\x00\xff")
@@ -95,6 +98,9 @@ func everyPage(t *testing.T, s *site) []page {
 		{"versions-collection", 200, b.get("/console/versions" + apis)},
 		{"versions-virtual", 200, b.get("/console/versions/_system")},
 		{"restore", 200, b.get("/console/restore" + yaml + "?version=1")},
+		{"diff", 200, b.get("/console/diff" + yaml + "?version=2")},
+		{"diff-metadata", 200, b.get("/console/diff" + yaml)},
+		{"label-taken", 412, b.post("/console/label"+yaml, "label", "prod", "version", "1", "do", "make")},
 		{"edit", 200, b.get("/console/edit" + yaml)},
 		{"conflict", 412, b.post("/console/edit"+yaml, "etag", `"stale"`, "newlines", "lf", "text", "my draft")},
 		{"conflict-deleted", 412, b.post("/console/edit"+apis+"/gone.txt", "etag", etag, "newlines", "lf", "text", "my draft")},

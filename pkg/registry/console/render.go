@@ -230,5 +230,7 @@ var notes = map[string]string{
 	"purged":           "Deleted for good.",
 	"search-saved":     "Search saved.",
 	"search-forgotten": "Search forgotten.",
+	"labelled":         "Label set.",
+	"unlabelled":       "Label removed. The version is still there.",
 	"signed-out":       "You are signed out.",
 }

@@ -21,15 +21,11 @@ type resourceView struct {
 
 // resource shows what is in a resource; a collection is shown by its entries.
 func (c *console) resource(w http.ResponseWriter, r *http.Request, a registry.Actor) (err error) {
-	p, err := pathOf(r)
+	p, pick, err := refOf(r)
 	if err != nil {
 		return err
 	}
-	n, err := versionOf(r)
-	if err != nil {
-		return err
-	}
-	res, at, content, err := c.Service.Open(r.Context(), a, p, n, registry.Freshness{})
+	res, at, content, err := c.Service.OpenPick(r.Context(), a, p, pick, registry.Freshness{})
 	if registry.CodeOf(err) == registry.CodeConflict {
 		return c.redirectByKind(w, r, a, p, err)
 	}
@@ -53,15 +49,11 @@ func (c *console) resource(w http.ResponseWriter, r *http.Request, a registry.Ac
 // download sends the bytes of a resource as they are: as a file, or in place for the picture on the resource's page.
 // Whatever they are, they run nothing here: the policy of the answer forbids it.
 func (c *console) download(w http.ResponseWriter, r *http.Request, a registry.Actor) (err error) {
-	p, err := pathOf(r)
+	p, pick, err := refOf(r)
 	if err != nil {
 		return err
 	}
-	n, err := versionOf(r)
-	if err != nil {
-		return err
-	}
-	_, at, content, err := c.Service.Open(r.Context(), a, p, n, registry.Freshness{})
+	_, at, content, err := c.Service.OpenPick(r.Context(), a, p, pick, registry.Freshness{})
 	if err != nil {
 		return err
 	}

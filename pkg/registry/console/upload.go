@@ -141,6 +141,7 @@ func (v *createView) readFields(r *http.Request) (*uploadParts, error) {
 	v.MediaType = strings.TrimSpace(u.fields["media_type"])
 	v.Description = fromTextarea(u.fields["description"], newlinesLF)
 	v.Replace = u.fields["replace"] != ""
+	v.Comment = commentOf(u.fields["comment"])
 	if u.file == nil || u.file.FileName() == "" {
 		return nil, registry.Errorf(registry.CodeInvalid, "no file was chosen")
 	}
@@ -149,7 +150,7 @@ func (v *createView) readFields(r *http.Request) (*uploadParts, error) {
 
 // input is the use case's input for the form.
 func (v *createView) input(form *uploadParts) (registry.PutInput, error) {
-	in := registry.PutInput{Path: v.Resource.Path, Body: form, MediaType: v.MediaType}
+	in := registry.PutInput{Path: v.Resource.Path, Body: form, MediaType: v.MediaType, Comment: v.Comment}
 	if v.ETag != "" {
 		in.If = registry.Precondition{Match: []string{form.fields["etag"]}}
 		return in, nil

@@ -13,11 +13,29 @@ const versionsPageSize = 50
 type versionsView struct {
 	head
 	Versions []registry.Version
+	Labels   []registry.Label
 	Before   int64 // this page has the versions below; 0 for the newest
 	Next     int64
+	Error    string // why a label was not changed
+}
+
+// LabelsOf gives the labels that point at a version.
+func (v versionsView) LabelsOf(n int64) []string {
+	var names []string
+	for _, l := range v.Labels {
+		if l.Version == n {
+			names = append(names, l.Name)
+		}
+	}
+	return names
 }
 
 func (c *console) versions(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	return c.showVersions(w, r, a, nil)
+}
+
+// showVersions shows the list, and why a label was not changed.
+func (c *console) showVersions(w http.ResponseWriter, r *http.Request, a registry.Actor, failed error) error {
 	p, err := pathOf(r)
 	if err != nil {
 		return err
@@ -31,17 +49,23 @@ func (c *console) versions(w http.ResponseWriter, r *http.Request, a registry.Ac
 		return err
 	}
 	v := versionsView{
-		head: c.headOf(r, page.Resource, "versions", page.Resource.Version), Versions: page.Versions, Before: before, Next: page.Next,
+		head: c.headOf(r, page.Resource, "versions", page.Resource.Version), Versions: page.Versions, Labels: page.Labels,
+		Before: before, Next: page.Next,
 	}
-	return c.show(w, r, a, http.StatusOK, "versions", "Versions of "+v.Name(), v.head, v)
+	status := http.StatusOK
+	if failed != nil {
+		v.Error, status = c.labelError(r, a, failed), statusOf(failed)
+	}
+	return c.show(w, r, a, status, "versions", "Versions of "+v.Name(), v.head, v)
 }
 
 // restoreView asks whether an older version is to become the newest.
 type restoreView struct {
 	head
-	ETag  string
-	At    registry.Version
-	Error string
+	ETag    string
+	At      registry.Version
+	Comment string
+	Error   string
 }
 
 func (c *console) restoreForm(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
@@ -56,7 +80,7 @@ func (c *console) askRestore(w http.ResponseWriter, r *http.Request, a registry.
 	if h.Version == 0 {
 		return registry.Errorf(registry.CodeInvalid, "version %d of %s is the current one; there is nothing to restore", at.Number, h.Resource.Path)
 	}
-	v := restoreView{head: h, ETag: h.Resource.ETag(), At: at}
+	v := restoreView{head: h, ETag: h.Resource.ETag(), At: at, Comment: commentOf(r.PostForm.Get("comment"))}
 	status := http.StatusOK
 	if failed != nil {
 		v.Error, status = c.formError(r, a, failed), statusOf(failed)
@@ -77,7 +101,9 @@ func (c *console) restore(w http.ResponseWriter, r *http.Request, a registry.Act
 	if err != nil {
 		return err
 	}
-	put, err := c.Service.Restore(r.Context(), a, p, n, ifMatch(r))
+	put, err := c.Service.RestoreVersion(r.Context(), a, registry.RestoreInput{
+		Path: p, Version: n, Comment: commentOf(r.PostForm.Get("comment")), If: ifMatch(r),
+	})
 	switch {
 	case registry.CodeOf(err) == registry.CodePrecondition:
 		return c.askRestore(w, r, a, err)

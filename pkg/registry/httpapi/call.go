@@ -37,22 +37,56 @@ func (c *call) target() (registry.Path, error) {
 	return p, err
 }
 
-// ref is the path and the version, 0 for the current one, that the request names: by ";version:N" in the path or ?version=N.
-func (c *call) ref() (registry.Path, int64, error) {
+// ref is the path and the state that the request names: by ";version:N" in the path, ?version=N, ?label=NAME or ?at=MOMENT.
+func (c *call) ref() (registry.Path, registry.Pick, error) {
+	fail := func(err error) (registry.Path, registry.Pick, error) { return "", registry.Pick{}, err }
 	p, n, err := parseRest(c.rest)
 	if err != nil {
-		return "", 0, err
+		return fail(err)
 	}
-	asked, err := c.number("version", unlimited)
+	pick, err := c.pick("")
 	switch {
 	case err != nil:
-		return "", 0, err
-	case asked != 0 && n != 0 && asked != n:
-		return "", 0, registry.Errorf(registry.CodeInvalid, "the path names version %d and the query version %d", n, asked)
-	case asked != 0:
-		n = asked
+		return fail(err)
+	case pick.Version != 0 && n != 0 && pick.Version != n:
+		return fail(registry.Errorf(registry.CodeInvalid, "the path names version %d and the query version %d", n, pick.Version))
+	case n != 0:
+		pick.Version = n
 	}
-	return p, n, nil
+	return p, pick, nil
+}
+
+// pick is the state that the query names, by the parameters version, label and at with a prefix.
+func (c *call) pick(prefix string) (registry.Pick, error) {
+	var pick registry.Pick
+	query := c.URL.Query()
+	var err error
+	if pick.Version, err = c.number(prefix+"version", unlimited); err != nil {
+		return pick, err
+	}
+	if query.Has(prefix + "label") {
+		if pick.Label, err = registry.ParseLabel(query.Get(prefix + "label")); err != nil {
+			return pick, err
+		}
+	}
+	if query.Has(prefix + "at") {
+		if pick.At, err = registry.ParseMoment(query.Get(prefix + "at")); err != nil {
+			return pick, err
+		}
+	}
+	return pick, nil
+}
+
+// versionComment is what the author says of the version that the request makes: the field of its body, nil where it has none, or else the header.
+func (c *call) versionComment(field *string) (string, error) {
+	header := c.Header.Get("Version-Comment")
+	switch {
+	case field == nil:
+		return header, nil
+	case header != "" && header != *field:
+		return "", registry.Errorf(registry.CodeInvalid, "the header Version-Comment and the field comment differ")
+	}
+	return *field, nil
 }
 
 // parseRest decodes the path of a resource from a URL, once, and checks it.

@@ -89,8 +89,8 @@ func writeComment(w http.ResponseWriter, status int, r registry.Resource, commen
 	return writeJSON(w, status, viewComment(comment))
 }
 
-// comment is the number that the query names.
-func (c *call) comment() (int64, error) {
+// commentNumber is the number that the query names.
+func (c *call) commentNumber() (int64, error) {
 	n, err := c.number("id", unlimited)
 	if err == nil && n == 0 {
 		err = registry.Errorf(registry.CodeInvalid, "query parameter id is missing; it is the number of the comment")
@@ -104,7 +104,7 @@ func (h *handler) getComment(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	n, err := c.comment()
+	n, err := c.commentNumber()
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (h *handler) putComment(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	n, err := c.comment()
+	n, err := c.commentNumber()
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (h *handler) deleteComment(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	n, err := c.comment()
+	n, err := c.commentNumber()
 	if err != nil {
 		return err
 	}

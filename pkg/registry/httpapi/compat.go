@@ -14,7 +14,7 @@ const collectionType = "application/atomcoll+xml"
 
 // getArtifact gives the content of a resource, or the paths of a collection's children as a JSON array.
 func (h *handler) getArtifact(w http.ResponseWriter, c *call) error {
-	p, n, err := c.ref()
+	p, pick, err := c.ref()
 	if err != nil {
 		return err
 	}
@@ -22,11 +22,11 @@ func (h *handler) getArtifact(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	r, err := h.service.Get(c.Context(), c.actor, p, fresh)
+	r, _, err := h.service.GetPick(c.Context(), c.actor, p, pick, fresh)
 	switch {
 	case err != nil:
 		return artifactError(p, err)
-	case r.Kind == registry.KindCollection && n == 0:
+	case r.Kind == registry.KindCollection && pick.IsCurrent():
 		return h.listArtifacts(w, c, p, fresh)
 	}
 	return artifactError(p, h.serveRaw(w, c, asDownload))

@@ -34,7 +34,8 @@ func (h *handler) put(c *call, keepMediaType bool) (registry.PutResult, error) {
 		return registry.PutResult{}, err
 	}
 	return h.service.Put(c.Context(), c.actor, registry.PutInput{
-		Path: p, Body: newBody(c.Request), MediaType: c.mediaType(), KeepMediaType: keepMediaType, If: condition,
+		Path: p, Body: newBody(c.Request), MediaType: c.mediaType(), KeepMediaType: keepMediaType,
+		Comment: c.Header.Get("Version-Comment"), If: condition,
 	})
 }
 

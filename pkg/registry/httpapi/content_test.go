@@ -134,7 +134,11 @@ func TestContent_Conditions(t *testing.T) {
 	wantHeaders(t, d.do(t, "GET", url, "", "If-None-Match: "+tag), map[string]string{"ETag": tag, "Registry-Version": "2"})
 
 	for _, u := range []string{"/api/v1/resource", "/api/v1/properties", "/api/v1/versions"} {
-		want(t, d.do(t, "GET", u+"/_system/config/f.txt", "", "If-None-Match: "+tag), 304, "")
+		known := tag
+		if u == "/api/v1/versions" { // a list has a tag of its own, since labels and retention change it too
+			known = d.do(t, "GET", u+"/_system/config/f.txt", "").Header().Get("ETag")
+		}
+		want(t, d.do(t, "GET", u+"/_system/config/f.txt", "", "If-None-Match: "+known), 304, "")
 		want(t, d.do(t, "GET", u+"/_system/config/f.txt", "", `If-Match: "x"`), 412, "")
 	}
 	want(t, d.do(t, "DELETE", url, "", "If-Match: "+tag), 204, "")

@@ -28,20 +28,35 @@ func (h *handler) getChildren(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
+	pick, err := c.pick("")
+	if err != nil {
+		return err
+	}
 	query := c.URL.Query()
 	in := registry.ListInput{
 		Path: p, Cursor: query.Get("cursor"), Limit: int(limit), Sort: registry.Sort(query.Get("sort")), Total: query.Get("total") == "true", Fresh: fresh,
 	}
-	if query.Has("total") && !in.Total && query.Get("total") != "false" {
+	var page registry.Page
+	switch {
+	case query.Has("total") && !in.Total && query.Get("total") != "false":
 		return registry.Errorf(registry.CodeInvalid, "query parameter total is %.40q; it must be true or false", query.Get("total"))
+	case pick.At.IsZero():
+		page, err = h.service.ListSorted(c.Context(), c.actor, in)
+	case in.Sort != "" || in.Total:
+		return registry.Errorf(registry.CodeInvalid, "sort and total cannot be asked for together with at")
+	default:
+		page, err = h.service.ListAt(c.Context(), c.actor, p, pick.At, in.Cursor, in.Limit)
 	}
-	page, err := h.service.ListSorted(c.Context(), c.actor, in)
 	if err != nil {
 		return err
 	}
 	v := childrenView{Path: p, Entries: make([]resourceView, 0, len(page.Entries)), Next: page.Next}
 	for _, r := range page.Entries {
-		v.Entries = append(v.Entries, viewResource(r))
+		entry := viewResource(r)
+		if r.IsPast() {
+			entry = viewResourceAt(r, r.CurrentVersion())
+		}
+		v.Entries = append(v.Entries, entry)
 	}
 	if in.Total {
 		v.Total = &page.Total
@@ -82,9 +97,18 @@ func (h *handler) getVersions(w http.ResponseWriter, c *call) error {
 	}
 	v := versionsView{Path: p, Versions: make([]versionView, 0, len(page.Versions)), Next: page.Next}
 	for _, version := range page.Versions {
-		v.Versions = append(v.Versions, viewVersion(version))
+		view := viewVersion(version)
+		for _, l := range page.Labels {
+			if l.Version == version.Number {
+				view.Labels = append(view.Labels, l.Name)
+			}
+		}
+		v.Versions = append(v.Versions, view)
 	}
 	setState(w.Header(), page.Resource)
+	if err := setListTag(w.Header(), v); err != nil {
+		return err
+	}
 	return writeUnlessKnown(w, c, v)
 }
 

@@ -28,6 +28,8 @@ func statusOf(c registry.Code) int {
 		return http.StatusForbidden
 	case registry.CodeNotFound:
 		return http.StatusNotFound
+	case registry.CodeGone:
+		return http.StatusGone
 	case registry.CodeConflict:
 		return http.StatusConflict
 	case registry.CodePrecondition:

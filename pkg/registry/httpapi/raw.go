@@ -36,7 +36,7 @@ func harmless(mediaType string) bool {
 // serveRaw answers with the content of what the call names, or with 304, 206 or 412, as RFC 9110 says. Modification dates are told but not
 // compared: two changes can fall into one second, and a read must not miss the second one.
 func (h *handler) serveRaw(w http.ResponseWriter, c *call, d disposition) error {
-	p, n, err := c.ref()
+	p, pick, err := c.ref()
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (h *handler) serveRaw(w http.ResponseWriter, c *call, d disposition) error 
 	if err != nil {
 		return err
 	}
-	r, v, content, err := h.service.Open(c.Context(), c.actor, p, n, fresh)
+	r, v, content, err := h.service.OpenPick(c.Context(), c.actor, p, pick, fresh)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (h *handler) serveRaw(w http.ResponseWriter, c *call, d disposition) error 
 
 	header := w.Header()
 	setState(header, r)
-	if n != 0 {
+	if !pick.IsCurrent() {
 		setVersion(header, v)
 	}
 	known, err := c.knows(header.Get("ETag"))

@@ -31,7 +31,7 @@ func (h *handler) getResource(w http.ResponseWriter, c *call) error {
 // read finds what a call names, and the version when it names one.
 func (h *handler) read(c *call) (registry.Resource, *registry.Version, error) {
 	fail := func(err error) (registry.Resource, *registry.Version, error) { return registry.Resource{}, nil, err }
-	p, n, err := c.ref()
+	p, pick, err := c.ref()
 	if err != nil {
 		return fail(err)
 	}
@@ -39,8 +39,8 @@ func (h *handler) read(c *call) (registry.Resource, *registry.Version, error) {
 	if err != nil {
 		return fail(err)
 	}
-	r, v, err := h.service.GetVersion(c.Context(), c.actor, p, n, fresh)
-	if err != nil || n == 0 {
+	r, v, err := h.service.GetPick(c.Context(), c.actor, p, pick, fresh)
+	if err != nil || pick.IsCurrent() {
 		return r, nil, err
 	}
 	return r, &v, nil
@@ -64,6 +64,7 @@ type collectionBody struct {
 	Kind        string              `json:"kind"`
 	Description *string             `json:"description"`
 	Properties  registry.Properties `json:"properties"`
+	Comment     *string             `json:"comment"`
 }
 
 // putCollection makes a collection. When it is there already, the description and properties that the body has replace those it has.
@@ -79,7 +80,11 @@ func (h *handler) putCollection(w http.ResponseWriter, c *call) error {
 	if in.Kind != registry.KindCollection.String() {
 		return registry.Errorf(registry.CodeInvalid, "kind is %q; this operation makes a \"collection\" (to store a content: PUT %s)", in.Kind, location(contentURL, p))
 	}
-	create := registry.CollectionInput{Path: p, Properties: in.Properties, If: condition}
+	comment, err := c.versionComment(in.Comment)
+	if err != nil {
+		return err
+	}
+	create := registry.CollectionInput{Path: p, Properties: in.Properties, Comment: comment, If: condition}
 	if in.Description != nil {
 		create.Description = *in.Description
 	}
@@ -91,7 +96,8 @@ func (h *handler) putCollection(w http.ResponseWriter, c *call) error {
 		a := c.actor
 		a.Once = a.Once.Part("meta")
 		res, err = h.service.UpdateMeta(c.Context(), a, registry.MetaInput{
-			Path: p, Description: in.Description, Properties: in.Properties, ReplaceProperties: in.Properties != nil, If: condition,
+			Path: p, Description: in.Description, Properties: in.Properties, ReplaceProperties: in.Properties != nil,
+			Comment: comment, If: condition,
 		})
 		if err != nil {
 			return err
@@ -113,7 +119,17 @@ func (h *handler) patchResource(w http.ResponseWriter, c *call) error {
 	if patch == nil {
 		return registry.Errorf(registry.CodeInvalid, "the JSON body is null; it must be an object")
 	}
-	in := registry.MetaInput{Path: p, If: condition}
+	in := registry.MetaInput{Path: p, Comment: c.Header.Get("Version-Comment"), If: condition}
+	if value, ok := patch["comment"]; ok {
+		var field *string
+		if err := json.Unmarshal(value, &field); err != nil {
+			return registry.Errorf(registry.CodeInvalid, "the JSON body is not understood: field %q: %s", "comment", jsonFault(err))
+		}
+		if in.Comment, err = c.versionComment(field); err != nil {
+			return err
+		}
+		delete(patch, "comment")
+	}
 	for name, value := range patch {
 		if err := applyPatch(&in, name, value); err != nil {
 			return err
@@ -140,7 +156,7 @@ func applyPatch(in *registry.MetaInput, name string, value json.RawMessage) erro
 		err = json.Unmarshal(value, &in.Properties)
 		in.ReplaceProperties = err == nil && in.Properties == nil // null: none are left
 	default:
-		return registry.Errorf(registry.CodeInvalid, "the JSON body has the field %q; it may have media_type, description and properties", name)
+		return registry.Errorf(registry.CodeInvalid, "the JSON body has the field %q; it may have media_type, description, properties and comment", name)
 	}
 	if err != nil {
 		return registry.Errorf(registry.CodeInvalid, "the JSON body is not understood: field %q: %s", name, jsonFault(err))
@@ -195,7 +211,9 @@ func (h *handler) putProperties(w http.ResponseWriter, c *call) error {
 	if properties == nil {
 		return registry.Errorf(registry.CodeInvalid, "the JSON body is null; it must be an object of lists")
 	}
-	res, err := h.service.UpdateMeta(c.Context(), c.actor, registry.MetaInput{Path: p, Properties: properties, ReplaceProperties: true, If: condition})
+	res, err := h.service.UpdateMeta(c.Context(), c.actor, registry.MetaInput{
+		Path: p, Properties: properties, ReplaceProperties: true, Comment: c.Header.Get("Version-Comment"), If: condition,
+	})
 	if err != nil {
 		return err
 	}
@@ -210,15 +228,30 @@ func (h *handler) restore(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	var in struct {
-		Version *int64 `json:"version"`
+		Version *int64  `json:"version"`
+		Label   *string `json:"label"`
+		Comment *string `json:"comment"`
 	}
 	if err := c.decode(&in, jsonType); err != nil {
 		return err
 	}
-	if in.Version == nil {
+	input := registry.RestoreInput{Path: p, If: condition}
+	switch {
+	case in.Version == nil && in.Label == nil:
 		return registry.Errorf(registry.CodeInvalid, `the JSON body lacks the field "version", the number to restore`)
+	case in.Version != nil && in.Label != nil:
+		return registry.Errorf(registry.CodeInvalid, `the JSON body has the fields "version" and "label"; one of them names the version`)
+	case in.Label != nil:
+		if input.Label, err = registry.ParseLabel(*in.Label); err != nil {
+			return err
+		}
+	default:
+		input.Version = *in.Version
 	}
-	res, err := h.service.Restore(c.Context(), c.actor, p, *in.Version, condition)
+	if input.Comment, err = c.versionComment(in.Comment); err != nil {
+		return err
+	}
+	res, err := h.service.RestoreVersion(c.Context(), c.actor, input)
 	if err != nil {
 		return err
 	}

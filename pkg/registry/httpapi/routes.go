@@ -31,7 +31,8 @@ type route struct {
 
 // table is the whole URL map. HEAD is served by GET, whose body then goes nowhere.
 func (h *handler) table() []route {
-	version, page := []string{"version"}, []string{"cursor", "limit"}
+	// version names the parameters that pick a state; see call.pick.
+	version, page := []string{"version", "label", "at"}, []string{"cursor", "limit"}
 	return []route{
 		{"GET", contentURL + "/{path}", h.getContent, version},
 		{"PUT", contentURL + "/{path}", h.putContent, nil},
@@ -45,9 +46,25 @@ func (h *handler) table() []route {
 		{"GET", "/api/v1/properties/{path}", h.getProperties, version},
 		{"PUT", "/api/v1/properties/{path}", h.putProperties, nil},
 
-		{"GET", "/api/v1/children/{path}", h.getChildren, []string{"cursor", "limit", "sort", "total"}},
+		{"GET", "/api/v1/children/{path}", h.getChildren, []string{"cursor", "limit", "sort", "total", "at"}},
 		{"GET", "/api/v1/versions/{path}", h.getVersions, []string{"before", "limit"}},
 		{"POST", "/api/v1/restore/{path}", h.restore, nil},
+		{"POST", "/api/v1/restore-tree/{path}", h.restoreTree, nil},
+
+		{"GET", checkpointsURL + "/{path}", h.getCheckpoints, nil},
+		{"PUT", checkpointsURL + "/{path}", h.putCheckpoint, []string{"checkpoint"}},
+		{"DELETE", checkpointsURL + "/{path}", h.deleteCheckpoint, []string{"checkpoint"}},
+
+		{"GET", "/api/v1/diff/{path}", h.getDiff, []string{"from_version", "from_label", "from_at", "to", "to_version", "to_label", "to_at"}},
+
+		{"GET", retentionURL + "/{path}", h.getRetention, nil},
+		{"PUT", retentionURL + "/{path}", h.putRetention, nil},
+		{"DELETE", retentionURL + "/{path}", h.deleteRetention, nil},
+		{"POST", retentionURL + "/run", h.runRetention, nil},
+
+		{"GET", labelsURL + "/{path}", h.getLabels, nil},
+		{"PUT", labelsURL + "/{path}", h.putLabel, []string{"label"}},
+		{"DELETE", labelsURL + "/{path}", h.deleteLabel, []string{"label"}},
 
 		{"GET", tagsURL, h.getCloud, []string{"limit"}}, // before those with a path: the top collection's are at tags/
 		{"GET", tagsURL + "/{path}", h.getTags, nil},

@@ -30,6 +30,7 @@ type resourceView struct {
 	CreatedBy      string              `json:"created_by,omitempty"`
 	UpdatedAt      time.Time           `json:"updated_at,omitzero"`
 	UpdatedBy      string              `json:"updated_by,omitempty"`
+	Comment        string              `json:"comment,omitempty"` // of the version
 	Mount          bool                `json:"mount,omitempty"`
 	Target         registry.Path       `json:"target,omitempty"`    // of a link
 	RealPath       registry.Path       `json:"real_path,omitempty"` // where the path leads over links
@@ -39,8 +40,8 @@ func viewResource(r registry.Resource) resourceView {
 	v := resourceView{
 		Path: r.Path, Name: r.Path.Name(), Kind: r.Kind.String(), Version: r.Version, MediaType: r.Meta.MediaType,
 		Description: r.Meta.Description, Properties: viewProperties(r.Meta.Properties), Size: r.Size, SHA256: viewHash(r.Hash),
-		CreatedAt: r.CreatedAt.UTC(), CreatedBy: r.CreatedBy, UpdatedAt: r.UpdatedAt.UTC(), UpdatedBy: r.UpdatedBy, Mount: r.Mount,
 		Target: r.Meta.Link, RealPath: r.Real,
+		CreatedAt: r.CreatedAt.UTC(), CreatedBy: r.CreatedBy, UpdatedAt: r.UpdatedAt.UTC(), UpdatedBy: r.UpdatedBy, Comment: r.Comment, Mount: r.Mount,
 	}
 	if !r.ID.IsZero() {
 		v.ID, v.ETag = r.ID.String(), r.ETag()
@@ -51,9 +52,12 @@ func viewResource(r registry.Resource) resourceView {
 // viewResourceAt is a resource with what an older version of it held.
 func viewResourceAt(r registry.Resource, at registry.Version) resourceView {
 	v := viewResource(r)
-	v.Version, v.CurrentVersion, v.ETag = at.Number, r.Version, at.ETag()
+	v.Version, v.ETag = at.Number, at.ETag()
+	if !r.IsPast() {
+		v.CurrentVersion = r.Version
+	}
 	v.MediaType, v.Description, v.Properties = at.Meta.MediaType, at.Meta.Description, viewProperties(at.Meta.Properties)
-	v.Size, v.SHA256, v.UpdatedAt, v.UpdatedBy = at.Size, viewHash(at.Hash), at.CreatedAt.UTC(), at.CreatedBy
+	v.Size, v.SHA256, v.UpdatedAt, v.UpdatedBy, v.Comment = at.Size, viewHash(at.Hash), at.CreatedAt.UTC(), at.CreatedBy, at.Comment
 	return v
 }
 
@@ -68,12 +72,14 @@ type versionView struct {
 	SHA256      string              `json:"sha256,omitempty"`
 	CreatedAt   time.Time           `json:"created_at"`
 	CreatedBy   string              `json:"created_by"`
+	Comment     string              `json:"comment,omitempty"`
+	Labels      []string            `json:"labels,omitempty"`
 }
 
 func viewVersion(v registry.Version) versionView {
 	return versionView{
 		Version: v.Number, ETag: v.ETag(), MediaType: v.Meta.MediaType, Description: v.Meta.Description, Properties: viewProperties(v.Meta.Properties),
-		Size: v.Size, SHA256: viewHash(v.Hash), CreatedAt: v.CreatedAt.UTC(), CreatedBy: v.CreatedBy,
+		Size: v.Size, SHA256: viewHash(v.Hash), CreatedAt: v.CreatedAt.UTC(), CreatedBy: v.CreatedBy, Comment: v.Comment,
 	}
 }
 

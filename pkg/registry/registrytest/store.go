@@ -26,7 +26,7 @@ type Store interface {
 	Migrate(ctx context.Context) error
 	Statements() int64
 	RowsWritten() int64
-	SweepTrees(ctx context.Context) (int, error)
+	SweepTrees(ctx context.Context) (int64, error)
 	IndexSearch(ctx context.Context) (int, error)
 	Close() error
 }
@@ -53,6 +53,19 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"PagesChildrenInOrder", testChildren},
 		{"KeepsVersionsAndRestores", testVersions},
 		{"MakesNoVersionOfTheSame", testNoOp},
+		{"KeepsCommentsOfVersions", testVersionComments},
+		{"PrunesVersionsByRule", testRetention},
+		{"KeepsWhatLabelsAndCheckpointsName", testRetentionKeeps},
+		{"SweepsContentsThatNobodyNames", testSweep},
+		{"NeverSweepsWhatIsPutAgain", testSweepRaces},
+		{"TellsPastStates", testAt},
+		{"TellsPastStatesOfRandomTrees", testAtRandom},
+		{"TellsWhatRetentionRemoved", testAtRetention},
+		{"ReadsBoundedPastPages", testAtPages},
+		{"RestoresTrees", testRestoreTree},
+		{"RestoresTreesWholeOrNotAtAll", testRestoreTreeRefused},
+		{"MovesLabels", testLabels},
+		{"MovesLabelsFromWhereTheyWereSeen", testLabelRaces},
 		{"HoldsPreconditions", testPreconditions},
 		{"KeepsEqualContentOnce", testEqualContent},
 		{"StreamsLargeContent", testLargeContent},
@@ -106,6 +119,7 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 type node struct {
 	Store
 	svc *registry.Service
+	db  Database
 }
 
 var actor = registry.Actor{User: "tester", RequestID: "request-1"}
@@ -126,6 +140,7 @@ func open(t *testing.T, fresh func(testing.TB) Database, n int) []*node {
 			t.Fatalf("migrate: %v", err)
 		}
 		nodes[i] = newNode(t, s)
+		nodes[i].db = db
 	}
 	return nodes
 }
@@ -136,7 +151,7 @@ func newNode(t *testing.T, s Store) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &node{s, registry.NewService(registry.Config{Mounts: mounts, Authorizer: registry.SignedIn{}})}
+	return &node{Store: s, svc: registry.NewService(registry.Config{Mounts: mounts, Authorizer: registry.SignedIn{}})}
 }
 
 // put stores text at p.

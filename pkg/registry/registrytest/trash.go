@@ -12,13 +12,6 @@ import (
 	"github.com/regent-registry/regent/pkg/registry"
 )
 
-func (n *node) remove(t testing.TB, p registry.Path) {
-	t.Helper()
-	if _, err := n.svc.Delete(context.Background(), actor, p, registry.Precondition{}); err != nil {
-		t.Fatalf("delete %s: %v", p, err)
-	}
-}
-
 // trash gives all entries that were deleted from p or below it, newest first.
 func (n *node) trash(t testing.TB, p registry.Path, limit int) []registry.Deleted {
 	t.Helper()

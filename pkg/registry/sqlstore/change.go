@@ -102,12 +102,14 @@ func (o *operation) revise(n *node, d registry.Draft) error {
 	n.Version++
 	n.Gen++
 	n.Meta, n.metaSum, n.Hash, n.Size = d.Meta, sum, d.Hash, d.Size
-	n.UpdatedAt, n.UpdatedBy = o.at(), o.op.Actor.User
+	n.UpdatedAt, n.UpdatedBy, n.Comment = o.at(), o.op.Actor.User, d.Comment
 	v := registry.Version{
 		Resource: n.ID, Number: n.Version, Meta: n.Meta, Size: n.Size, Hash: n.Hash, CreatedAt: n.UpdatedAt, CreatedBy: n.UpdatedBy,
+		Comment: n.Comment,
 	}
 	o.own.versions[versionKey{n.ID, n.Version}] = v
 	o.versions = append(o.versions, versionDraft{Version: v, metaSum: sum})
+	o.size += len(d.Comment)
 	if _, has := lookup(o.store.mem, o.store.mem.metas, sum); !has || !o.warm {
 		o.metas[sum] = data
 		o.size += len(data)

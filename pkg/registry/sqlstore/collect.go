@@ -13,44 +13,64 @@ import (
 	"github.com/regent-registry/regent/pkg/registry"
 )
 
-// Contents that no version names any more. No index says who names a content: it would cost every write, and contents are rarely given up. Instead,
-// what loses a version is suspected (a row of the table suspect), and the collector now and then reads all versions once, outside the write turn. What it
+// Contents and metadata that no version names any more. No index says who names them: it would cost every write, and they are rarely given up. Instead,
+// what loses a version is suspected (a row of the table suspect or suspect_meta), and the collector now and then reads all versions once, outside the write turn. What it
 // did not meet it deletes in the write turn, where the change log says which versions came since: those are looked at, too. A content is therefore
 // deleted only while no version names it and nobody can be about to write one: a put brings the content along, and a restore or copy needs a version.
 
-// suspect notes the contents of the versions that which selects. Its mark is a new one, so that the collector does not clear a suspicion that is
+// suspect notes the contents and metadata of the versions that which selects. Its mark is a new one, so that the collector does not clear a suspicion that is
 // younger than its look at the versions.
 func (o *operation) suspect(which string, args ...any) error {
-	query := "INSERT INTO suspect (sha, mark) SELECT DISTINCT body, ? FROM version WHERE " + which + " AND body <> ?" +
-		o.store.backend.dialect.onConflict("sha", "mark")
 	none := registry.Hash{}
-	_, err := o.tx.exec(o.ctx, "suspect", query, slices.Concat([]any{rand.Int64()}, args, []any{none[:]})...)
-	return err
+	args = slices.Concat([]any{rand.Int64()}, args, []any{none[:]})
+	for column, table := range map[string]string{"body": "suspect", "meta": "suspect_meta"} {
+		query := "INSERT INTO " + table + " (sha, mark) SELECT DISTINCT " + column + ", ? FROM version WHERE " + which + " AND " + column + " <> ?" +
+			o.store.backend.dialect.onConflict("sha", "mark")
+		if _, err := o.tx.exec(o.ctx, "suspect", query, args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// suspicion is a content under suspicion. It is named once a version was met that names it.
+// blob is a content, or metadata.
+type blob struct {
+	meta bool
+	sha  registry.Hash
+}
+
+// suspects is the table where the blob stands while it is suspected.
+func (b blob) suspects() string {
+	if b.meta {
+		return "suspect_meta"
+	}
+	return "suspect"
+}
+
+// suspicion is that of one blob. It is named once a version was met that names it.
 type suspicion struct {
 	mark  int64
 	named bool
 }
 
-type suspicions map[registry.Hash]suspicion
+type suspicions map[blob]suspicion
 
-func (l suspicions) name(sha registry.Hash) {
-	if s, ok := l[sha]; ok {
-		l[sha] = suspicion{s.mark, true}
+// name clears the suspicion of what a version names, if there is one.
+func (l suspicions) name(b blob) {
+	if s, ok := l[b]; ok {
+		l[b] = suspicion{s.mark, true}
 	}
 }
 
 const (
-	collectMost  = 10_000 // contents that one pass looks at
+	collectMost  = 10_000 // contents, and as many metadata, that one pass looks at
 	collectPage  = 5_000  // versions that one statement reads
-	collectBatch = 100    // contents that one change deletes
+	collectBatch = 100    // of them, that one change deletes
 	collectTail  = 1_000  // changes of the log that are read in the write turn; with more, the pass is given up
 )
 
-// collect deletes suspected contents that no version names, and tells how many.
-func (s *Store) collect(ctx context.Context) (int, error) {
+// collect deletes suspected contents and metadata that no version names, and tells how many.
+func (s *Store) collect(ctx context.Context) (int64, error) {
 	suspects, start, err := s.suspects(ctx)
 	if err != nil || len(suspects) == 0 {
 		return 0, err
@@ -58,15 +78,15 @@ func (s *Store) collect(ctx context.Context) (int, error) {
 	if err := s.clearNamed(ctx, suspects); err != nil {
 		return 0, err
 	}
-	dropped := 0
+	dropped := int64(0)
 	for chunk := range slices.Chunk(slices.Collect(maps.Keys(suspects)), collectBatch) {
 		if start, err = s.catchUp(ctx, suspects, start); err != nil {
 			return dropped, err
 		}
 		var sets []registry.ID
-		n := 0
+		n := int64(0)
 		if _, err := s.update(ctx, s.systemOp(), func(o *operation) (err error) {
-			n, sets, err = o.dropContents(chunk, suspects, start)
+			n, sets, err = o.dropBlobs(chunk, suspects, start)
 			return err
 		}); err != nil {
 			return dropped, err
@@ -81,21 +101,27 @@ func (s *Store) collect(ctx context.Context) (int, error) {
 	return dropped, nil
 }
 
-// suspects reads suspected contents, and where the change log stands before anything else is read.
+// suspects reads what is suspected, and where the change log stands before anything else is read.
 func (s *Store) suspects(ctx context.Context) (suspicions, int64, error) {
 	var head headRow
 	if err := s.read.one(ctx, "head", headQuery, nil, head.dest()...); err != nil {
 		return nil, 0, err
 	}
 	list := suspicions{}
-	err := s.read.each(ctx, "suspects", "SELECT sha, mark FROM suspect LIMIT ?", []any{collectMost}, func(rows *sqlx.Rows) error {
-		var sha []byte
-		var mark int64
-		err := rows.Scan(&sha, &mark)
-		list[toHash(sha)] = suspicion{mark: mark}
-		return err
-	})
-	return list, head.seq, err
+	for _, meta := range []bool{false, true} {
+		query := "SELECT sha, mark FROM " + blob{meta: meta}.suspects() + " LIMIT ?"
+		err := s.read.each(ctx, "suspects", query, []any{collectMost}, func(rows *sqlx.Rows) error {
+			var sha []byte
+			var mark int64
+			err := rows.Scan(&sha, &mark)
+			list[blob{meta, toHash(sha)}] = suspicion{mark: mark}
+			return err
+		})
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+	return list, head.seq, nil
 }
 
 // clearNamed finds the suspects that a version names, in one pass over the primary key.
@@ -120,46 +146,48 @@ func (s *Store) clearNamed(ctx context.Context, suspects suspicions) error {
 // clearPage reads one page of versions and tells how many those were; last becomes the last of them.
 func (s *Store) clearPage(ctx context.Context, suspects suspicions, which string, last *versionKey, args ...any) (int, error) {
 	n := 0
-	query := "SELECT node, n, body FROM version WHERE " + which + " ORDER BY node, n LIMIT ?"
+	query := "SELECT node, n, body, meta FROM version WHERE " + which + " ORDER BY node, n LIMIT ?"
 	err := s.read.each(ctx, "named", query, append(args, collectPage), func(rows *sqlx.Rows) error {
-		var node, body []byte
-		if err := rows.Scan(&node, &last.n, &body); err != nil {
+		var node, body, meta []byte
+		if err := rows.Scan(&node, &last.n, &body, &meta); err != nil {
 			return err
 		}
 		n++
 		last.node = toID(node)
-		suspects.name(toHash(body))
+		suspects.name(blob{false, toHash(body)})
+		suspects.name(blob{true, toHash(meta)})
 		return nil
 	})
 	return n, err
 }
 
 const (
-	sinceQuery = "SELECT i.act, v.body FROM txn_item i LEFT JOIN version v ON v.node = i.node AND v.n = i.n WHERE i.seq > ? AND i.seq <= ?"
+	sinceQuery = "SELECT i.act, v.body, v.meta FROM txn_item i LEFT JOIN version v ON v.node = i.node AND v.n = i.n WHERE i.seq > ? AND i.seq <= ?"
 	dropQuery  = "SELECT chunk_set FROM blob_obj WHERE sha = ? AND chunk_set IS NOT NULL"
 )
 
-// dropContents clears the suspicion of the given contents, and deletes those that no version names, nor one since start. It tells how many those
+// dropBlobs clears the suspicion of the given blobs, and deletes those that no version names, nor one since start. It tells how many those
 // were, and gives the chunk sets whose pieces nobody owns any more.
-func (o *operation) dropContents(list []registry.Hash, suspects suspicions, start int64) (int, []registry.ID, error) {
+func (o *operation) dropBlobs(list []blob, suspects suspicions, start int64) (int64, []registry.ID, error) {
 	named, err := o.namedSince(start)
 	if err != nil {
 		return 0, nil, err
 	}
-	dropped := 0
+	dropped := int64(0)
 	var sets []registry.ID
-	for _, sha := range list {
-		if !suspects[sha].named && !named[sha] {
+	for _, b := range list {
+		if !suspects[b].named && !named[b] {
 			dropped++
-			if sets, err = o.dropContent(sha, sets); err != nil {
+			if sets, err = o.dropBlob(b, sets); err != nil {
 				return 0, nil, o.broken(err)
 			}
 		}
-		if _, err := o.tx.exec(o.ctx, "collect", "DELETE FROM suspect WHERE sha = ? AND mark = ?", sha[:], suspects[sha].mark); err != nil {
+		clear := "DELETE FROM " + b.suspects() + " WHERE sha = ? AND mark = ?"
+		if _, err := o.tx.exec(o.ctx, "collect", clear, b.sha[:], suspects[b].mark); err != nil {
 			return 0, nil, o.broken(err)
 		}
 	}
-	o.touch(item{act: actCollect, n: int64(dropped)}) // without an item nothing of the transaction would be committed
+	o.touch(item{act: actCollect, n: dropped}) // without an item nothing of the transaction would be committed
 	return dropped, sets, nil
 }
 
@@ -185,15 +213,16 @@ func (s *Store) catchUp(ctx context.Context, suspects suspicions, start int64) (
 	}
 }
 
-// readNamed gives the contents of the versions that came between two positions of the log, and tells whether a copy was staged there: the log does not
+// readNamed gives the contents and metadata of the versions that came between two positions of the log, and tells whether a copy was staged there: the log does not
 // name the nodes of one.
-func readNamed(ctx context.Context, q statements, after, to int64, name func(registry.Hash)) (bool, error) {
+func readNamed(ctx context.Context, q statements, after, to int64, name func(blob)) (bool, error) {
 	copied := false
 	err := q.each(ctx, "named", sinceQuery, []any{after, to}, func(rows *sqlx.Rows) error {
 		var did int64
-		var body []byte
-		err := rows.Scan(&did, &body)
-		name(toHash(body))
+		var body, meta []byte
+		err := rows.Scan(&did, &body, &meta)
+		name(blob{false, toHash(body)})
+		name(blob{true, toHash(meta)})
 		copied = copied || act(did) == actStage
 		return err
 	})
@@ -204,13 +233,13 @@ func tooBusy() error {
 	return registry.Errorf(registry.CodeUnavailable, "too much changed while contents were looked at; a later sweep tries again")
 }
 
-// namedSince gives the contents of the versions that came after a position of the log, in the database or in this transaction.
-func (o *operation) namedSince(start int64) (map[registry.Hash]bool, error) {
+// namedSince gives the contents and metadata of the versions that came after a position of the log, in the database or in this transaction.
+func (o *operation) namedSince(start int64) (map[blob]bool, error) {
 	if o.head.seq-start > collectTail {
 		return nil, tooBusy()
 	}
-	named := map[registry.Hash]bool{}
-	copied, err := readNamed(o.ctx, o.tx.statements, start, o.head.seq, func(sha registry.Hash) { named[sha] = true })
+	named := map[blob]bool{}
+	copied, err := readNamed(o.ctx, o.tx.statements, start, o.head.seq, func(b blob) { named[b] = true })
 	switch {
 	case err != nil:
 		return nil, o.broken(err)
@@ -218,7 +247,7 @@ func (o *operation) namedSince(start int64) (map[registry.Hash]bool, error) {
 		return nil, tooBusy()
 	}
 	for _, v := range o.unit.versions {
-		named[v.Hash] = true
+		named[blob{false, v.Hash}], named[blob{true, v.metaSum}] = true, true
 	}
 	return named, nil
 }
@@ -226,6 +255,17 @@ func (o *operation) namedSince(start int64) (map[registry.Hash]bool, error) {
 // stages tells whether the operation added nodes to a copy.
 func (d opDraft) stages() bool {
 	return slices.ContainsFunc(d.items, func(i item) bool { return i.act == actStage })
+}
+
+// dropBlob deletes one content or metadata.
+func (o *operation) dropBlob(b blob, sets []registry.ID) ([]registry.ID, error) {
+	if !b.meta {
+		return o.dropContent(b.sha, sets)
+	}
+	// Memory knows which metadata the database has.
+	o.touch(item{act: actSweep, name: string(b.sha[:])})
+	_, err := o.tx.exec(o.ctx, "collect", "DELETE FROM meta_obj WHERE sha = ?", b.sha[:])
+	return sets, err
 }
 
 // dropContent deletes one content. Its pieces go to whoever deletes abandoned ones: there may be too many for this transaction.

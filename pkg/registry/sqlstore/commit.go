@@ -30,6 +30,7 @@ type job struct {
 	id     uuid.UUID
 	op     registry.Op
 	change func(*operation) error
+	alone  bool // it has a transaction of its own, whose rows it may read and write at once
 	state  atomic.Int32
 	done   chan outcome // buffered: the committer never waits for the caller
 	result outcome      // of the last run, until the transaction is settled
@@ -57,6 +58,15 @@ func (s *Store) Update(ctx context.Context, op registry.Op, change func(registry
 }
 
 func (s *Store) update(ctx context.Context, op registry.Op, change func(*operation) error) (registry.Seq, error) {
+	return s.submit(ctx, op, change, false)
+}
+
+// updateAlone is update in a transaction that no other operation shares: what the database says is then what the operation changes.
+func (s *Store) updateAlone(ctx context.Context, op registry.Op, change func(*operation) error) (registry.Seq, error) {
+	return s.submit(ctx, op, change, true)
+}
+
+func (s *Store) submit(ctx context.Context, op registry.Op, change func(*operation) error, alone bool) (registry.Seq, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return registry.Seq{}, fmt.Errorf("make an id: %w", err)
@@ -64,7 +74,7 @@ func (s *Store) update(ctx context.Context, op registry.Op, change func(*operati
 	if err := ctx.Err(); err != nil {
 		return registry.Seq{}, s.fail("change the store", err)
 	}
-	j := &job{id: id, op: op, change: change, done: make(chan outcome, 1)}
+	j := &job{id: id, op: op, change: change, alone: alone, done: make(chan outcome, 1)}
 	select {
 	case s.queue <- j:
 	case <-ctx.Done():
@@ -213,7 +223,7 @@ func (s *Store) attempt(ctx context.Context, group []*job) (int, error) {
 	s.witnessed.Store(head.seq)
 	u := newUnit(ctx, s, t, head.snapshot())
 	n := 0
-	for n < len(group) && (n == 0 || u.size < maxUnit) {
+	for n < len(group) && (n == 0 || u.size < maxUnit && !group[n-1].alone && !group[n].alone) {
 		j := group[n]
 		n++
 		j.result = s.run(u, j)

@@ -175,7 +175,7 @@ func (o *operation) stage(root registry.ID, rows []copied) error {
 	for _, n := range rows {
 		nodes = append(nodes, n.row())
 		versions = append(versions, []any{
-			n.ID[:], n.Version, o.seq() + 1, n.Hash[:], n.metaSum[:], n.Size, []byte(n.UpdatedBy), toMicros(n.UpdatedAt),
+			n.ID[:], n.Version, o.seq() + 1, n.Hash[:], n.metaSum[:], n.Size, []byte(n.UpdatedBy), toMicros(n.UpdatedAt), []byte{},
 		})
 		metas[n.metaSum] = true
 		if n.Hash != (registry.Hash{}) {

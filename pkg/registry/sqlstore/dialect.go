@@ -29,6 +29,7 @@ type dialect struct {
 
 	// onConflictAppend and onConflictAdd are onConflict where the bytes of the column are put behind those that are there, and where its number is added.
 	onConflictAppend, onConflictAdd func(key, column string) string
+	nowUS                           string // the server's clock, in microseconds since 1970
 
 	maxRows int // rows of one INSERT
 
@@ -57,6 +58,7 @@ var mysqlDialect = &dialect{
 	},
 	onConflictAdd: func(_, c string) string { return " ON DUPLICATE KEY UPDATE " + c + " = " + c + " + VALUES(" + c + ")" },
 
+	nowUS:   "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)",
 	maxRows: 500,
 	version: "SELECT VERSION()",
 	product: mysqlProduct,
@@ -88,7 +90,8 @@ var sqliteDialect = &dialect{
 		return " ON CONFLICT (" + key + ") DO UPDATE SET " + c + " = " + c + " + excluded." + c
 	},
 
-	maxRows: 500, // times at most 8 columns: far below the 32,766 variables of a statement
+	nowUS:   "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)",
+	maxRows: 500, // times at most 9 columns: far below the 32,766 variables of a statement
 	version: "SELECT sqlite_version()",
 	product: func(version string) string { return "SQLite " + version },
 }

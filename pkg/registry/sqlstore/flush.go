@@ -19,10 +19,11 @@ type table struct {
 
 var (
 	nodeTable    = table{"node", []string{"id", "parent", "name", "kind", "cur", "gen", "created_us", "created_by"}}
-	versionTable = table{"version", []string{"node", "n", "seq", "body", "meta", "size", "author", "created_us"}}
+	versionTable = table{"version", []string{"node", "n", "seq", "body", "meta", "size", "author", "created_us", "comment"}}
 	metaTable    = table{"meta_obj", []string{"sha", "data"}}
 	blobTable    = table{"blob_obj", []string{"sha", "size", "chunks", "chunk_size", "small", "chunk_set"}}
 	txnTable     = table{"txn", []string{"seq", "op_id", "tag", "actor", "at_us", "req"}}
+	placeTable   = table{"dirent_hist", []string{"parent", "name", "until_seq", "node"}}
 	itemTable    = table{"txn_item", []string{"seq", "i", "act", "node", "n", "parent", "name"}}
 )
 
@@ -95,6 +96,9 @@ func (u *unit) flush() ([]step, []*staged, error) {
 	}
 	steps, err := u.flushLog(tag)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := u.flushLast(); err != nil {
 		return nil, nil, err
 	}
 	n, err := u.tx.exec(u.ctx, "write_head", "UPDATE store_head SET seq = ?, tag = ? WHERE id = 1 AND seq = ?", u.seq(), tag[:], u.head.seq)
@@ -193,7 +197,7 @@ func (u *unit) flushNodes() error {
 	}
 	for _, v := range u.versions {
 		versions = append(versions, []any{
-			v.Resource[:], v.Number, v.seq, v.Hash[:], v.metaSum[:], v.Size, []byte(v.CreatedBy), toMicros(v.CreatedAt),
+			v.Resource[:], v.Number, v.seq, v.Hash[:], v.metaSum[:], v.Size, []byte(v.CreatedBy), toMicros(v.CreatedAt), []byte(v.Comment),
 		})
 	}
 	return u.insert(versionTable, versions, "")
@@ -221,6 +225,7 @@ func (n node) row() []any {
 
 func (u *unit) flushLog(tag [16]byte) ([]step, error) {
 	var ops, items [][]any
+	var places [][]any
 	steps := make([]step, 0, len(u.ops))
 	for k, o := range u.ops {
 		seq := u.head.seq + 1 + int64(k)
@@ -228,12 +233,30 @@ func (u *unit) flushLog(tag [16]byte) ([]step, error) {
 		for i, it := range o.items {
 			items = append(items, []any{seq, int64(i), int64(it.act), it.node[:], it.n, it.parent[:], []byte(it.name)})
 		}
+		for _, l := range o.left {
+			places = append(places, []any{l.parent[:], []byte(l.name), seq, l.node[:]})
+		}
 		steps = append(steps, step{seq, tag, o.items})
 	}
 	if err := u.insert(txnTable, ops, ""); err != nil {
 		return nil, err
 	}
+	if err := u.insert(placeTable, places, ""); err != nil {
+		return nil, err
+	}
 	return steps, u.insert(itemTable, items, "")
+}
+
+// flushLast sends the statements of operations that know nothing of rows, each with the operation's position.
+func (u *unit) flushLast() error {
+	for k, o := range u.ops {
+		for _, send := range o.last {
+			if err := send(u, u.head.seq+1+int64(k)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // publish moves memory to the state that the unit has committed, if it was at the state before.

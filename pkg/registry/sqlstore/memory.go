@@ -34,6 +34,13 @@ const (
 	actOnce     act = 26 // a request with an idempotency key that changed nothing else
 	actCollect  act = 27 // contents that nothing named; n: how many were looked at
 
+	// History (label.go, retention.go, checkpoint.go, prune.go).
+	actLabel  act = 30 // name: the label; n: where it points now, 0 when it is gone
+	actPrune  act = 31 // node and n: a version that retention removed
+	actSweep  act = 32 // name: the hash of metadata that nothing names any more
+	actRetain act = 33 // node: a collection whose rule of retention changed
+	actCheck  act = 35 // node: a collection whose checkpoints changed
+
 	actSaved act = 60 // a saved search; name: its owner
 
 	// What is attached to a node; memory holds none of it (community.go).
@@ -51,7 +58,8 @@ func (a act) places() bool {
 	switch a {
 	case actCreate, actTrash, actLeave, actMove, actUndelete, actCopy:
 		return true
-	case actRevise, actUser, actSession, actPurge, actRemove, actStage, actOnce, actCollect, actSaved,
+	case actRevise, actUser, actSession, actPurge, actRemove, actStage, actOnce, actCollect,
+		actLabel, actPrune, actSweep, actRetain, actCheck, actSaved,
 		actTag, actComment, actRating, actAssociation:
 	}
 	return false
@@ -78,6 +86,8 @@ func (i item) touches(k any) bool {
 		return i.node == k || i.act.places() && i.parent == k
 	case accountName:
 		return i.act == actUser && i.name == string(k)
+	case versionKey:
+		return i.act == actPrune && i.node == k.node && i.n == k.n
 	case registry.Hash: // of a session's token
 		return i.act == actSession && i.name == string(k[:])
 	}
@@ -238,7 +248,11 @@ func (m *memory) evict(i item) {
 		m.names.drop(accountName(i.name))
 	case actSession:
 		m.sessions.drop(toHash([]byte(i.name)))
-	case actTag, actComment, actRating, actAssociation, actStage, actOnce, actCollect, actSaved: // nothing that memory holds
+	case actPrune:
+		m.versions.drop(versionKey{i.node, i.n})
+	case actSweep:
+		m.metas.drop(toHash([]byte(i.name)))
+	case actTag, actComment, actRating, actAssociation, actStage, actOnce, actCollect, actLabel, actRetain, actCheck, actSaved: // nothing that memory holds
 	}
 }
 

@@ -52,8 +52,13 @@ func (o *operation) Move(r, parent registry.Resource, name string) (registry.Res
 	if err != nil {
 		return registry.Resource{}, err
 	}
+	return o.leave(n, old, parent, name, actMove)
+}
+
+// leave takes a node from the collection old to a place where the name is free.
+func (o *operation) leave(n, old node, parent registry.Resource, name string, a act) (registry.Resource, error) {
 	left := item{actLeave, n.ID, n.Version, n.parent, n.name}
-	moved, err := o.place(n, parent, name, actMove)
+	moved, err := o.place(n, parent, name, a)
 	if err != nil {
 		return registry.Resource{}, err
 	}

@@ -35,6 +35,8 @@ func TestMySQL(t *testing.T) {
 		{"ListsWhatWasDeletedBefore", func(t *testing.T, server *registrytest.MySQL) {
 			testOldTrash(t, "mysql:"+server.Database(t), migrations.MySQL())
 		}},
+		{"ReadsLittleOfThePast", testPastReads},
+		{"GivesALeaseToOneAtATime", testLease},
 		{"TakesTheTurnOfAFrozenWriter", testFrozenWriter},
 		{"KeepsWhatWasAcknowledgedThroughAKill", testKill},
 	}

@@ -57,10 +57,15 @@ func (s *Store) missing(ctx context.Context, p registry.Path, f *found) error {
 	if n.Kind != registry.KindLink {
 		return notFound(p)
 	}
+	return viaLink(p, n, len(f.ids), s.name, f.at.seq)
+}
+
+// viaLink is the error where the first i names of p lead to a link.
+func viaLink(p registry.Path, n node, i int, store string, seq int64) error {
 	names := p.Names()
-	link := n.at(registry.Path("/"+strings.Join(names[:len(f.ids)], "/")), s.name, f.at.seq)
+	link := n.at(registry.Path("/"+strings.Join(names[:i], "/")), store, seq)
 	return &registry.Error{
-		Code: registry.CodeNotFound, Message: "nothing is at " + p.String(), Err: &registry.ViaLinkError{Link: link, Rest: strings.Join(names[len(f.ids):], "/")},
+		Code: registry.CodeNotFound, Message: "nothing is at " + p.String(), Err: &registry.ViaLinkError{Link: link, Rest: strings.Join(names[i:], "/")},
 	}
 }
 
@@ -147,8 +152,8 @@ func (s *Store) Version(ctx context.Context, id registry.ID, n int64) (registry.
 	if err != nil {
 		return registry.Version{}, s.fail("read a version", err)
 	}
-	// A version never changes, but a database can lose its last commits: hence the look at the snapshot.
-	s.mem.fill(head.snapshot(), nil, func() { s.mem.versions.put(versionKey{id, n}, v) })
+	// A version never changes, but retention may remove it, and a database can lose its last commits: hence the look at the snapshot.
+	s.mem.fill(head.snapshot(), []any{versionKey{id, n}}, func() { s.mem.versions.put(versionKey{id, n}, v) })
 	return v, nil
 }
 

@@ -45,18 +45,18 @@ type versionKey struct {
 }
 
 // nodeColumns are the columns that nodeRow scans, of a node n with its current version v and the metadata m.
-const nodeColumns = "n.id, n.parent, n.name, n.kind, n.cur, n.gen, n.created_us, n.created_by, v.body, v.size, v.author, v.created_us, v.meta, m.data"
+const nodeColumns = "n.id, n.parent, n.name, n.kind, n.cur, n.gen, n.created_us, n.created_by, v.body, v.size, v.author, v.created_us, v.comment, v.meta, m.data"
 
 // nodeRow receives nodeColumns; with outer joins all may be NULL.
 type nodeRow struct {
-	id, parent, name, createdBy, body, author, metaSum, meta []byte
-	kind, cur, gen, createdUS, size, updatedUS               sql.NullInt64
+	id, parent, name, createdBy, body, author, comment, metaSum, meta []byte
+	kind, cur, gen, createdUS, size, updatedUS                        sql.NullInt64
 }
 
 func (r *nodeRow) dest() []any {
 	return []any{
 		&r.id, &r.parent, &r.name, &r.kind, &r.cur, &r.gen, &r.createdUS, &r.createdBy, &r.body, &r.size, &r.author, &r.updatedUS,
-		&r.metaSum, &r.meta,
+		&r.comment, &r.metaSum, &r.meta,
 	}
 }
 
@@ -73,21 +73,22 @@ func (r *nodeRow) node() (node, error) {
 			ID: toID(r.id), Kind: registry.Kind(r.kind.Int64), Version: r.cur.Int64, Gen: r.gen.Int64,
 			Meta: meta, Size: r.size.Int64, Hash: toHash(r.body),
 			CreatedAt: toTime(r.createdUS.Int64), CreatedBy: string(r.createdBy), UpdatedAt: toTime(r.updatedUS.Int64), UpdatedBy: string(r.author),
+			Comment: string(r.comment),
 		},
 		parent: toID(r.parent), name: string(r.name), metaSum: toHash(r.metaSum),
 	}, nil
 }
 
 // versionColumns are the columns that versionRow scans, of a version v and its metadata m.
-const versionColumns = "v.node, v.n, v.body, v.size, v.author, v.created_us, m.data"
+const versionColumns = "v.node, v.n, v.body, v.size, v.author, v.created_us, v.comment, m.data"
 
 type versionRow struct {
-	node, body, author, meta []byte
-	n, size, createdUS       sql.NullInt64
+	node, body, author, comment, meta []byte
+	n, size, createdUS                sql.NullInt64
 }
 
 func (r *versionRow) dest() []any {
-	return []any{&r.node, &r.n, &r.body, &r.size, &r.author, &r.createdUS, &r.meta}
+	return []any{&r.node, &r.n, &r.body, &r.size, &r.author, &r.createdUS, &r.comment, &r.meta}
 }
 
 func (r *versionRow) version() (registry.Version, error) {
@@ -97,7 +98,7 @@ func (r *versionRow) version() (registry.Version, error) {
 	}
 	return registry.Version{
 		Resource: toID(r.node), Number: r.n.Int64, Meta: meta, Size: r.size.Int64, Hash: toHash(r.body),
-		CreatedAt: toTime(r.createdUS.Int64), CreatedBy: string(r.author),
+		CreatedAt: toTime(r.createdUS.Int64), CreatedBy: string(r.author), Comment: string(r.comment),
 	}, nil
 }
 

@@ -331,7 +331,8 @@ func (a act) searched() bool {
 	switch a {
 	case actCreate, actRevise, actTrash, actMove, actUndelete, actCopy, actTag, actComment, actRating, actAssociation:
 		return true
-	case actUser, actSession, actLeave, actPurge, actRemove, actStage, actOnce, actCollect, actSaved:
+	case actUser, actSession, actLeave, actPurge, actRemove, actStage, actOnce, actCollect, actSaved,
+		actLabel, actPrune, actSweep, actRetain, actCheck:
 	}
 	return false
 }

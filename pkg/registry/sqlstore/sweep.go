@@ -44,7 +44,7 @@ func (s *Store) sweepLoop() {
 
 // SweepTrees removes answers that nobody asks for any more, what removals and copies left, and then contents that no version names. It tells how many
 // contents. The store does it by itself about every hour.
-func (s *Store) SweepTrees(ctx context.Context) (int, error) {
+func (s *Store) SweepTrees(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, sweepTreesTimeout)
 	defer cancel()
 	if err := s.forgetAnswers(ctx); err != nil {

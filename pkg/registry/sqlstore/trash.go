@@ -69,8 +69,11 @@ func (s *Store) Deleted(ctx context.Context, id registry.ID) (registry.Deleted, 
 // removeBatch bounds the nodes, and the versions, that one transaction removes.
 const removeBatch = 500
 
-// nodeTables are the tables, with their column, whose rows live as long as the node that they speak of.
-var nodeTables = [...]struct{ name, column string }{{"version", "node"}, {"node", "id"}}
+// nodeTables are the tables, with their column, whose rows live as long as the node that they speak of. dirent_hist is none of them: a place that
+// names a node which is not there any more says that there was one, so a look at that time is CodeGone.
+var nodeTables = [...]struct{ name, column string }{
+	{"version", "node"}, {"label", "node"}, {"gap", "node"}, {"retention", "node"}, {"checkpoint", "node"}, {"node", "id"},
+}
 
 // doomed is a node to be removed: the number of its current version bounds how many it has.
 type doomed struct {

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -154,8 +155,12 @@ func TestCollect_CatchesUpWithTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	suspects, start, err := s.suspects(t.Context())
-	if err != nil || len(suspects) != 3 {
-		t.Fatalf("%d suspects: %v", len(suspects), err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps.DeleteFunc(suspects, func(b blob, _ suspicion) bool { return b.meta }) // others name it
+	if len(suspects) != 3 {
+		t.Fatalf("%d suspects", len(suspects))
 	}
 	if err := s.clearNamed(t.Context(), suspects); err != nil {
 		t.Fatal(err)
@@ -171,12 +176,12 @@ func TestCollect_CatchesUpWithTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	for sha, named := range map[registry.Hash]bool{early: true, late: false, never: false} {
-		if suspects[sha].named != named {
+		if suspects[blob{sha: sha}].named != named {
 			t.Errorf("the content %s is named: %t, want %t", sha, !named, named)
 		}
 	}
 	if _, err := s.update(t.Context(), s.systemOp(), func(o *operation) error {
-		n, _, err := o.dropContents([]registry.Hash{early, late, never}, suspects, start)
+		n, _, err := o.dropBlobs([]blob{{sha: early}, {sha: late}, {sha: never}}, suspects, start)
 		if n != 1 {
 			t.Errorf("dropped %d contents", n)
 		}

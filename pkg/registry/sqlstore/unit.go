@@ -47,10 +47,17 @@ type layer struct {
 	dirents  map[dirent]registry.ID
 	versions map[versionKey]registry.Version
 	trash    map[registry.ID]trashRow
+	labels   map[registry.ID][]registry.Label // all of a node, by name
+	rules    map[registry.ID]registry.Retention
+	checks   map[registry.ID][]registry.Checkpoint // all of a node, by name
 }
 
 func newLayer() layer {
-	return layer{map[registry.ID]node{}, map[dirent]registry.ID{}, map[versionKey]registry.Version{}, map[registry.ID]trashRow{}}
+	return layer{
+		nodes: map[registry.ID]node{}, dirents: map[dirent]registry.ID{}, versions: map[versionKey]registry.Version{},
+		trash:  map[registry.ID]trashRow{},
+		labels: map[registry.ID][]registry.Label{}, rules: map[registry.ID]registry.Retention{}, checks: map[registry.ID][]registry.Checkpoint{},
+	}
 }
 
 func (l layer) add(o layer) {
@@ -58,6 +65,9 @@ func (l layer) add(o layer) {
 	maps.Copy(l.dirents, o.dirents)
 	maps.Copy(l.versions, o.versions)
 	maps.Copy(l.trash, o.trash)
+	maps.Copy(l.labels, o.labels)
+	maps.Copy(l.rules, o.rules)
+	maps.Copy(l.checks, o.checks)
 }
 
 // versionDraft is a row of the table version to be written.
@@ -72,6 +82,8 @@ type opDraft struct {
 	id    uuid.UUID
 	op    registry.Op
 	items []item
+	left  []leaving
+	last  []func(u *unit, seq int64) error
 }
 
 func newUnit(ctx context.Context, s *Store, tx *txn, head snapshot) *unit {
@@ -108,6 +120,7 @@ type operation struct {
 	items    []item
 	moved    []registry.ID
 	answer   *answer
+	last     []func(u *unit, seq int64) error // statements that flush sends, with the position of the operation
 	size     int
 	sent     bool // it has written rows already, beside what flush writes
 }
@@ -124,7 +137,7 @@ func (o *operation) join(id uuid.UUID) int64 {
 	if len(o.items) == 0 {
 		return u.seq()
 	}
-	u.ops = append(u.ops, opDraft{id, o.op, o.items})
+	u.ops = append(u.ops, opDraft{id, o.op, o.items, o.left(), o.last})
 	for _, n := range o.created {
 		u.created[n] = true
 	}
@@ -140,6 +153,7 @@ func (o *operation) join(id uuid.UUID) int64 {
 	for n := range o.own.trash {
 		u.trashed[n] = true
 	}
+	o.dated(u.seq())
 	u.known.add(o.own)
 	for _, v := range o.versions {
 		v.seq = u.seq()

@@ -1,0 +1,349 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/regent-registry/regent/pkg/registry"
+)
+
+const (
+	retentionLease = "retention"
+	leaseLength    = time.Minute
+	prunePage      = 200  // nodes, and versions of one node, that one statement reads
+	pruneBatch     = 200  // versions that one transaction removes, about
+	maxGuards      = 5000 // checkpoints that are looked at for one collection; with more of them above it nothing is pruned there
+)
+
+// ApplyRetention implements [registry.Store].
+func (s *Store) ApplyRetention(ctx context.Context, op registry.Op) (report registry.RetentionReport, err error) {
+	report.Store = s.name
+	l, ok, err := s.takeLease(ctx, retentionLease, leaseLength)
+	if err != nil || !ok {
+		report.Busy = err == nil
+		return report, s.fail("take the lease of retention", err)
+	}
+	defer func() { err = errors.Join(err, l.release(context.WithoutCancel(ctx))) }()
+	p := &pruner{store: s, ctx: ctx, op: op, lease: l, report: &report}
+	if err := p.rules(); err != nil {
+		return report, s.fail("apply retention", err)
+	}
+	report.Contents, err = s.collect(ctx)
+	return report, s.fail("collect contents", err)
+}
+
+// pruner is one run of retention. It walks down from each collection that has a rule, as far as collections that have their own.
+type pruner struct {
+	store  *Store
+	ctx    context.Context //nolint:containedctx // the one of the run
+	op     registry.Op
+	lease  *lease
+	report *registry.RetentionReport
+}
+
+// aged is a node with the rule that holds for it.
+type aged struct {
+	id    registry.ID
+	cur   int64
+	rule  registry.Retention
+	above []registry.ID // the collections above it, whose checkpoints keep versions
+}
+
+// hold makes sure that the run still has its lease.
+func (p *pruner) hold() error {
+	held, err := p.lease.renew(p.ctx)
+	if err == nil && !held {
+		err = registry.Errorf(registry.CodeUnavailable, "another node has taken the retention of the store %s over", p.store.name)
+	}
+	return err
+}
+
+// rules applies every rule, in order of the collections' ids.
+func (p *pruner) rules() error {
+	query := "SELECT " + retentionColumns + " FROM retention r WHERE r.node > ? ORDER BY r.node LIMIT ?"
+	var after registry.ID
+	for {
+		var page []registry.Retention
+		err := p.store.read.each(p.ctx, "retention", query, []any{after[:], prunePage}, func(rows *sqlx.Rows) error {
+			rule, err := p.store.scanRetention(rows)
+			page = append(page, rule)
+			return err
+		})
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, rule := range page {
+			if err := p.rule(rule); err != nil {
+				return err
+			}
+		}
+		after = page[len(page)-1].Resource
+	}
+}
+
+// rule applies one rule.
+func (p *pruner) rule(rule registry.Retention) error {
+	above, cur, live, err := p.above(rule.Resource)
+	if err != nil || !live {
+		return err
+	}
+	top := aged{rule.Resource, cur, rule, above}
+	if err := p.prune([]aged{top}); err != nil {
+		return err
+	}
+	for open := []aged{top}; len(open) > 0; {
+		c := open[len(open)-1]
+		below, err := p.collection(c)
+		if err != nil {
+			return err
+		}
+		open = append(open[:len(open)-1], below...)
+	}
+	return nil
+}
+
+// above gives the collections above a node and its current version; live is false for what lies in the trash or is gone.
+func (p *pruner) above(id registry.ID) (above []registry.ID, cur int64, live bool, err error) {
+	for at := id; ; {
+		var parent []byte
+		var n int64
+		err := p.store.read.each(p.ctx, "parent", "SELECT parent, cur FROM node WHERE id = ?", []any{at[:]}, func(rows *sqlx.Rows) error {
+			return rows.Scan(&parent, &n)
+		})
+		if err != nil || parent == nil {
+			return nil, 0, false, err
+		}
+		if at == id {
+			cur = n
+		}
+		switch at {
+		case rootID:
+			return above, cur, true, nil
+		case trashID:
+			return nil, 0, false, nil
+		}
+		at = toID(parent)
+		above = append(above, at)
+		if len(above) > 2*registry.MaxDepth {
+			return nil, 0, false, nil // what no path leads to
+		}
+	}
+}
+
+// collection prunes the children of c, and gives those that are collections without a rule of their own.
+func (p *pruner) collection(c aged) ([]aged, error) {
+	query := "SELECT n.id, n.name, n.kind, n.cur FROM node n" + p.store.backend.dialect.byName + " WHERE n.parent = ? AND n.name > ? ORDER BY n.name LIMIT ?"
+	above := append([]registry.ID{c.id}, c.above...)
+	var below []aged
+	after := []byte{} // not nil, which would be NULL
+	for {
+		var nodes, collections []aged
+		err := p.store.read.each(p.ctx, "prune", query, []any{c.id[:], after, prunePage}, func(rows *sqlx.Rows) error {
+			var id, name []byte
+			var kind, cur int64
+			if err := rows.Scan(&id, &name, &kind, &cur); err != nil {
+				return err
+			}
+			after = name
+			n := aged{toID(id), cur, c.rule, above}
+			if nodes = append(nodes, n); registry.Kind(kind) == registry.KindCollection {
+				collections = append(collections, n)
+			}
+			return nil
+		})
+		if err != nil || len(nodes) == 0 {
+			return below, err
+		}
+		ids := make([]registry.ID, len(collections))
+		for i, n := range collections {
+			ids[i] = n.id
+		}
+		own, err := p.store.queryRetentions(p.ctx, p.store.read.statements, ids)
+		if err != nil {
+			return nil, err
+		}
+		governed := func(n aged) bool { _, has := own[n.id]; return has }
+		if err := p.prune(slices.DeleteFunc(nodes, governed)); err != nil {
+			return nil, err
+		}
+		below = append(below, slices.DeleteFunc(collections, governed)...)
+	}
+}
+
+// prune removes versions of nodes that have the same collections above them.
+func (p *pruner) prune(nodes []aged) error {
+	for _, n := range nodes {
+		if n.cur < 2 {
+			continue
+		}
+		for {
+			// A look outside of the write turn: mostly there is nothing to do.
+			list, err := p.prunable(p.store.read.statements, n)
+			if err != nil {
+				return err
+			}
+			if len(list) == 0 {
+				break
+			}
+			if err := p.hold(); err != nil {
+				return err
+			}
+			removed, err := p.remove(n)
+			if err != nil {
+				return err
+			}
+			p.report.Versions += removed
+			if removed == 0 {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// oldVersion is what a rule looks at.
+type oldVersion struct {
+	n, seq int64
+}
+
+// prunable gives some of the versions of a node that its rule does not keep, newest first, at most about pruneBatch. It reads them a page at a time,
+// each page a range of the primary key.
+func (p *pruner) prunable(q statements, a aged) ([]oldVersion, error) {
+	guards, err := p.guards(q, append([]registry.ID{a.id}, a.above...))
+	if err != nil || len(guards) > maxGuards {
+		return nil, err
+	}
+	labels, err := p.store.queryLabels(p.ctx, q, a.id)
+	if err != nil {
+		return nil, err
+	}
+	labelled := map[int64]bool{}
+	for _, l := range labels {
+		labelled[l.Version] = true
+	}
+	query := "SELECT v.n, v.seq, v.created_us FROM version v WHERE v.node = ? AND v.n <= ? ORDER BY v.n DESC LIMIT ?"
+	oldest := toMicros(p.op.At) - a.rule.KeepDays*24*time.Hour.Microseconds()
+	var list []oldVersion
+	rank, before, nextSeq, nextUS := int64(0), int64(1)<<62, int64(0), int64(0)
+	for {
+		read := 0
+		err := q.each(p.ctx, "prune", query, []any{a.id[:], before, prunePage}, func(rows *sqlx.Rows) error {
+			var v oldVersion
+			var us int64
+			if err := rows.Scan(&v.n, &v.seq, &us); err != nil {
+				return err
+			}
+			read++
+			// The newest is current. The others ended when the next one began.
+			kept := rank == 0 || rank < a.rule.KeepLast || a.rule.KeepDays > 0 && nextUS > oldest || labelled[v.n] || guarded(guards, v.seq, nextSeq)
+			if !kept {
+				list = append(list, v)
+			}
+			rank++
+			before, nextSeq, nextUS = v.n-1, v.seq, us
+			return nil
+		})
+		if err != nil || read < prunePage || len(list) >= pruneBatch {
+			return list, err
+		}
+	}
+}
+
+// guards gives the positions of the checkpoints of collections, sorted.
+func (p *pruner) guards(q statements, collections []registry.ID) ([]int64, error) {
+	var list []int64
+	query := "SELECT c.seq FROM checkpoint c WHERE c.node IN (" + placeholders(len(collections)) + ") ORDER BY c.seq LIMIT ?"
+	err := q.each(p.ctx, "prune", query, append(idArgs(collections), maxGuards+1), func(rows *sqlx.Rows) error {
+		var seq int64
+		err := rows.Scan(&seq)
+		list = append(list, seq)
+		return err
+	})
+	return list, err
+}
+
+// guarded tells whether a version that was current from one position to before another was so at a checkpoint.
+func guarded(guards []int64, from, until int64) bool {
+	i, _ := slices.BinarySearch(guards, from)
+	return i < len(guards) && guards[i] < until
+}
+
+// remove removes prunable versions of a node in a transaction of its own, which looks at labels, checkpoints and versions again. It tells how many.
+func (p *pruner) remove(a aged) (int64, error) {
+	removed := int64(0)
+	_, err := p.store.updateAlone(p.ctx, p.op, func(o *operation) error {
+		removed = 0
+		list, err := p.prunable(o.tx.statements, a)
+		if err != nil {
+			return o.broken(err)
+		}
+		if len(list) == 0 {
+			return nil
+		}
+		if err := o.suspect(someVersions(len(list)), someVersionsArgs(a.id, list)...); err != nil {
+			return o.broken(err)
+		}
+		n, err := o.node(a.id)
+		if err != nil {
+			return err
+		}
+		for _, v := range list {
+			o.touch(item{actPrune, a.id, v.n, n.parent, n.name})
+		}
+		removed = int64(len(list))
+		o.last = append(o.last, func(u *unit, _ int64) error { return u.dropVersions(a.id, list) })
+		return nil
+	})
+	return removed, err
+}
+
+// someVersions is a condition that takes so many versions of one node, by someVersionsArgs.
+func someVersions(n int) string { return "node = ? AND n IN (" + placeholders(n) + ")" }
+
+func someVersionsArgs(id registry.ID, list []oldVersion) []any {
+	args := []any{id[:]}
+	for _, v := range list {
+		args = append(args, v.n)
+	}
+	return args
+}
+
+// dropVersions deletes versions of a node, newest first, and notes the gaps that they leave.
+func (u *unit) dropVersions(id registry.ID, list []oldVersion) error {
+	which, args := someVersions(len(list)), someVersionsArgs(id, list)
+	for _, t := range []string{"version", "gap"} {
+		if _, err := u.tx.exec(u.ctx, "prune", "DELETE FROM "+t+" WHERE "+which, args...); err != nil {
+			return err
+		}
+	}
+	gone := map[int64]bool{}
+	var gaps [][]any
+	for _, v := range list {
+		gone[v.n] = true
+		gaps = append(gaps, []any{id[:], v.n - 1, v.seq})
+	}
+	// A run of removed versions begins after one that is still there; what lies within a run begins none.
+	gaps = slices.DeleteFunc(gaps, func(row []any) bool { n, ok := row[1].(int64); return ok && gone[n] })
+	d := u.store.backend.dialect
+	if err := u.insert(gapTable, gaps, d.onConflict("node, n", "seq")); err != nil {
+		return err
+	}
+	return u.joinGaps(id, gaps)
+}
+
+// joinGaps drops the gaps that begin after a version which is not there: an earlier run, which ends there, covers them.
+func (u *unit) joinGaps(id registry.ID, gaps [][]any) error {
+	for _, g := range gaps {
+		query := "DELETE FROM gap WHERE node = ? AND n = ? AND n > 0 AND NOT EXISTS (SELECT 1 FROM version v WHERE v.node = ? AND v.n = ?)"
+		if _, err := u.tx.exec(u.ctx, "prune", query, id[:], g[1], id[:], g[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var gapTable = table{"gap", []string{"node", "n", "seq"}}
