@@ -33,7 +33,7 @@ type SavedSearches interface {
 	SavedSearches(ctx context.Context, user string) ([]SavedSearch, error)
 	// SaveSearch changes the user's search of that name: change sees what is there, nil for nothing, and how many the user has; it gives what is to be
 	// there, nil for nothing. It may run several times.
-	SaveSearch(ctx context.Context, op Op, name string, change func(old *SavedSearch, count int64) (*SavedSearch, error)) (Seq, error)
+	SaveSearch(ctx context.Context, op Op, name string, change func(tx OnceTx, old *SavedSearch, count int64) (*SavedSearch, error)) (Seq, error)
 }
 
 // SavedSearches reads the actor's saved searches, and the shared ones of others.
@@ -69,30 +69,62 @@ func (s *Service) SaveSearch(ctx context.Context, a Actor, in SavedSearch, c Pre
 	if _, err := ParseSearch(in.Query); err != nil {
 		return fail(err)
 	}
-	op := s.op(a)
-	made := SavedSearch{Owner: a.User, Name: name, Query: in.Query, Shared: in.Shared, At: op.At.Truncate(time.Microsecond).UTC()}
-	created := false
-	seq, err := s.saved.SaveSearch(ctx, op, name, func(old *SavedSearch, count int64) (*SavedSearch, error) {
-		made.Rev, created = 1, old == nil
-		if err := c.checkSaved(old, name); err != nil {
-			return nil, err
+	now := s.now().Truncate(time.Microsecond).UTC()
+	made, seq, err := s.changeSaved(ctx, a, name, func(old *SavedSearch, count int64) (keptSearch, error) {
+		made := keptSearch{SavedSearch{Owner: a.User, Name: name, Query: in.Query, Shared: in.Shared, Rev: 1, At: now}, old == nil}
+		switch err := c.checkSaved(old, name); {
+		case err != nil:
+			return keptSearch{}, err
+		case old == nil && count >= MaxSavedSearches:
+			return keptSearch{}, Errorf(CodeConflict, "%s has %d saved searches; the limit is %d", a.User, count, MaxSavedSearches)
+		case old != nil && old.Query == in.Query && old.Shared == in.Shared:
+			made.Search = *old
+		case old != nil:
+			made.Search.Rev = old.Rev + 1
 		}
-		if old != nil {
-			if old.Query == made.Query && old.Shared == made.Shared {
-				made.Rev, made.At = old.Rev, old.At
-				return old, nil
+		return made, nil
+	})
+	return made.Search, seq, made.Created, err
+}
+
+// keptSearch is what a change of a saved search made; a Search without a name stands for none.
+type keptSearch struct {
+	Search  SavedSearch `json:"search"`
+	Created bool        `json:"created"`
+}
+
+// changeSaved runs one change of a saved search. A request that was answered already gets the same again.
+func (s *Service) changeSaved(ctx context.Context, a Actor, name string, change func(old *SavedSearch, count int64) (keptSearch, error)) (keptSearch, Seq, error) {
+	var made keptSearch
+	var earlier int64
+	seq, err := s.saved.SaveSearch(ctx, s.op(a), name, func(tx OnceTx, old *SavedSearch, count int64) (*SavedSearch, error) {
+		after := old
+		earlier = 0
+		err := once(a, tx, func() (err error) {
+			if made, err = change(old, count); err != nil {
+				return err
 			}
-			made.Rev = old.Rev + 1
-		} else if count >= MaxSavedSearches {
-			return nil, Errorf(CodeConflict, "%s has %d saved searches; the limit is %d", a.User, count, MaxSavedSearches)
-		}
-		saved := made
-		return &saved, nil
+			switch after = nil; {
+			case old != nil && made.Search == *old:
+				after = old
+			case made.Search.Name != "":
+				saved := made.Search
+				after = &saved
+			}
+			return nil
+		}, func() keptSearch { return made }, func(kept keptSearch, n int64) error {
+			made, earlier = kept, n
+			return nil
+		})
+		return after, err
 	})
 	if err != nil {
-		return fail(err)
+		return keptSearch{}, Seq{}, err
 	}
-	return made, seq, created, nil
+	if earlier > 0 {
+		seq.N = earlier
+	}
+	return made, seq, nil
 }
 
 // ForgetSearch deletes a saved search of the actor's; [CodeNotFound] when there is none of that name.
@@ -104,12 +136,13 @@ func (s *Service) ForgetSearch(ctx context.Context, a Actor, name string, c Prec
 	if err != nil {
 		return Seq{}, err
 	}
-	return s.saved.SaveSearch(ctx, s.op(a), name, func(old *SavedSearch, _ int64) (*SavedSearch, error) {
+	_, seq, err := s.changeSaved(ctx, a, name, func(old *SavedSearch, _ int64) (keptSearch, error) {
 		if old == nil {
-			return nil, Errorf(CodeNotFound, "%s has no saved search %q", a.User, name)
+			return keptSearch{}, Errorf(CodeNotFound, "%s has no saved search %q", a.User, name)
 		}
-		return nil, c.checkTag(old.ETag())
+		return keptSearch{}, c.checkTag(old.ETag())
 	})
+	return seq, err
 }
 
 // checkSaved checks the condition against a saved search, or against none.

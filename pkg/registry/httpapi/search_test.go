@@ -70,6 +70,16 @@ func TestSavedSearches(t *testing.T) {
 	want(t, d.do(t, "DELETE", one, "", "If-Match: "+tag), 412, "")
 	want(t, d.do(t, "DELETE", one, ""), 204, "")
 	want(t, d.do(t, "DELETE", one, ""), 404, "")
+	const key = "Idempotency-Key: k1"
+	first := d.do(t, "PUT", one, `{"query":"again"}`, jsonBody, key)
+	again := d.do(t, "PUT", one, `{"query":"again"}`, jsonBody, key)
+	if want(t, again, 201, ""); again.Body.String() != first.Body.String() || again.Header().Get("Registry-Seq") != first.Header().Get("Registry-Seq") {
+		t.Errorf("%s, then %s", first.Body, again.Body)
+	}
+	want(t, d.do(t, "PUT", one, `{"query":"other"}`, jsonBody, key), 422, "")
+	for range 2 {
+		want(t, d.do(t, "DELETE", one, "", "Idempotency-Key: k2"), 204, "")
+	}
 	for _, c := range []struct {
 		url, body string
 		status    int

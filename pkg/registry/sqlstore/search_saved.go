@@ -52,7 +52,7 @@ func (s *Store) SavedSearches(ctx context.Context, user string) ([]registry.Save
 
 // SaveSearch implements [registry.SavedSearches].
 func (s *Store) SaveSearch(
-	ctx context.Context, op registry.Op, name string, change func(old *registry.SavedSearch, count int64) (*registry.SavedSearch, error),
+	ctx context.Context, op registry.Op, name string, change func(tx registry.OnceTx, old *registry.SavedSearch, count int64) (*registry.SavedSearch, error),
 ) (registry.Seq, error) {
 	return s.update(ctx, op, func(o *operation) error {
 		owner := []byte(op.Actor.User)
@@ -70,7 +70,7 @@ func (s *Store) SaveSearch(
 		case !errors.Is(err, sql.ErrNoRows):
 			return o.broken(err)
 		}
-		saved, err := change(old, count)
+		saved, err := change(o, old, count)
 		if err != nil || saved == old {
 			return err
 		}
