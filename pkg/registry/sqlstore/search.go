@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -90,6 +91,9 @@ func (s *Store) Places(ctx context.Context, ids []registry.ID) (map[registry.ID]
 
 const searchStateQuery = "SELECT " + headColumns + ", s.next_doc, s.complete FROM store_head h JOIN search_state s ON s.id = 1 WHERE h.id = 1"
 
+// searchListQuery reads the list, the last changed first, with the collections that the nodes are in.
+const searchListQuery = "SELECT t.node, t.seq, n.parent FROM (SELECT node, seq FROM search_todo ORDER BY seq DESC LIMIT ?) t LEFT JOIN node n ON n.id = t.node"
+
 func (f *finder) run(ctx context.Context) error {
 	var head headRow
 	var complete int64
@@ -111,17 +115,21 @@ func (f *finder) run(ctx context.Context) error {
 
 // list reads the nodes that changed since they were indexed.
 func (f *finder) list(ctx context.Context) error {
-	err := f.q.each(ctx, "search", "SELECT node, seq FROM search_todo ORDER BY seq DESC LIMIT ?", []any{todoMost + 1}, func(rows *sqlx.Rows) error {
-		var id []byte
+	err := f.q.each(ctx, "search", searchListQuery, []any{todoMost + 1}, func(rows *sqlx.Rows) error {
+		var id, parent []byte
 		var k todoKey
-		err := rows.Scan(&id, &k.seq)
+		err := rows.Scan(&id, &k.seq, &parent)
 		k.node = toID(id)
-		f.todo, f.listed[k.node] = append(f.todo, k), true
+		f.listed[k.node] = true
+		if parent != nil && toID(parent) != trashID {
+			f.todo = append(f.todo, k)
+		}
 		return err
 	})
-	if len(f.todo) > todoMost {
+	if len(f.listed) > todoMost {
 		f.found.Complete = false
 	}
+	slices.SortFunc(f.todo, func(a, b todoKey) int { return cmp.Compare(b.seq, a.seq) })
 	return err
 }
 
@@ -220,7 +228,7 @@ func (f *finder) window(ctx context.Context, from, end int64) error {
 			numbers = append(numbers, n)
 		}
 	}
-	slices.SortFunc(numbers, func(a, b int64) int { return int(b - a) }) // the newest first
+	slices.SortFunc(numbers, func(a, b int64) int { return cmp.Compare(b, a) }) // the newest first
 	for len(numbers) > 0 {
 		part := numbers[:min(len(numbers), f.store.backend.dialect.maxRows)]
 		numbers = numbers[len(part):]
@@ -288,21 +296,22 @@ func (f *finder) facts(ctx context.Context, numbers []int64, docs map[int64]*reg
 	for i, n := range numbers {
 		args[i] = n
 	}
-	query := "SELECT doc, node, facts FROM search_doc WHERE doc IN (" + placeholders(len(args)) + ")"
+	// The place is that of now: what was deleted is in the trash, and the index does not hear of it.
+	query := "SELECT d.doc, d.node, d.facts, n.parent FROM search_doc d JOIN node n ON n.id = d.node WHERE d.doc IN (" + placeholders(len(args)) + ")"
 	return f.q.each(ctx, "search", query, args, func(rows *sqlx.Rows) error {
 		var n int64
-		var id, data []byte
-		if err := rows.Scan(&n, &id, &data); err != nil {
+		var id, data, parent []byte
+		if err := rows.Scan(&n, &id, &data, &parent); err != nil {
 			return err
 		}
-		if f.listed[toID(id)] {
+		if f.listed[toID(id)] || toID(parent) == trashID {
 			return nil
 		}
 		facts := &registry.SearchFacts{}
 		if err := json.Unmarshal(data, facts); err != nil {
 			return fmt.Errorf("document %d of the search index: %w", n, err)
 		}
-		facts.ID = toID(id)
+		facts.ID, facts.Parent = toID(id), toID(parent)
 		c := docs[n]
 		if c.Facts = facts; f.query.Possible(c) {
 			f.found.Candidates = append(f.found.Candidates, c)
@@ -326,12 +335,12 @@ func (f *finder) rank(ctx context.Context) error {
 // searchTodo is the list of nodes that the index does not know as they are.
 var searchTodo = table{"search_todo", []string{"node", "seq"}}
 
-// searched tells of acts that change what search knows of their node: its words, its name or the collection that it is in.
+// searched tells of acts that change what search knows of their node: its words, or its name. Whether it lies in the trash every search looks.
 func (a act) searched() bool {
 	switch a {
-	case actCreate, actRevise, actTrash, actMove, actUndelete, actCopy, actTag, actComment, actRating, actAssociation:
+	case actCreate, actRevise, actMove, actUndelete, actCopy, actTag, actComment, actRating, actAssociation:
 		return true
-	case actUser, actSession, actLeave, actPurge, actRemove, actStage, actOnce, actCollect, actSaved,
+	case actTrash, actUser, actSession, actLeave, actPurge, actRemove, actStage, actOnce, actCollect, actSaved,
 		actLabel, actPrune, actSweep, actRetain, actCheck:
 	}
 	return false

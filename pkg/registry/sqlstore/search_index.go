@@ -17,7 +17,7 @@ const (
 	// indexHurry is how many nodes may wait before the indexer works without pauses.
 	indexHurry = 20_000
 	// indexRest is how many times as long as it worked the indexer rests.
-	indexRest = 3
+	indexRest = 9
 	// indexLook is how often a node of the cluster looks for what others left.
 	indexLook = time.Minute
 	fillBatch = 1_000
@@ -91,17 +91,35 @@ func (s *Store) storeText(k keptText) {
 	}
 }
 
-// indexSome works until fewer nodes wait than are worth a transaction, and all nodes that were there before the index are on the list or in it.
-func (s *Store) indexSome(ctx context.Context) error {
+// indexSome works until fewer nodes wait than are worth a transaction, and all nodes that were there before the index are on the list or in it. One
+// process at a time does.
+func (s *Store) indexSome(ctx context.Context) (err error) {
+	var l *lease
 	for {
-		complete, err := s.fill(ctx)
+		complete, err := s.filled(ctx)
 		if err != nil {
 			return err
 		}
-		start := time.Now()
 		waiting, err := s.countTodo(ctx)
 		if err != nil || waiting < indexBatch && complete {
 			return err
+		}
+		mine := false
+		if l == nil {
+			if l, mine, err = s.takeLeaseBy(ctx, s.indexer.write, "search_index", indexLook); err == nil && mine {
+				defer func() { err = errors.Join(err, l.release(context.WithoutCancel(ctx))) }()
+			}
+		} else {
+			mine, err = l.renew(ctx)
+		}
+		if err != nil || !mine {
+			return err
+		}
+		start := time.Now()
+		if !complete && waiting < indexHurry {
+			if _, err := s.fill(ctx); err != nil {
+				return err
+			}
 		}
 		if _, err := s.index(ctx); err != nil {
 			return err
@@ -109,13 +127,21 @@ func (s *Store) indexSome(ctx context.Context) error {
 		if waiting >= indexHurry {
 			continue
 		}
-		t := time.NewTimer(indexRest * time.Since(start))
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return ctx.Err()
+		if err := rest(ctx, indexRest*time.Since(start)); err != nil {
+			return err
 		}
+	}
+}
+
+// rest waits.
+func rest(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -145,14 +171,21 @@ func (s *Store) countTodo(ctx context.Context) (int64, error) {
 	return n, err
 }
 
+// filled tells whether all nodes that were there before the list are on it, or in the index.
+func (s *Store) filled(ctx context.Context) (bool, error) {
+	var complete int64
+	err := s.indexer.read.one(ctx, "index", "SELECT complete FROM search_state WHERE id = 1", nil, &complete)
+	return complete != 0, err
+}
+
 // fill puts some of the nodes on the list that were there before it, and tells whether all are.
 func (s *Store) fill(ctx context.Context) (bool, error) {
+	if done, err := s.filled(ctx); done || err != nil {
+		return done, err
+	}
 	var seen []byte
 	var complete int64
 	const query = "SELECT seen, complete FROM search_state WHERE id = 1"
-	if err := s.indexer.read.one(ctx, "index", query, nil, &seen, &complete); err != nil || complete != 0 {
-		return complete != 0, err
-	}
 	done := false
 	err := s.indexer.write.within(ctx, func(t *txn) error {
 		if err := t.one(ctx, "index", query+s.backend.dialect.forUpdate, nil, &seen, &complete); err != nil {
@@ -256,4 +289,3 @@ func (s *Store) dropBlock(ctx context.Context, block int64) error {
 	}
 	return nil
 }
-
