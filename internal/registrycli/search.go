@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/regent-registry/regent/pkg/registry/client"
@@ -184,7 +185,7 @@ func facets(ctx context.Context, s *session, c *client.Client, query string) err
 		list []client.Facet
 	}{{"type", page.Facets.Types}, {"tag", page.Facets.Tags}, {"owner", page.Facets.Owners}, {"path", page.Facets.Collections}} {
 		for _, v := range f.list {
-			t.row(f.name, v.Value, fmt.Sprint(v.Count))
+			t.row(f.name, v.Value, strconv.Itoa(v.Count))
 		}
 	}
 	return t.end(nil)

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -221,7 +222,7 @@ func (p *queryParser) bound(name string, v value) (bound, error) {
 		return bound{n, n, true, ""}, nil
 	}
 	n, err := strconv.ParseFloat(v.text, 64)
-	return bound{n, n, err == nil && n == n, fold(v.text)}, nil //nolint:gocritic // n == n is false for NaN
+	return bound{n, n, err == nil && !math.IsNaN(n), fold(v.text)}, nil
 }
 
 // span gives the first and last microsecond of a date.

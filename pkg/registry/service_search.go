@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -260,9 +261,7 @@ func (r *searchRun) texts(ctx context.Context) (map[Hash]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		for h, text := range found {
-			texts[h] = text
-		}
+		maps.Copy(texts, found)
 	}
 	return texts, nil
 }

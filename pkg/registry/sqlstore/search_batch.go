@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,7 +25,7 @@ type batch struct {
 	next   int64 // number of the next document
 	blocks map[int64]int64
 	facts  [][]any
-	terms  map[termKey]*bytes.Buffer
+	terms  map[termKey][]byte
 	size   int
 }
 
@@ -55,7 +56,7 @@ func (s *Store) index(ctx context.Context) (int, error) {
 
 // readBatch reads nodes of the list as they are at one moment.
 func (s *Store) readBatch(ctx context.Context) (*batch, error) {
-	b := &batch{store: s, docs: map[todoKey]*registry.SearchDoc{}, blocks: map[int64]int64{}, terms: map[termKey]*bytes.Buffer{}}
+	b := &batch{store: s, docs: map[todoKey]*registry.SearchDoc{}, blocks: map[int64]int64{}, terms: map[termKey][]byte{}}
 	t, err := s.indexer.read.begin(ctx, s.backend.dialect.snapshot)
 	if err != nil {
 		return nil, err
@@ -88,9 +89,7 @@ func (s *Store) readBatch(ctx context.Context) (*batch, error) {
 		if err != nil {
 			return nil, err
 		}
-		for k, d := range docs {
-			b.docs[k] = d
-		}
+		maps.Copy(b.docs, docs)
 	}
 	return b, nil
 }
@@ -135,7 +134,7 @@ func (b *batch) write(ctx context.Context) error {
 		return err
 	}
 	// A node that changed meanwhile stays on the list.
-	_, err := b.tx.exec(ctx, "index", "DELETE FROM search_todo WHERE node IN ("+placeholders(len(ids))+") AND seq <= ?", append(ids, b.head)...)
+	_, err := b.tx.exec(ctx, "index", "DELETE FROM search_todo WHERE node IN ("+placeholders(len(ids))+") AND seq <= ?", slices.Concat(ids, []any{b.head})...)
 	return err
 }
 
@@ -171,15 +170,11 @@ func (b *batch) add(d *registry.SearchDoc) error {
 	b.blocks[block]++
 	b.facts = append(b.facts, []any{n, d.Facts.ID[:], facts})
 	b.size += len(facts)
-	var entry []byte
 	for t, positions := range d.Terms {
 		k := termKey{t, block}
-		if b.terms[k] == nil {
-			b.terms[k] = &bytes.Buffer{}
-		}
-		entry = registry.AppendPosting(entry[:0], doc, positions)
-		b.terms[k].Write(entry)
-		b.size += len(entry)
+		before := len(b.terms[k])
+		b.terms[k] = registry.AppendPosting(b.terms[k], doc, positions)
+		b.size += len(b.terms[k]) - before
 	}
 	return nil
 }
@@ -198,7 +193,7 @@ func (b *batch) rows() [][]any {
 	})
 	rows := make([][]any, len(keys))
 	for i, k := range keys {
-		rows[i] = []any{[]byte(k.term), k.block, b.terms[k].Bytes()}
+		rows[i] = []any{[]byte(k.term), k.block, b.terms[k]}
 	}
 	return rows
 }

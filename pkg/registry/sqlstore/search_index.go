@@ -104,7 +104,7 @@ func (s *Store) indexSome(ctx context.Context) (err error) {
 		if err != nil || waiting < indexBatch && complete {
 			return err
 		}
-		mine := false
+		var mine bool
 		if l == nil {
 			if l, mine, err = s.takeLeaseBy(ctx, s.indexer.write, "search_index", indexLook); err == nil && mine {
 				defer func() { err = errors.Join(err, l.release(context.WithoutCancel(ctx))) }()
