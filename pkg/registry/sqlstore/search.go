@@ -34,7 +34,9 @@ const (
 	// prefixRows bounds the rows that a beginning of a word makes one statement read.
 	prefixRows  = 20_000
 	firstBlocks = 16 // blocks that are looked at first; then twice as many, and so on
-	mostBlocks  = 256
+	mostBlocks  = 128
+	// factsMost bounds the documents whose facts one search reads: a query of ranges alone may ask for those of all.
+	factsMost = 100_000
 )
 
 // todoKey is a node at one of its states.
@@ -54,6 +56,7 @@ type finder struct {
 	listed   map[registry.ID]bool
 	nextDoc  int64
 	counts   []int64 // documents that have each lookup
+	read     int     // documents whose facts were read
 	found    registry.SearchFound
 	deadline time.Time
 }
@@ -194,12 +197,17 @@ func (f *finder) blocks(ctx context.Context) error {
 			return err
 		}
 		end, size = from, min(2*size, mostBlocks)
-		if len(f.found.Candidates) >= registry.MaxCandidates && end > 0 {
+		if f.enough() && end > 0 {
 			f.found.More = true
 			return nil
 		}
 	}
 	return nil
+}
+
+// enough tells that a search goes no further.
+func (f *finder) enough() bool {
+	return len(f.found.Candidates) >= registry.MaxCandidates || f.read >= factsMost
 }
 
 // window looks at the blocks from one to before another.
@@ -235,7 +243,7 @@ func (f *finder) window(ctx context.Context, from, end int64) error {
 		if err := f.facts(ctx, part, docs); err != nil {
 			return err
 		}
-		if len(f.found.Candidates) >= registry.MaxCandidates && len(numbers) > 0 {
+		if f.enough() && len(numbers) > 0 {
 			f.found.More = true
 			return nil
 		}
@@ -296,6 +304,7 @@ func (f *finder) facts(ctx context.Context, numbers []int64, docs map[int64]*reg
 	for i, n := range numbers {
 		args[i] = n
 	}
+	f.read += len(numbers)
 	// The place is that of now: what was deleted is in the trash, and the index does not hear of it.
 	query := "SELECT d.doc, d.node, d.facts, n.parent FROM search_doc d JOIN node n ON n.id = d.node WHERE d.doc IN (" + placeholders(len(args)) + ")"
 	return f.q.each(ctx, "search", query, args, func(rows *sqlx.Rows) error {

@@ -35,23 +35,23 @@ type termKey struct {
 	block int64
 }
 
-// index takes some nodes off the list, and tells how many.
-func (s *Store) index(ctx context.Context) (int, error) {
+// index takes some nodes off the list, and tells how many, and whether there were any: another process may have been faster.
+func (s *Store) index(ctx context.Context) (n int, waited bool, err error) {
 	start := time.Now()
 	b, err := s.readBatch(ctx)
 	if err != nil || len(b.keys) == 0 {
-		return 0, err
+		return 0, false, err
 	}
 	err = s.indexer.write.within(ctx, func(t *txn) error {
 		b.tx = t
 		return b.write(ctx)
 	})
 	if err != nil {
-		return 0, err
+		return 0, true, err
 	}
 	s.metrics.indexed.Add(float64(len(b.keys)))
 	s.metrics.indexSeconds.Observe(time.Since(start).Seconds())
-	return len(b.keys), s.dropSparse(ctx)
+	return len(b.keys), true, s.dropSparse(ctx)
 }
 
 // readBatch reads nodes of the list as they are at one moment.

@@ -121,7 +121,7 @@ func (s *Store) indexSome(ctx context.Context) (err error) {
 				return err
 			}
 		}
-		if _, err := s.index(ctx); err != nil {
+		if _, _, err := s.index(ctx); err != nil {
 			return err
 		}
 		if waiting >= indexHurry {
@@ -153,12 +153,12 @@ func (s *Store) IndexSearch(ctx context.Context) (int, error) {
 		if err != nil {
 			return all, s.fail("index", err)
 		}
-		n, err := s.index(ctx)
+		n, waited, err := s.index(ctx)
 		all += n
 		if err != nil {
 			return all, s.fail("index", err)
 		}
-		if n == 0 && complete {
+		if !waited && complete {
 			return all, nil
 		}
 	}
