@@ -179,7 +179,7 @@ func (r *searchRun) parents(ctx context.Context, list []searchCandidate) (map[se
 func (r *searchRun) readable(ctx context.Context, g searchGroup, members []searchCandidate, into map[*Candidate]bool) error {
 	auth := r.service.auth
 	many, ok := auth.(hitReader)
-	if !ok || r.service.mountsAt(g.path, members) {
+	if !ok || r.service.mountsAmong(members) {
 		for _, c := range members {
 			err := auth.Authorize(ctx, r.actor, RightRead, c.Path)
 			if code := CodeOf(err); code != "" && code != CodeDenied && code != CodeUnauthenticated {
@@ -209,8 +209,8 @@ func (r *searchRun) readable(ctx context.Context, g searchGroup, members []searc
 	return nil
 }
 
-// mountsAt tells whether the members are mount points: their collection in the registry is not that in their store.
-func (s *Service) mountsAt(_ Path, members []searchCandidate) bool {
+// mountsAmong tells whether some members are mount points: their collection in the registry is not that in their store.
+func (s *Service) mountsAmong(members []searchCandidate) bool {
 	return slices.ContainsFunc(members, func(c searchCandidate) bool {
 		m, _, ok := s.mounts.Resolve(c.Path)
 		return !ok || m.Path == c.Path

@@ -37,6 +37,8 @@ const (
 	mostBlocks  = 128
 	// factsMost bounds the documents whose facts one search reads: a query of ranges alone may ask for those of all.
 	factsMost = 100_000
+	// searchesAtOnce bounds how many searches of a store run: each may hold many candidates. The others wait.
+	searchesAtOnce = 8
 )
 
 // todoKey is a node at one of its states.
@@ -63,6 +65,12 @@ type finder struct {
 
 // Search implements [registry.SearchReader].
 func (s *Store) Search(ctx context.Context, query *registry.SearchQuery) (registry.SearchFound, error) {
+	select {
+	case s.searches <- struct{}{}:
+		defer func() { <-s.searches }()
+	case <-ctx.Done():
+		return registry.SearchFound{}, s.fail("wait to search", ctx.Err())
+	}
 	start := time.Now()
 	if err := s.refresh(ctx); err != nil {
 		return registry.SearchFound{}, err
@@ -339,55 +347,4 @@ func (f *finder) rank(ctx context.Context) error {
 		f.query.Score(c, r)
 	}
 	return nil
-}
-
-// searchTodo is the list of nodes that the index does not know as they are.
-var searchTodo = table{"search_todo", []string{"node", "seq"}}
-
-// searched tells of acts that change what search knows of their node: its words, or its name. Whether it lies in the trash every search looks.
-func (a act) searched() bool {
-	switch a {
-	case actCreate, actRevise, actMove, actUndelete, actCopy, actTag, actComment, actRating, actAssociation:
-		return true
-	case actTrash, actUser, actSession, actLeave, actPurge, actRemove, actStage, actOnce, actCollect, actSaved,
-		actLabel, actPrune, actSweep, actRetain, actCheck:
-	}
-	return false
-}
-
-// flushSearch puts the nodes that the operations changed on the list, in the order of their ids, in which the index takes them off it.
-func (u *unit) flushSearch() error {
-	var rows [][]any
-	last := map[registry.ID]int64{}
-	for k, o := range u.ops {
-		for _, it := range o.items {
-			if it.act.searched() {
-				last[it.node] = u.head.seq + 1 + int64(k)
-			}
-		}
-	}
-	for id, seq := range last {
-		rows = append(rows, []any{id[:], seq})
-	}
-	u.store.indexer.listed(len(rows))
-	return u.insert(searchTodo, sortedByID(rows), u.store.backend.dialect.onConflict("node", "seq"))
-}
-
-func sortedByID(rows [][]any) [][]any {
-	slices.SortFunc(rows, func(a, b []any) int {
-		x, _ := a[0].([]byte)
-		y, _ := b[0].([]byte)
-		return slices.Compare(x, y)
-	})
-	return rows
-}
-
-// stageSearch puts nodes of a copy on the list.
-func (o *operation) stageSearch(nodes []copied) error {
-	rows := make([][]any, len(nodes))
-	for i := range nodes {
-		rows[i] = []any{nodes[i].ID[:], o.seq() + 1}
-	}
-	o.store.indexer.listed(len(rows))
-	return o.insert(searchTodo, sortedByID(rows), o.store.backend.dialect.onConflict("node", "seq"))
 }

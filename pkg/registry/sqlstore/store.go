@@ -28,7 +28,8 @@ type Store struct {
 	write *pool // the committer's one connection
 	bulk  *pool // pieces of contents: the pool for reads, or on SQLite the committer's, since only it may write
 
-	indexer *indexer
+	indexer  *indexer
+	searches chan struct{} // has an entry for each search that runs
 
 	mem       *memory
 	head      headCheck
@@ -62,7 +63,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s := &Store{
 		name: c.Name, backend: b, log: c.Logger.With("store", c.Name), metrics: m, now: c.Now, chunk: c.ContentChunk,
 		paths: newPathQueries(), mem: newMemory(c.CacheBytes), queue: make(chan *job, queueLength),
-		life: life, end: end, idle: make(chan struct{}),
+		searches: make(chan struct{}, searchesAtOnce),
+		life:     life, end: end, idle: make(chan struct{}),
 	}
 	s.head.query, s.head.spawn = s.check, s.owned.Go
 	s.buffers.New = func() any { b := make([]byte, s.chunk); return &b }
