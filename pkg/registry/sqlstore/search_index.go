@@ -18,6 +18,8 @@ const (
 	indexHurry = 20_000
 	// indexRest is how many times as long as it worked the indexer rests.
 	indexRest = 9
+	// fillRest is the same while nodes of before the index are taken up: searches are incomplete until then.
+	fillRest = 2
 	// indexLook is how often a node of the cluster looks for what others left.
 	indexLook = time.Minute
 	fillBatch = 1_000
@@ -116,7 +118,11 @@ func (s *Store) indexSome(ctx context.Context) (err error) {
 			return err
 		}
 		start := time.Now()
-		if !complete && waiting < indexHurry {
+		pause := time.Duration(indexRest)
+		if !complete {
+			pause = fillRest
+		}
+		if !complete && waiting < 2*fillBatch {
 			if _, err := s.fill(ctx); err != nil {
 				return err
 			}
@@ -127,7 +133,7 @@ func (s *Store) indexSome(ctx context.Context) (err error) {
 		if waiting >= indexHurry {
 			continue
 		}
-		if err := rest(ctx, indexRest*time.Since(start)); err != nil {
+		if err := rest(ctx, pause*time.Since(start)); err != nil {
 			return err
 		}
 	}
