@@ -118,7 +118,7 @@ func (s *Store) indexSome(ctx context.Context) (err error) {
 			return err
 		}
 		start := time.Now()
-		pause := time.Duration(indexRest)
+		pause := indexRest
 		if !complete {
 			pause = fillRest
 		}
@@ -133,7 +133,7 @@ func (s *Store) indexSome(ctx context.Context) (err error) {
 		if waiting >= indexHurry {
 			continue
 		}
-		if err := rest(ctx, pause*time.Since(start)); err != nil {
+		if err := rest(ctx, time.Duration(pause)*time.Since(start)); err != nil {
 			return err
 		}
 	}
