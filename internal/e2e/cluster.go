@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -103,6 +104,38 @@ func (c *Cluster) balancer(name string, ports []int, keys string) *Balancer {
 	file := c.write(name+".yaml", c.balancerYAML(name, b)+keys)
 	b.Proc = NewProc(c.t, name, nil, "elb", "-config", file)
 	return b
+}
+
+// ReloadELB gives the load balancer's service other hosts, as a line of its configuration, and returns when they are in use.
+func (c *Cluster) ReloadELB(hosts string) {
+	c.t.Helper()
+	file := filepath.Join(c.dir, "elb.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	text = regexp.MustCompile(`(?m)hosts: \[.*\]$`).ReplaceAll(text, []byte(hosts))
+	if err := os.WriteFile(file+".new", text, 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := os.Rename(file+".new", file); err != nil {
+		c.t.Fatal(err)
+	}
+	reloads := func() float64 {
+		a, err := NewClient(c.ELB.AdminPort).Do(c.t.Context(), "GET", "/metrics", nil)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		return MetricBy(c.t, a.Body, "elb_config_reloads_total", "result")["ok"]
+	}
+	before := reloads()
+	c.ELB.Hangup()
+	Await(c.t, startLimit, "another configuration of the load balancer", func() error {
+		if n := reloads(); n != before+1 {
+			return fmt.Errorf("%v reloads succeeded, %v before", n, before)
+		}
+		return nil
+	})
 }
 
 // AnotherELB writes the configuration of one more load balancer; it does not run yet. It remembers the first node, as if it had run before, and so

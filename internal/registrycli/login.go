@@ -32,6 +32,9 @@ func login(*flag.FlagSet) action {
 		if at.Password, err = s.password(); err != nil {
 			return err
 		}
+		if at.Token, err = s.token(); err != nil {
+			return err
+		}
 		if s.user == "" && s.environ[envUser] == "" {
 			at.User = ""
 		}
@@ -54,23 +57,27 @@ func login(*flag.FlagSet) action {
 		if err != nil {
 			return err
 		}
+		what := "password"
+		if at.Token != "" {
+			what, at.User, at.Password = "token", who.Name, ""
+		}
 		file, err := s.store(at)
 		if err != nil {
 			return err
 		}
-		s.say("signed in to %s as %s; the password is in %s, which only you can read", at.URL, who.Name, file)
+		s.say("signed in to %s as %s; the %s is in %s, which only you can read", at.URL, who.Name, what, file)
 		return nil
 	}
 }
 
 // askFor asks at the terminal for the user and the password that nobody gave.
 func (s *session) askFor(ctx context.Context, at *server) error {
-	if at.User != "" && at.Password != "" {
+	if at.Token != "" || at.User != "" && at.Password != "" {
 		return nil
 	}
 	fd, ok := terminal(s.In)
 	if !ok {
-		return usagef("there is no terminal to ask at: give -user, and -password-file FILE (- for standard input)")
+		return usagef("there is no terminal to ask at: give -user, and -password-file FILE (- for standard input), or -token-file FILE")
 	}
 	var err error
 	if at.User == "" {

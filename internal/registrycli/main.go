@@ -62,6 +62,8 @@ func verbs() []verb {
 		{name: "mkdir", arguments: "PATH...", summary: "make collections", least: 1, most: -1, make: mkdir, remote: allRemote},
 		{name: "rm", arguments: "PATH...", summary: "delete resources, with -r collections", least: 1, most: -1, make: remove, remote: allRemote},
 		{name: "prop", arguments: "PATH [NAME[=VALUE]...]", summary: "print, set or delete properties", least: 1, most: -1, make: properties, remote: func(i int) bool { return i == 0 }},
+		{name: "perm", arguments: "PATH [ROLE=[-]RIGHT,...]...", summary: "print, set or explain permissions", least: 1, most: -1, make: permissions, remote: func(i int) bool { return i == 0 }},
+		{name: "token", arguments: "[new NAME|revoke ID]", summary: "list, make or end API tokens", most: 2, make: tokens},
 		{name: "log", arguments: "PATH", summary: "list the versions", least: 1, most: 1, make: history, remote: allRemote},
 		{name: "diff", arguments: "PATH[;version:N] [PATH[;version:N]]", summary: "compare two contents, or a version with what is there now", least: 1, most: 2, make: difference, remote: allRemote},
 		{name: "restore", arguments: "PATH VERSION", summary: "make an old version the newest", least: 2, most: 2, make: restore, remote: func(i int) bool { return i == 0 }},

@@ -20,19 +20,23 @@ const (
 	envUser         = "REGISTRY_USER"
 	envPassword     = "REGISTRY_PASSWORD"
 	envPasswordFile = "REGISTRY_PASSWORD_FILE"
+	envToken        = "REGISTRY_TOKEN"
+	envTokenFile    = "REGISTRY_TOKEN_FILE"
 	envCAFile       = "REGISTRY_CA_FILE"
 )
 
 // Variables are the environment variables of this package. They begin like those of a node's configuration, and are none.
-func Variables() []string { return []string{envURL, envUser, envPassword, envPasswordFile, envCAFile} }
+func Variables() []string {
+	return []string{envURL, envUser, envPassword, envPasswordFile, envToken, envTokenFile, envCAFile}
+}
 
 // session is one run of a verb: its streams, the flags that all verbs have, and the server that it speaks with.
 type session struct {
 	Streams
 	environ map[string]string
 
-	url, user, passwordFile, caFile string
-	insecure, json, quiet           bool
+	url, user, passwordFile, tokenFile, caFile string
+	insecure, json, quiet                      bool
 }
 
 func newSession(environ []string, std Streams) *session {
@@ -50,6 +54,7 @@ func (s *session) flags(f *flag.FlagSet) {
 	f.StringVar(&s.url, "url", "", "the `URL` of the registry; "+envURL+", or that of the last login, when not given")
 	f.StringVar(&s.user, "user", "", "the user's `name`; "+envUser+", or that of the login, when not given")
 	f.StringVar(&s.passwordFile, "password-file", "", "a `file` whose first line is the password, - for standard input; "+envPassword+" or "+envPasswordFile+" when not given")
+	f.StringVar(&s.tokenFile, "token-file", "", "a `file` whose first line is an API token, to sign in with in place of a password; "+envToken+" or "+envTokenFile+" when not given")
 	f.StringVar(&s.caFile, "ca-file", "", "a `file` of certificates (PEM) to trust beside those of the system; "+envCAFile+" when not given")
 	f.BoolVar(&s.insecure, "insecure-http", false, "send the password over plain HTTP to another machine: whoever is on the way can read it")
 	f.BoolVar(&s.json, "json", false, "print JSON")
@@ -60,7 +65,8 @@ func (s *session) flags(f *flag.FlagSet) {
 type server struct {
 	URL          string `json:"url"`
 	User         string `json:"user"`
-	Password     string `json:"password"`
+	Password     string `json:"password,omitempty"`
+	Token        string `json:"token,omitempty"` // in place of the password
 	CAFile       string `json:"ca_file,omitempty"`
 	InsecureHTTP bool   `json:"insecure_http,omitempty"`
 }
@@ -87,20 +93,35 @@ func (s *session) server() (server, error) {
 	if err != nil {
 		return server{}, err
 	}
-	if at.Password == "" && at.User == stored.User {
-		at.Password = stored.Password
+	if at.Token, err = s.token(); err != nil {
+		return server{}, err
+	}
+	if at.Password == "" && at.Token == "" && at.User == stored.User {
+		at.Password, at.Token = stored.Password, stored.Token
 	}
 	return at, nil
 }
 
 // password is the one that was given for this run, "" for none.
 func (s *session) password() (string, error) {
-	file := s.passwordFile
+	return s.secret(s.passwordFile, envPassword, envPasswordFile)
+}
+
+// token is the API token that was given for this run, "" for none. A password that a flag gives goes before a token in a variable.
+func (s *session) token() (string, error) {
+	if s.tokenFile == "" && s.passwordFile != "" {
+		return "", nil
+	}
+	return s.secret(s.tokenFile, envToken, envTokenFile)
+}
+
+// secret reads what a flag names a file of, or variables have or name a file of.
+func (s *session) secret(file, env, envFile string) (string, error) {
 	if file == "" {
-		if p := s.environ[envPassword]; p != "" {
+		if p := s.environ[env]; p != "" {
 			return p, nil
 		}
-		file = s.environ[envPasswordFile]
+		file = s.environ[envFile]
 	}
 	switch file {
 	case "":
@@ -108,13 +129,13 @@ func (s *session) password() (string, error) {
 	case "-":
 		line, err := readLine(s.In)
 		if err != nil && !errors.Is(err, io.EOF) {
-			return "", fmt.Errorf("read the password: %w", err)
+			return "", fmt.Errorf("read what to sign in with: %w", err)
 		}
 		return filled(line, "standard input")
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return "", fmt.Errorf("read the password: %w", err)
+		return "", fmt.Errorf("read what to sign in with: %w", err)
 	}
 	line, _, _ := strings.Cut(string(text), "\n")
 	return filled(strings.TrimRight(line, "\r"), file)
@@ -124,15 +145,19 @@ const mostPassword = 4096 // bytes
 
 func filled(password, from string) (string, error) {
 	if password == "" {
-		return "", fmt.Errorf("the first line of %s is empty; it should be the password", from)
+		return "", fmt.Errorf("the first line of %s is empty; it should be what to sign in with", from)
 	}
 	return password, nil
 }
 
-// connect makes the client for a server. API tokens, when there are any, are a choice to make here.
+// connect makes the client for a server, who signs in by an API token when there is one.
 func (s *session) connect(at server) (*client.Client, error) {
+	credentials := client.Basic(at.User, at.Password)
+	if at.Token != "" {
+		credentials = client.Bearer(at.Token)
+	}
 	c, err := client.New(client.Config{
-		URL: at.URL, Credentials: client.Basic(at.User, at.Password), CAFile: at.CAFile, InsecureHTTP: at.InsecureHTTP, UserAgent: "regent-registry-cli",
+		URL: at.URL, Credentials: credentials, CAFile: at.CAFile, InsecureHTTP: at.InsecureHTTP, UserAgent: "regent-registry-cli",
 	})
 	switch {
 	case errors.Is(err, client.ErrInsecure):
@@ -149,8 +174,8 @@ func (s *session) client() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if at.User == "" || at.Password == "" {
-		return nil, &client.Error{Code: client.ErrUnauthenticated, Detail: "no user and password for " + at.URL + " are known"}
+	if at.Token == "" && (at.User == "" || at.Password == "") {
+		return nil, &client.Error{Code: client.ErrUnauthenticated, Detail: "no user and password for " + at.URL + " are known, and no token"}
 	}
 	return s.connect(at)
 }

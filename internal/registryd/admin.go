@@ -19,9 +19,22 @@ import (
 // adminPasswordFile is where the random password of the first administrator is kept, in the state folder of the node that made it.
 const adminPasswordFile = "admin-password"
 
-// ensureAdmin makes the administrator at the first start of a store. Its password is the configured one, or a random one, which is printed once
-// and kept in a file only the node's user can read. The file is written before the account exists, so that no crash loses the password.
+// ensureAdmin makes the administrator at the first start of a store. Where a store of a version without roles has the user already, that user becomes
+// administrator when nobody is one.
 func (n *node) ensureAdmin(ctx context.Context) error {
+	if err := n.makeAdmin(ctx); err != nil {
+		return err
+	}
+	promoted, err := n.auth.PromoteAdmin(ctx, n.config.AdminUser)
+	if promoted {
+		n.log.InfoContext(ctx, "gave the role admin, which nobody had", "user", n.config.AdminUser)
+	}
+	return err
+}
+
+// makeAdmin makes the administrator at the first start of a store. Its password is the configured one, or a random one, which is printed once
+// and kept in a file only the node's user can read. The file is written before the account exists, so that no crash loses the password.
+func (n *node) makeAdmin(ctx context.Context) error {
 	if n.config.AdminPassword != "" {
 		created, err := n.auth.EnsureAdmin(ctx, n.config.AdminUser, n.config.AdminPassword.Reveal())
 		if created {

@@ -42,8 +42,12 @@ type Config struct {
 
 	MaxContentSize  int64         `yaml:"max_content_size"` // bytes of one content
 	SessionLifetime time.Duration `yaml:"session_lifetime"`
+	// ActivityRetention is how long the change log with who did what is kept; 0: for ever. The newest operations are kept in any case.
+	ActivityRetention time.Duration `yaml:"activity_retention"`
 	// RetentionInterval is how often, about, the node tries to remove the versions that rules of retention do not keep; 0 for never.
 	RetentionInterval time.Duration `yaml:"retention_interval"`
+	AnonymousAccess   bool          `yaml:"anonymous_access"` // requests without credentials may read what the role anonymous is allowed to
+	Passwords         Passwords     `yaml:"passwords"`
 	AdminUser         string        `yaml:"admin_user"`     // made at first start
 	AdminPassword     daemon.Secret `yaml:"admin_password"` // of the administrator made at first start; a random one when empty
 
@@ -114,6 +118,7 @@ func Default() Config {
 		MaxContentSize:    registry.DefaultContentLimit,
 		SessionLifetime:   12 * time.Hour,
 		RetentionInterval: time.Hour,
+		Passwords:         Passwords{MinLength: auth.MinPasswordLength, MinClasses: 1, Guesses: 10},
 		AdminUser:         "admin",
 		TrustedProxies:    []string{"127.0.0.0/8", "::1"},
 		DrainDelay:        2 * time.Second,
@@ -183,7 +188,7 @@ func (c *Config) complete(d *daemon.Document) error {
 }
 
 func (c *Config) validate(d *daemon.Document) []error {
-	faults := slices.Concat(c.validatePorts(d), c.validateMembership(d), c.validateStores(d), c.Log.Validate(d, "log"), c.TLS.Validate(d, "tls"))
+	faults := slices.Concat(c.validatePorts(d), c.validateMembership(d), c.validateStores(d), c.Passwords.validate(d), c.Log.Validate(d, "log"), c.TLS.Validate(d, "tls"))
 	fault := func(key, format string, args ...any) { faults = append(faults, d.Fault(key, format, args...)) }
 	if c.StateDir == "" {
 		fault("state_dir", "must name a folder")
@@ -193,6 +198,9 @@ func (c *Config) validate(d *daemon.Document) []error {
 	}
 	if c.SessionLifetime < time.Minute {
 		fault("session_lifetime", "is %s; it must be at least 1m", c.SessionLifetime)
+	}
+	if c.ActivityRetention != 0 && c.ActivityRetention < time.Hour {
+		fault("activity_retention", "is %s; it must be at least 1h, or 0s to keep all", c.ActivityRetention)
 	}
 	for key, d := range map[string]time.Duration{
 		"drain_delay": c.DrainDelay, "drain_timeout": c.DrainTimeout, "retention_interval": c.RetentionInterval,

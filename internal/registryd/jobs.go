@@ -35,7 +35,7 @@ func (n *node) retain(ctx context.Context) {
 			return
 		case <-pause.C:
 		}
-		reports, err := n.service.RunRetention(ctx, registry.Actor{User: "system"})
+		reports, err := n.service.RunRetention(ctx, registry.Actor{User: "system", Roles: []registry.ID{registry.RoleAdmin}})
 		if err != nil && ctx.Err() == nil {
 			n.log.WarnContext(ctx, "retention ended early", "error", err)
 		}

@@ -91,7 +91,7 @@ func (n *node) start(ctx context.Context) (<-chan error, error) {
 	}
 	failed := n.serve()
 	if err := n.join(ctx); err != nil {
-		n.stopServing()
+		n.endService()
 		return nil, err
 	}
 	return failed, nil
@@ -168,7 +168,7 @@ func (n *node) stop() {
 		}
 		<-time.After(n.config.DrainDelay)
 	}
-	n.stopServing()
+	n.endService()
 	if group != nil {
 		n.stopKeys()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -179,4 +179,12 @@ func (n *node) stop() {
 		}
 	}
 	n.log.Info("stopped")
+}
+
+// endService ends what the node serves, watches first: they would last for ever. Those who watch come back at once, to a node that the load balancers
+// choose, and by now that is another one.
+func (n *node) endService() {
+	n.service.EndWatches()
+	n.stopServing()
+	n.service.StoreAccesses()
 }

@@ -30,7 +30,7 @@ func (n *node) openStores(ctx context.Context) error {
 }
 
 func openStore(ctx context.Context, c Config, doc *daemon.Document, name string, log *slog.Logger, metrics prometheus.Registerer) (*sqlstore.Store, error) {
-	s, err := sqlstore.Open(ctx, sqlstore.Config{Name: name, DSN: c.Stores[name].DSN.Reveal(), Logger: log, Registerer: metrics})
+	s, err := sqlstore.Open(ctx, sqlstore.Config{Name: name, DSN: c.Stores[name].DSN.Reveal(), Logger: log, Registerer: metrics, KeepLog: c.ActivityRetention})
 	if err != nil {
 		return nil, doc.Fault("stores."+name+".dsn", "%s", err)
 	}
@@ -51,13 +51,17 @@ func (n *node) buildService(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	home := n.stores[n.config.UserStore]
 	n.service = registry.NewService(registry.Config{
-		Mounts: mounts, Authorizer: registry.SignedIn{}, Saved: n.stores[n.config.UserStore], Limits: registry.Limits{Content: n.config.MaxContentSize},
+		Mounts: mounts, Authorizer: registry.NewAccess(mounts, home), Directory: home, Limits: registry.Limits{Content: n.config.MaxContentSize}, Accesses: home, Saved: home,
 	})
 	if err := n.service.EnsureMounts(ctx); err != nil {
 		return fmt.Errorf("mounts: %w", err)
 	}
-	n.auth = auth.New(auth.Config{Accounts: n.stores[n.config.UserStore], SessionLifetime: n.config.SessionLifetime})
+	n.auth = auth.New(auth.Config{
+		Accounts: home, SessionLifetime: n.config.SessionLifetime, Anonymous: n.config.AnonymousAccess, Guesses: n.config.Passwords.Guesses,
+		Passwords: auth.PasswordRules{MinLength: n.config.Passwords.MinLength, MinClasses: n.config.Passwords.MinClasses},
+	})
 	if err := n.ensureAdmin(ctx); err != nil {
 		return err
 	}

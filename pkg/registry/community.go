@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"slices"
 )
@@ -30,8 +31,12 @@ type CommunityWriter interface {
 // contribute authorises an addition to what others see of p, for which it is enough to be somebody who may read it, and finds its place in a store.
 func (s *Service) contribute(ctx context.Context, a Actor, p Path) (Mount, Path, error) {
 	m, sp, err := s.writable(ctx, a, RightRead, p)
-	if err == nil && a.User == "" {
+	switch {
+	case err != nil:
+	case a.User == "":
 		err = Errorf(CodeUnauthenticated, "sign in first")
+	case !a.Scope.admits(RightWrite, p): // a token for reading changes nothing
+		err = Errorf(CodeDenied, "this token is not good for %s on %s", RightWrite, p)
 	}
 	return m, sp, err
 }
@@ -72,6 +77,22 @@ func (s *Service) authorizedGet(ctx context.Context, a Actor, p Path, f Freshnes
 	return s.get(ctx, a, p, f)
 }
 
+// still asks again whether a may read r, when what is attached to it has been read: what came after the right was taken away is not for them.
+func (s *Service) still(ctx context.Context, a Actor, r Resource) error {
+	if r.ID.IsZero() {
+		return nil
+	}
+	may, err := s.auth.Visible(ctx, a, []Place{{r.ID, r.Kind, cmp.Or(r.Real, r.Path)}})
+	if err != nil || may[0] {
+		return err
+	}
+	a.Seen = Seq{}
+	if err := s.auth.Authorize(ctx, a, RightRead, cmp.Or(r.Real, r.Path)); err != nil {
+		return err
+	}
+	return Errorf(CodeUnavailable, "%s has changed meanwhile; try again", r.Path)
+}
+
 // Moderates tells whether the actor may change what others wrote about what is at p, for pages that offer it.
 func (s *Service) Moderates(ctx context.Context, a Actor, p Path) (bool, error) {
 	if s.moderator == nil {
@@ -97,24 +118,29 @@ func (s *Service) mustBeSomebody(ctx context.Context, a Actor) error {
 	return s.auth.Authorize(ctx, a, RightRead, Root)
 }
 
-// shows gives the path at which the actor sees a place of a store; false where no mount shows it or the actor may not read it.
-func (s *Service) shows(ctx context.Context, a Actor, store Store, place Place) (Path, bool, error) {
-	if place.Path == "" {
-		return "", false, nil
+// visible gives the paths at which the actor sees places of a store; "" where no mount shows one or the actor may not read it.
+func (s *Service) visible(ctx context.Context, a Actor, store Store, places []Place) ([]Path, error) {
+	paths := make([]Path, len(places))
+	var shown []Place
+	var index []int
+	for i, place := range places {
+		if place.Path == "" {
+			continue
+		}
+		if p, ok := s.mounts.shows(store, place.Path); ok {
+			shown, index = append(shown, Place{place.ID, place.Kind, p}), append(index, i)
+		}
 	}
-	p, ok := s.mounts.shows(store, place.Path)
-	if !ok {
-		return "", false, nil
+	may, err := s.auth.Visible(ctx, a, shown)
+	if err != nil {
+		return nil, err
 	}
-	err := s.auth.Authorize(ctx, a, RightRead, p)
-	switch CodeOf(err) {
-	case "":
-		return p, true, nil
-	case CodeDenied, CodeUnauthenticated:
-		return "", false, nil
-	default:
-		return "", false, err
+	for i, place := range shown {
+		if may[i] {
+			paths[index[i]] = place.Path
+		}
 	}
+	return paths, nil
 }
 
 // shows gives the path of the registry at which a path of a store stands; false where no mount leads there. When several do, the one with the longest

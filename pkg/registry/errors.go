@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Code says what kind of failure an [Error] is. Doors translate it to their own status in one table.
@@ -14,12 +15,13 @@ const (
 	CodeUnauthenticated Code = "unauthenticated" // nobody is signed in, or the credentials are wrong
 	CodeDenied          Code = "denied"          // the actor may not do this
 	CodeNotFound        Code = "not_found"       // nothing is at that path, version or id
-	CodeGone            Code = "gone"            // it was there once, and its history has been removed
+	CodeGone            Code = "gone"            // it was there once, and was removed for good
 	CodeConflict        Code = "conflict"        // the other kind of thing is there, or it exists already
 	CodePrecondition    Code = "precondition"    // If-Match or If-None-Match does not hold
 	CodeKeyReused       Code = "key_reused"      // the idempotency key belongs to another request
 	CodeTooLarge        Code = "too_large"       // a body over the limit
 	CodeMediaType       Code = "media_type"      // the media type is not accepted here
+	CodeThrottled       Code = "throttled"       // too many tries; come again after Error.RetryAfter
 	CodeUnavailable     Code = "unavailable"     // the store cannot answer now; the same request may succeed later
 	CodeInternal        Code = "internal"        // a fault of ours; the text stays in the log
 	CodeCanceled        Code = "canceled"        // the caller went away
@@ -28,9 +30,10 @@ const (
 // Error is a failure that a caller may be told of: Message is written for the person who made the request and names the field, the limit
 // and the value. Err is the cause, for the log alone.
 type Error struct {
-	Code    Code
-	Message string
-	Err     error
+	Code       Code
+	Message    string
+	Err        error
+	RetryAfter time.Duration // with CodeThrottled
 }
 
 // Error joins the message and the cause.

@@ -25,6 +25,7 @@ const (
 	MaxKeepLast            = 1_000_000
 	MaxKeepDays            = 36_500
 	MaxDiffSize            = 1 << 20 // bytes of a content that is compared line by line
+	MaxRoles               = 1000    // roles of a registry, built-in ones included
 	MaxPageSize            = 1000
 	DefaultPageSize        = 100
 

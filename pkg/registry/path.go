@@ -131,6 +131,23 @@ func (p Path) Names() []string {
 	return strings.Split(string(p[1:]), "/")
 }
 
+// depth is the number of names of p.
+func (p Path) depth() int {
+	if p.IsRoot() {
+		return 0
+	}
+	return strings.Count(string(p), "/")
+}
+
+// prefix is the first n names of p.
+func (p Path) prefix(n int) Path {
+	for q := p; ; q = q.Parent() {
+		if q.depth() <= n {
+			return q
+		}
+	}
+}
+
 // Join is the path of the child name of p; the error is that of [ParsePath].
 func (p Path) Join(name string) (Path, error) {
 	if err := checkName(norm.NFC.String(name)); err != nil {

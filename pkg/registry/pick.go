@@ -63,7 +63,7 @@ func (s *Service) readPick(ctx context.Context, a Actor, p Path, pick Pick, f Fr
 		return fail(err)
 	}
 	if pick.Label != "" {
-		v, err := s.labelledVersion(ctx, m, r, pick.Label)
+		v, err := s.labelledVersion(ctx, a, m, r, pick.Label)
 		return r, m, v, err
 	}
 	v, err := s.version(ctx, m, r, pick.Version)
@@ -71,7 +71,7 @@ func (s *Service) readPick(ctx context.Context, a Actor, p Path, pick Pick, f Fr
 }
 
 // labelledVersion reads the version of r that a label points at. The label is read after r, so it may point at a version that is newer.
-func (s *Service) labelledVersion(ctx context.Context, m Mount, r Resource, name string) (Version, error) {
+func (s *Service) labelledVersion(ctx context.Context, a Actor, m Mount, r Resource, name string) (Version, error) {
 	name, err := ParseLabel(name)
 	if err != nil {
 		return Version{}, err
@@ -88,6 +88,11 @@ func (s *Service) labelledVersion(ctx context.Context, m Mount, r Resource, name
 		case l.Name == name && l.Version == r.Version:
 			return r.CurrentVersion(), nil
 		case l.Name == name:
+			if l.Version > r.Version {
+				if err := s.still(ctx, a, r); err != nil {
+					return Version{}, err
+				}
+			}
 			return m.Store.Version(ctx, r.ID, l.Version)
 		}
 	}

@@ -32,6 +32,20 @@ type Store interface {
 	// what r fails with is passed on, wrapped. Nothing staged remains after an error.
 	Stage(ctx context.Context, r io.Reader, limit int64) (Staged, error)
 
+	// Permissions reads the permission entries on the way to p and those of the nodes ids, all at one state.
+	Permissions(ctx context.Context, p Path, ids []ID, f Freshness) (Permissions, error)
+
+	// Denials gives, for each node below the node top at which one of the roles is denied the right, the entries on the way from there down to
+	// it; at the time of the call. More than limit nodes are [CodeUnavailable].
+	Denials(ctx context.Context, top ID, roles []ID, r Right, limit int) ([][]Bound, error)
+
+	// Origins tells of nodes where they are, or of those in the trash where they would be had they not been deleted, and the permission entries that would count there, their own
+	// last; at the time of the call. Path is "" where something on the way is gone for good.
+	Origins(ctx context.Context, ids []ID) ([]Origin, error)
+
+	// Guarded is [Store.Children] of those children alone that have permission entries of their own.
+	Guarded(ctx context.Context, parent Resource, after string, limit int) ([]Resource, error)
+
 	// Update runs change in one transaction and tells the position of the change log at which it took effect (the current head when it
 	// changed nothing). change may run several times, each time on a fresh Tx, since transactions are retried and grouped: it must not keep
 	// state between runs, nor block. When it returns an error nothing of it is stored, and Update returns that error as it is.
@@ -41,6 +55,7 @@ type Store interface {
 	CommunityReader
 	SearchReader
 	TreeStore
+	Log
 	Labeller
 	Retainer
 	Historian
@@ -64,6 +79,10 @@ type Tx interface {
 	LabelTx
 	RetentionTx
 	CheckpointTx
+	// Entries reads the permission entries of the node with that id, in order of their roles.
+	Entries(id ID) ([]Entry, error)
+	// SetEntries replaces the permission entries of the node with that id. It must be the last change of the transaction.
+	SetEntries(id ID, entries []Entry) error
 }
 
 // Draft is what a new version is to hold. Staged is nil where the store has the content already, or there is none.
@@ -100,6 +119,14 @@ type Actor struct {
 	User      string // name; "" for nobody
 	UserID    ID
 	RequestID string
+	Client    string // address that the request came from, as trusted proxies say
+	Agent     string // what the client calls itself, shortened; see [AgentOf]
+	// Roles are the roles that the user was given; those of everyone who signed in are not among them.
+	Roles []ID
+	// Grants are the administrative rights that come with the roles.
+	Grants Grants
+	// Scope, when set, is all that the credentials of this request are good for, whatever the user may do.
+	Scope *Scope
 	// Seen is a state of a store that was read for this request, when it was: what was read to find out who the actor is. Reads of the same
 	// request need not ask that store for its head again.
 	Seen Seq
@@ -124,31 +151,4 @@ func (f Freshness) Covered(at Seq) bool {
 		}
 	}
 	return false
-}
-
-// Right is what an operation does to a path.
-type Right uint8
-
-// The rights, as WSO2's registry has them.
-const (
-	RightRead Right = iota + 1
-	RightWrite
-	RightDelete
-	RightAuthorize
-)
-
-// Authorizer decides whether an actor has a right on a path of the registry; its error has [CodeUnauthenticated] or [CodeDenied].
-type Authorizer interface {
-	Authorize(ctx context.Context, a Actor, r Right, p Path) error
-}
-
-// SignedIn is the [Authorizer] that lets everybody who signed in do everything.
-type SignedIn struct{}
-
-// Authorize implements [Authorizer].
-func (SignedIn) Authorize(_ context.Context, a Actor, _ Right, _ Path) error {
-	if a.User == "" {
-		return Errorf(CodeUnauthenticated, "sign in first")
-	}
-	return nil
 }

@@ -37,7 +37,13 @@ func (s *Service) Rating(ctx context.Context, a Actor, p Path, f Freshness) (Rat
 		return RatingResult{Resource: r}, err
 	}
 	rating, err := m.Store.Rating(ctx, r.ID, a.User)
-	return RatingResult{r, rating}, err
+	if err == nil {
+		err = s.still(ctx, a, r)
+	}
+	if err != nil {
+		return RatingResult{}, err
+	}
+	return RatingResult{r, rating}, nil
 }
 
 // Rate sets the actor's rating of what is at p, from 1 to [MaxRating], in place of the one before; 0 takes it away. Needs [RightRead].

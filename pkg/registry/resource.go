@@ -88,6 +88,9 @@ func (m Meta) check() error {
 	return nil
 }
 
+// CheckText tells why s cannot be a text of at most limit characters; the error has [CodeInvalid] and names field, limit and value.
+func CheckText(field, s string, limit int) error { return checkText(field, s, limit) }
+
 func checkText(field, s string, limit int) error {
 	if !utf8.ValidString(s) {
 		return Errorf(CodeInvalid, "%s is not valid UTF-8", field)

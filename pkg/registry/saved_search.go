@@ -49,6 +49,8 @@ func (s *Service) keepsSearches(a Actor) error {
 	switch {
 	case a.User == "":
 		return Errorf(CodeUnauthenticated, "sign in first")
+	case a.Scope != nil: // they may say of what the token is not good for
+		return Errorf(CodeDenied, "saved searches are for people who sign in, not for tokens")
 	case s.saved == nil:
 		return Errorf(CodeUnavailable, "this registry keeps no searches")
 	}

@@ -74,8 +74,3 @@ type SearchPage struct {
 	// Complete is false when some resources were left out: see [SearchFound].
 	Complete bool
 }
-
-// hitReader is what an [Authorizer] may have: it tells of many children of a collection at once which the actor may read.
-type hitReader interface {
-	Readable(ctx context.Context, a Actor, parent Resource, children []Resource) ([]Resource, error)
-}

@@ -56,7 +56,7 @@ func (p *queryParser) condition(start int, name, key string) (expr, error) {
 		if err != nil || v.prefix {
 			return nil, p.fail(v.at, "%q is not a path of the registry; path:/a/b finds what is at /a/b and below it", v.text)
 		}
-		return below{path}, nil
+		return under{path}, nil
 	}
 	return nil, p.fail(start, "there is no field %q; there are %s. Put a text with a colon into quotes", name, searchFields)
 }

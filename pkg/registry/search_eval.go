@@ -40,8 +40,8 @@ type (
 	noneOf struct{ expr }
 	// has asks for a term.
 	has struct{ lookup int }
-	// below asks for a place at or below a path.
-	below struct{ path Path }
+	// under asks for a place at or below a path.
+	under struct{ path Path }
 	// phrase asks for words, one after the other, in one of some fields.
 	phrase struct {
 		words []int
@@ -73,7 +73,7 @@ func (e noneOf) eval(c *Candidate) truth { return yes - e.expr.eval(c) }
 
 func (e has) eval(c *Candidate) truth { return truthOf(c.Hits[e.lookup] != nil) }
 
-func (e below) eval(c *Candidate) truth {
+func (e under) eval(c *Candidate) truth {
 	if c.Path == "" {
 		return maybe
 	}

@@ -8,23 +8,28 @@ import (
 
 // Service is the registry's use cases. Every door calls it and nothing else. Safe for concurrent use.
 type Service struct {
-	mounts *Mounts
-	auth   Authorizer
-	limits Limits
-	now    func() time.Time
-
+	mounts    *Mounts
+	auth      Authorizer
+	access    *Access // nil when permissions are not used
+	directory Directory
 	moderator Moderator
 	saved     SavedSearches
+	watching  *watching
+	accesses  *accesses
+	limits    Limits
+	now       func() time.Time
 }
 
 // Config is what a [Service] is made of. Now is time.Now when nil.
 type Config struct {
 	Mounts     *Mounts
 	Authorizer Authorizer
-	Moderator  Moderator     // nil: nobody may change what others wrote
+	Moderator  Moderator     // nil: the Authorizer when it is an [Access], else nobody may change what others wrote
+	Directory  Directory     // needed when the Authorizer is an [Access]
 	Saved      SavedSearches // nil: nobody can save searches
 	Limits     Limits
 	Now        func() time.Time
+	Accesses   Log // where sign-ins and refusals are noted; nil drops them
 }
 
 // NewService makes the use cases on the mounted stores.
@@ -32,7 +37,14 @@ func NewService(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Service{mounts: c.Mounts, auth: c.Authorizer, limits: c.Limits, now: c.Now, moderator: c.Moderator, saved: c.Saved}
+	access, _ := c.Authorizer.(*Access)
+	if access != nil && c.Moderator == nil {
+		c.Moderator = access
+	}
+	return &Service{
+		mounts: c.Mounts, auth: c.Authorizer, access: access, directory: c.Directory, moderator: c.Moderator, limits: c.Limits, now: c.Now,
+		watching: &watching{}, accesses: &accesses{log: c.Accesses, now: c.Now}, saved: c.Saved,
+	}
 }
 
 // Mounts is the table of mounts, for pages that show it.
@@ -92,7 +104,16 @@ func (s *Service) update(ctx context.Context, a Actor, m Mount, p Path, change f
 		seq.N = earlier
 	}
 	res.Resource.Path, res.Resource.Mount, res.Resource.Seq = p, m.Path == p, seq
+	if s.auth.Authorize(ctx, a, RightRead, p) != nil {
+		res.Resource = res.Resource.concealed()
+	}
 	return res, nil
+}
+
+// concealed is what somebody learns of r who may change it, but not read it.
+func (r Resource) concealed() Resource {
+	r.Meta, r.Comment, r.Hash, r.Size = Meta{}, "", Hash{}, 0
+	return r
 }
 
 func (s *Service) op(a Actor) Op { return Op{Actor: a, At: s.now()} }

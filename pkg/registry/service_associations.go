@@ -39,6 +39,9 @@ func (s *Service) Associations(ctx context.Context, a Actor, in AssociationsInpu
 	if err := s.fillAssociations(ctx, a, m.Store, q, &page); err != nil {
 		return AssociationPage{}, err
 	}
+	if err := s.still(ctx, a, r); err != nil {
+		return AssociationPage{}, err
+	}
 	slices.SortFunc(page.Associations, func(x, y Association) int {
 		return cmp.Or(cmp.Compare(x.Type, y.Type), cmp.Compare(x.Source.Path, y.Source.Path), cmp.Compare(x.Target.Path, y.Target.Path),
 			cmp.Compare(x.Target.URI, y.Target.URI))
@@ -53,17 +56,17 @@ func (s *Service) fillAssociations(ctx context.Context, a Actor, store Store, q 
 		if err != nil {
 			return err
 		}
-		for _, l := range list {
+		shown, err := s.showEnds(ctx, a, store, list, q.Incoming)
+		if err != nil {
+			return err
+		}
+		for i, l := range list {
 			if len(page.Associations) == q.Limit-1 {
 				page.Next = makeAssociationCursor(q.After)
 				return nil
 			}
 			q.After = l.Key
-			ok, err := s.showsEnd(ctx, a, store, l.far(q.Incoming))
-			if err != nil {
-				return err
-			}
-			if ok {
+			if shown[i] {
 				l.near(q.Incoming).Path, l.near(q.Incoming).Kind = page.Resource.Path, page.Resource.Kind
 				page.Associations = append(page.Associations, l)
 			}
@@ -87,14 +90,22 @@ func (l *Association) far(incoming bool) *End {
 // near is the end that a query asked by.
 func (l *Association) near(incoming bool) *End { return l.far(!incoming) }
 
-// showsEnd makes e's path one of the registry; false where the actor does not see it. An outside URI everybody sees.
-func (s *Service) showsEnd(ctx context.Context, a Actor, store Store, e *End) (bool, error) {
-	if e.URI != "" {
-		return true, nil
+// showEnds makes the paths of the far ends those of the registry; false where the actor does not see one. An outside URI everybody sees.
+func (s *Service) showEnds(ctx context.Context, a Actor, store Store, list []Association, incoming bool) ([]bool, error) {
+	places := make([]Place, len(list))
+	for i := range list {
+		places[i] = list[i].far(incoming).Place
 	}
-	p, ok, err := s.shows(ctx, a, store, e.Place)
-	e.Path = p
-	return ok, err
+	paths, err := s.visible(ctx, a, store, places)
+	if err != nil {
+		return nil, err
+	}
+	shown := make([]bool, len(list))
+	for i := range list {
+		e := list[i].far(incoming)
+		e.Path, shown[i] = paths[i], paths[i] != "" || e.URI != ""
+	}
+	return shown, nil
 }
 
 // Associate links what is at p to a target: a path of the registry, which must be in the same store, or an absolute URI. It gives the ends and the type of the

@@ -79,12 +79,15 @@ func (s *Service) Batch(ctx context.Context, a Actor, steps []Step) ([]PutResult
 	if err := placesStay(steps); err != nil {
 		return nil, Seq{}, err
 	}
+	// A transaction must not wait for anything, so what can make it wait is done before: who may do what, and the contents.
+	rights, err := s.decide(ctx, a, steps)
+	if err != nil {
+		return nil, Seq{}, err
+	}
 	store, err := s.storeOf(steps)
 	if err != nil {
 		return nil, Seq{}, err
 	}
-	// A transaction must not wait for anything, so what can make it wait is done before: who may do what, and the contents.
-	rights := s.decide(ctx, a, steps)
 	staged, err := s.stageAll(ctx, a, store, steps, rights)
 	defer func() {
 		for _, g := range staged {
@@ -196,33 +199,103 @@ func (s *Service) stageAll(ctx context.Context, a Actor, store Store, steps []St
 }
 
 // decided is an [Authorizer] that knows its answers: those on the paths that a batch names.
-type decided map[decision]error
+type decided struct {
+	Authorizer // the one that was asked
+
+	answers map[decision]error
+}
 
 type decision struct {
 	right Right
 	path  Path
+	tree  bool // with all that is below
 }
 
-func (s *Service) decide(ctx context.Context, a Actor, steps []Step) decided {
-	d := decided{}
-	for _, step := range steps {
+// decide asks what the steps may need. A step on whose path the actor has no right at all is refused here, before it is told anything of the path.
+func (s *Service) decide(ctx context.Context, a Actor, steps []Step) (decided, error) {
+	d := decided{s.auth, map[decision]error{}}
+	for i, step := range steps {
 		for _, p := range step.paths {
-			for right := RightRead; right <= RightAuthorize; right++ {
-				k := decision{right, p}
-				if _, ok := d[k]; !ok {
-					d[k] = s.auth.Authorize(ctx, a, right, p)
-				}
+			if err := d.ask(ctx, a, step, p); err != nil {
+				return d, stepError(i, step, err)
+			}
+		}
+		if err := d.askAbove(ctx, a, step, steps[:i]); err != nil {
+			return d, stepError(i, step, err)
+		}
+	}
+	return d, nil
+}
+
+// ask asks for all rights on a path of a step. Its error is that of the last when none was given.
+func (d decided) ask(ctx context.Context, a Actor, step Step, p Path) (err error) {
+	none := true
+	for right := RightRead; right <= RightAuthorize; right++ {
+		k := decision{right: right, path: p}
+		if _, ok := d.answers[k]; !ok {
+			d.answers[k] = d.Authorizer.Authorize(ctx, a, right, p)
+		}
+		if err = d.answers[k]; err == nil {
+			none = false
+		}
+		if k.tree = true; step.takes(right) && d.answers[k] == nil {
+			d.answers[k] = d.Authorizer.AuthorizeTree(ctx, a, right, p)
+		}
+	}
+	if none {
+		return err
+	}
+	return nil
+}
+
+// takes tells whether the step asks for the right on all that is below one of its paths.
+func (step Step) takes(r Right) bool {
+	switch step.name {
+	case "delete":
+		return r == RightDelete
+	case "move", "copy":
+		return r != RightAuthorize
+	}
+	return false
+}
+
+// askAbove asks who makes something where an earlier step takes something away: it inherits what counts above, and not from what was there.
+func (d decided) askAbove(ctx context.Context, a Actor, step Step, earlier []Step) error {
+	for _, e := range earlier {
+		if e.name != "delete" && e.name != "move" {
+			continue
+		}
+		for _, p := range step.paths {
+			if !e.paths[0].Covers(p) || e.paths[0].IsRoot() {
+				continue
+			}
+			if err := d.Authorizer.Authorize(ctx, a, RightWrite, e.paths[0].Parent()); err != nil {
+				return err
 			}
 		}
 	}
-	return d
+	return nil
 }
 
 // Authorize implements [Authorizer].
 func (d decided) Authorize(_ context.Context, _ Actor, r Right, p Path) error {
-	err, ok := d[decision{r, p}]
+	return d.answer(decision{right: r, path: p})
+}
+
+// AuthorizeTree implements [Authorizer].
+func (d decided) AuthorizeTree(_ context.Context, _ Actor, r Right, p Path) error {
+	return d.answer(decision{right: r, path: p, tree: true})
+}
+
+// AuthorizeRead implements [Authorizer].
+func (d decided) AuthorizeRead(_ context.Context, _ Actor, r Resource) error {
+	return d.answer(decision{right: RightRead, path: r.Path})
+}
+
+func (d decided) answer(k decision) error {
+	err, ok := d.answers[k]
 	if !ok {
-		return Errorf(CodeInternal, "nobody was asked about the right %d on %s", r, p)
+		return Errorf(CodeInternal, "nobody was asked about the right to %s on %s", k.right, k.path)
 	}
 	return err
 }

@@ -130,6 +130,9 @@ func (s *Service) remove(ctx context.Context, a Actor, p Path, c Precondition, a
 	if err != nil {
 		return Seq{}, err
 	}
+	if err := s.auth.AuthorizeTree(ctx, a, RightDelete, p); err != nil {
+		return Seq{}, err
+	}
 	if m.Path == p || sp.IsRoot() {
 		return Seq{}, Errorf(CodeConflict, "%s is a mount point; it cannot be deleted", p)
 	}

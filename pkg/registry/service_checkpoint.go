@@ -43,7 +43,7 @@ func (s *Service) SetCheckpoint(ctx context.Context, a Actor, in CheckpointInput
 	c := Checkpoint{Name: in.Name, Comment: in.Comment}
 	if !in.At.IsZero() {
 		// Only a state that can still be read whole is worth a name; of what lies below, retention may have removed some.
-		past, _, err := s.getAt(ctx, in.Path, in.At)
+		past, _, err := s.getAt(ctx, a, in.Path, in.At)
 		if err != nil {
 			return Checkpoint{}, err
 		}
@@ -121,7 +121,8 @@ type RestoreTreeInput struct {
 
 // RestoreTree makes the collection at a path, with all below it, what was there then: what differs gets new versions that hold what the old ones
 // held, what was deleted since comes back, what is new goes to the trash. All of it happens or nothing does; more than [MaxRestore] resources and
-// collections are [CodeTooLarge]. Mount points below the path are [CodeConflict]. Needs [RightWrite] and [RightDelete].
+// collections are [CodeTooLarge]. Mount points below the path are [CodeConflict]. Needs [RightWrite] and [RightDelete] on all that is there,
+// and [RightRead] and [RightWrite] on all that was.
 func (s *Service) RestoreTree(ctx context.Context, a Actor, in RestoreTreeInput) (TreeRestored, error) {
 	m, sp, err := s.writable(ctx, a, RightWrite, in.Path)
 	if err != nil {
@@ -139,6 +140,9 @@ func (s *Service) RestoreTree(ctx context.Context, a Actor, in RestoreTreeInput)
 	seq, err := s.restorePoint(ctx, a, m, in)
 	if err != nil {
 		return TreeRestored{}, err
+	}
+	if err := s.mayRestoreTree(ctx, a, m, in.Path, sp, seq); err != nil {
+		return TreeRestored{}, at(in.Path, err)
 	}
 	r := TreeRestore{Path: sp, Seq: seq, Limit: MaxRestore, Comment: in.Comment}
 	var done TreeRestored
@@ -171,6 +175,9 @@ func (s *Service) RestoreTree(ctx context.Context, a Actor, in RestoreTreeInput)
 		done.Seq.N = earlier
 	}
 	done.Resource.Path, done.Resource.Mount, done.Resource.Seq = in.Path, m.Path == in.Path, done.Seq
+	if s.auth.Authorize(ctx, a, RightRead, in.Path) != nil {
+		done.Resource = done.Resource.concealed()
+	}
 	return done, nil
 }
 

@@ -21,6 +21,9 @@ func (s *Service) Comments(ctx context.Context, a Actor, p Path, cursor string, 
 	if page.Comments, err = m.Store.Comments(ctx, r.ID, after, limit+1); err != nil {
 		return CommentPage{}, err
 	}
+	if err := s.still(ctx, a, r); err != nil {
+		return CommentPage{}, err
+	}
 	if len(page.Comments) > limit {
 		page.Comments = page.Comments[:limit]
 		page.Next = makeCommentCursor(page.Comments[limit-1])
@@ -38,7 +41,13 @@ func (s *Service) Comment(ctx context.Context, a Actor, p Path, number int64, f 
 		return Resource{}, Comment{}, Errorf(CodeNotFound, "%s has no comment %d", p, number)
 	}
 	c, err := m.Store.Comment(ctx, r.ID, number)
-	return r, c, err
+	if err == nil {
+		err = s.still(ctx, a, r)
+	}
+	if err != nil {
+		return Resource{}, Comment{}, err
+	}
+	return r, c, nil
 }
 
 // AddComment adds a comment of the actor's on what is at p, in answer to another one there unless replyTo is 0; one that was deleted cannot be

@@ -10,7 +10,7 @@ import (
 // Needs [RightRead] on From and on everything below it, [RightWrite] on To, and [RightDelete] on To to overwrite. A copy into itself and into another
 // store is [CodeConflict].
 func (s *Service) Copy(ctx context.Context, a Actor, in MoveInput) (PutResult, error) {
-	if err := s.auth.Authorize(ctx, a, RightRead, in.From); err != nil {
+	if err := s.auth.AuthorizeTree(ctx, a, RightRead, in.From); err != nil {
 		return PutResult{}, err
 	}
 	from, fp, ok := s.mounts.Resolve(in.From)
@@ -34,6 +34,14 @@ func (s *Service) Copy(ctx context.Context, a Actor, in MoveInput) (PutResult, e
 	if err != nil {
 		return PutResult{}, at(in.From, err)
 	}
+	r.Path = in.From
+	switch err := s.auth.AuthorizeRead(ctx, a, r); CodeOf(err) {
+	case "":
+	case CodePrecondition:
+		return PutResult{}, Errorf(CodeUnavailable, "%s has changed meanwhile; try again", in.From)
+	default:
+		return PutResult{}, err
+	}
 	if r.Kind == KindCollection {
 		return s.copyTree(ctx, a, in, from, fp, to, tp)
 	}
@@ -42,8 +50,9 @@ func (s *Service) Copy(ctx context.Context, a Actor, in MoveInput) (PutResult, e
 		if err != nil {
 			return at(in.From, err)
 		}
-		if current.Kind == KindCollection {
-			return Errorf(CodeConflict, "%s has become a collection meanwhile; try again", in.From)
+		// What the actor may read is what was looked at: a version that came since may be for others.
+		if current.ID != r.ID || current.Version != r.Version {
+			return Errorf(CodeUnavailable, "%s has changed meanwhile; try again", in.From)
 		}
 		if err := in.If.Check(&current); err != nil {
 			return err
@@ -74,9 +83,14 @@ func (s *Service) copyTree(ctx context.Context, a Actor, in MoveInput, from Moun
 		if r.Path == fp {
 			return in.If.Check(&r)
 		}
-		return s.auth.Authorize(ctx, a, RightRead, r.Path.rebase(from.Target, from.Path))
+		return nil
 	})
-	err = at(in.From, err)
+	if err = at(in.From, err); err == nil {
+		// Asked again, as of now: what came below meanwhile was copied, too.
+		later := a
+		later.Seen = Seq{}
+		err = s.auth.AuthorizeTree(ctx, later, RightRead, in.From)
+	}
 	var res PutResult
 	if err == nil {
 		res, err = s.update(ctx, a, to, in.To, func(tx Tx, res *PutResult) error {

@@ -62,12 +62,18 @@ func (s *Service) Graph(ctx context.Context, a Actor, in GraphInput, f Freshness
 	start := End{Place: Place{r.ID, r.Kind, in.Path}}
 	w := walk{
 		service: s, actor: a, store: m.Store, query: AssociationQuery{Incoming: in.Impact, Type: kind}, depth: depth, limit: limit,
-		graph: Graph{Resource: r, Nodes: []GraphNode{{End: start}}}, index: map[string]int{start.name(): 0}, hidden: map[ID]bool{},
+		graph: Graph{Resource: r, Nodes: []GraphNode{{End: start}}}, index: map[string]int{start.name(): 0},
 	}
-	if m.Store != nil {
-		err = w.run(ctx)
+	if m.Store == nil {
+		return w.graph, nil
 	}
-	return w.graph, err
+	if err := w.run(ctx); err != nil {
+		return Graph{}, err
+	}
+	if err := s.still(ctx, a, r); err != nil {
+		return Graph{}, err
+	}
+	return w.graph, nil
 }
 
 // walk is one way through the associations of a store.
@@ -80,7 +86,6 @@ type walk struct {
 	limit   int
 	graph   Graph
 	index   map[string]int // places of the ends in graph.Nodes
-	hidden  map[ID]bool    // what the actor does not see
 }
 
 // name tells ends apart.
@@ -124,13 +129,17 @@ func (w *walk) level(ctx context.Context, level int, ids []ID) error {
 		if err != nil {
 			return err
 		}
-		for _, l := range list {
+		shown, err := w.service.showEnds(ctx, w.actor, w.store, list, q.Incoming)
+		if err != nil {
+			return err
+		}
+		for i := range list {
 			if len(w.graph.Edges) == maxGraphEdges {
 				w.graph.Cut = "limit"
 				return nil
 			}
-			if err := w.add(ctx, level, &l); err != nil {
-				return err
+			if shown[i] {
+				w.add(level, &list[i])
 			}
 		}
 	}
@@ -138,28 +147,17 @@ func (w *walk) level(ctx context.Context, level int, ids []ID) error {
 }
 
 // add puts an association into the graph, and its far end when it is new.
-func (w *walk) add(ctx context.Context, level int, l *Association) error {
+func (w *walk) add(level int, l *Association) {
 	far := l.far(w.query.Incoming)
-	if far.URI == "" && w.hidden[far.ID] {
-		return nil
-	}
 	i, known := w.index[far.name()]
 	if !known {
-		ok, err := w.service.showsEnd(ctx, w.actor, w.store, far)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			w.hidden[far.ID] = true
-			return nil
-		}
 		switch {
 		case level == w.depth:
 			w.graph.Cut = "depth"
-			return nil
+			return
 		case len(w.graph.Nodes) > w.limit:
 			w.graph.Cut = "limit"
-			return nil
+			return
 		}
 		i = len(w.graph.Nodes)
 		w.index[far.name()] = i
@@ -170,5 +168,4 @@ func (w *walk) add(ctx context.Context, level int, l *Association) error {
 		e.From, e.To = e.To, e.From
 	}
 	w.graph.Edges = append(w.graph.Edges, e)
-	return nil
 }

@@ -33,7 +33,7 @@ func (s *Service) List(ctx context.Context, a Actor, p Path, cursor string, limi
 	mounted := s.mounts.below(cmp.Or(r.Real, p))
 	if m.Store != nil {
 		// One more than asked tells whether there is a next page; as many again as mount points may hide.
-		page.Entries, err = m.Store.Children(ctx, r, after, limit+1+len(mounted))
+		page.Entries, err = s.readable(ctx, a, m.Store.Children, r, after, limit+1+len(mounted))
 		if err != nil {
 			return Page{}, err
 		}
@@ -48,6 +48,40 @@ func (s *Service) List(ctx context.Context, a Actor, p Path, cursor string, limi
 	return page, nil
 }
 
+// maxHidden bounds how many children that the actor may not read one page looks past.
+const maxHidden = 50_000
+
+// pager reads up to limit children of a collection that come after a name, in the order of the pager.
+type pager func(ctx context.Context, parent Resource, after string, limit int) ([]Resource, error)
+
+// readable reads as many children as asked for that the actor may read, looking past those that it may not.
+func (s *Service) readable(ctx context.Context, a Actor, read pager, parent Resource, after string, limit int) ([]Resource, error) {
+	var list []Resource
+	for hidden := 0; hidden <= maxHidden; {
+		ask := max(limit-len(list), 0)
+		if hidden > 0 {
+			ask = max(ask, MaxPageSize) // many are hidden here: take larger steps
+		}
+		found, err := read(ctx, parent, after, ask)
+		if err != nil {
+			return nil, err
+		}
+		end := len(found) < ask
+		if !end {
+			after = found[len(found)-1].Path.Name()
+		}
+		kept, err := s.auth.Readable(ctx, a, parent, found)
+		if err != nil {
+			return nil, err
+		}
+		hidden += len(found) - len(kept)
+		if list = append(list, kept...); end || len(list) >= limit {
+			return list[:min(len(list), limit)], nil
+		}
+	}
+	return nil, Errorf(CodeUnavailable, "%s has more than %d entries in a row that you may not read", parent.Path, maxHidden)
+}
+
 // overlay puts the mount points among the entries of a page, in place of what they hide.
 func (s *Service) overlay(ctx context.Context, a Actor, page *Page, mounted []mountName, after string, f Freshness) error {
 	for _, n := range mounted {
@@ -59,6 +93,10 @@ func (s *Service) overlay(ctx context.Context, a Actor, page *Page, mounted []mo
 			return err
 		}
 		r, _, err := s.reach(ctx, a, child, f)
+		if code := CodeOf(err); code == CodeDenied || code == CodeUnauthenticated {
+			page.Entries = slices.DeleteFunc(page.Entries, func(e Resource) bool { return e.Path == child })
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -14,8 +14,8 @@ type MoveInput struct {
 }
 
 // Move puts what is at From, with all below it, at To, and makes missing collections above To. Ids and versions stay. Within one collection
-// (a rename) it needs [RightWrite] or [RightDelete] on From, elsewhere [RightRead] and [RightDelete]; always [RightWrite] on To, and
-// [RightDelete] on To to overwrite. A move into itself, of or onto a mount point or a system collection, and into another store is [CodeConflict].
+// (a rename) it needs [RightWrite] or [RightDelete] on From and all below it, elsewhere [RightRead] on From and [RightDelete] on all; always [RightWrite] on
+// To, and [RightDelete] on To and all below it to overwrite. A move into itself, of or onto a mount point or a system collection, and into another store is [CodeConflict].
 func (s *Service) Move(ctx context.Context, a Actor, in MoveInput) (PutResult, error) {
 	from, fp, err := s.movable(ctx, a, in)
 	if err != nil {
@@ -51,13 +51,16 @@ func (s *Service) Move(ctx context.Context, a Actor, in MoveInput) (PutResult, e
 func (s *Service) movable(ctx context.Context, a Actor, in MoveInput) (Mount, Path, error) {
 	right := RightDelete
 	if in.From.Parent() == in.To.Parent() {
-		if s.auth.Authorize(ctx, a, RightWrite, in.From) == nil {
+		if s.auth.AuthorizeTree(ctx, a, RightWrite, in.From) == nil {
 			right = RightWrite
 		}
 	} else if err := s.auth.Authorize(ctx, a, RightRead, in.From); err != nil {
 		return Mount{}, "", err
 	}
 	m, sp, err := s.writable(ctx, a, right, in.From)
+	if err == nil {
+		err = s.auth.AuthorizeTree(ctx, a, right, in.From)
+	}
 	if err != nil {
 		return Mount{}, "", err
 	}
@@ -94,7 +97,7 @@ func (s *Service) target(ctx context.Context, a Actor, in MoveInput, from Mount)
 		return Mount{}, "", err
 	}
 	if in.Overwrite {
-		if err := s.auth.Authorize(ctx, a, RightDelete, in.To); err != nil {
+		if err := s.auth.AuthorizeTree(ctx, a, RightDelete, in.To); err != nil {
 			return Mount{}, "", err
 		}
 	}

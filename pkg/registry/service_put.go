@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"io"
+	"time"
 )
 
 // PutInput is a content to store at a path.
@@ -44,14 +45,24 @@ func (s *Service) Put(ctx context.Context, a Actor, in PutInput) (PutResult, err
 			return PutResult{}, err
 		}
 	}
+	began := s.now()
 	staged, err := m.Store.Stage(ctx, in.Body, s.ContentLimit())
 	if err != nil {
 		return PutResult{}, err
 	}
 	defer staged.Discard()
+	if s.now().Sub(began) > longUpload {
+		a.Seen = Seq{}
+		if err := s.auth.Authorize(ctx, a, RightWrite, in.Path); err != nil {
+			return PutResult{}, err
+		}
+	}
 	a.Once = a.Once.And(staged.Hash().String())
 	return s.putStaged(ctx, a, m, sp, in, staged)
 }
+
+// longUpload is from when on an upload is authorised again at its end.
+const longUpload = time.Second
 
 // admitPut authorises a put and checks all of it that needs no store.
 func (s *Service) admitPut(ctx context.Context, a Actor, in PutInput) (Mount, Path, error) {
@@ -74,7 +85,7 @@ func (s *Service) admitPut(ctx context.Context, a Actor, in PutInput) (Mount, Pa
 
 // putStaged makes a content that the store has received the one at a path.
 func (s *Service) putStaged(ctx context.Context, a Actor, m Mount, sp Path, in PutInput, staged Staged) (PutResult, error) {
-	return s.update(ctx, a, m, in.Path, func(tx Tx, res *PutResult) error {
+	res, err := s.update(ctx, a, m, in.Path, func(tx Tx, res *PutResult) error {
 		current, err := lookup(tx, sp)
 		if err != nil {
 			return err
@@ -94,6 +105,10 @@ func (s *Service) putStaged(ctx context.Context, a Actor, m Mount, sp Path, in P
 		res.Created, res.Changed = true, true
 		return err
 	})
+	if err == nil {
+		res.Resource.Hash, res.Resource.Size = staged.Hash(), staged.Size() // also for who may not read it
+	}
+	return res, err
 }
 
 func (s *Service) precheck(ctx context.Context, a Actor, m Mount, sp Path, in PutInput) error {

@@ -15,8 +15,27 @@ func (s *Service) Get(ctx context.Context, a Actor, p Path, f Freshness) (Resour
 }
 
 // get reads what is at p, and the mount it lies on; a mount point whose target is missing, or a collection that only leads to mount
-// points, has none.
+// points, has none. The actor must have [RightRead] on it as it was read: who may read a path may find something else there later.
 func (s *Service) get(ctx context.Context, a Actor, p Path, f Freshness) (Resource, Mount, error) {
+	const attempts = 5 // each has something else appear at p between two looks
+	for i := 1; ; i++ {
+		r, m, err := s.find(ctx, a, p, f)
+		if err == nil {
+			err = s.auth.AuthorizeRead(ctx, a, r)
+		}
+		switch {
+		case err == nil:
+			return r, m, nil
+		case CodeOf(err) != CodePrecondition:
+			return Resource{}, Mount{}, err
+		case i == attempts:
+			return Resource{}, Mount{}, Errorf(CodeUnavailable, "%s changes all the time; try again", p)
+		}
+	}
+}
+
+// find reads what is at p, whoever may.
+func (s *Service) find(ctx context.Context, a Actor, p Path, f Freshness) (Resource, Mount, error) {
 	f.seen = a.Seen
 	m, sp, covered := s.mounts.Resolve(p)
 	missing := notFound(p)

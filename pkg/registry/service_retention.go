@@ -74,7 +74,7 @@ func (s *Service) changeRetention(ctx context.Context, a Actor, in RetentionInpu
 	if err != nil {
 		return Retention{}, err
 	}
-	if err := s.auth.Authorize(ctx, a, RightDelete, in.Path); err != nil {
+	if err := s.auth.AuthorizeTree(ctx, a, RightDelete, in.Path); err != nil {
 		return Retention{}, err
 	}
 	if err := check(); err != nil {

@@ -178,8 +178,7 @@ func (r *searchRun) parents(ctx context.Context, list []searchCandidate) (map[se
 // readable notes which of some children of one collection the actor may read.
 func (r *searchRun) readable(ctx context.Context, g searchGroup, members []searchCandidate, into map[*Candidate]bool) error {
 	auth := r.service.auth
-	many, ok := auth.(hitReader)
-	if !ok || r.service.mountsAmong(members) {
+	if r.service.mountsAmong(members) {
 		for _, c := range members {
 			err := auth.Authorize(ctx, r.actor, RightRead, c.Path)
 			if code := CodeOf(err); code != "" && code != CodeDenied && code != CodeUnauthenticated {
@@ -195,7 +194,7 @@ func (r *searchRun) readable(ctx context.Context, g searchGroup, members []searc
 		children[i] = Resource{ID: c.Facts.ID, Path: c.Path, Kind: c.Facts.Kind}
 		byID[c.Facts.ID] = c.Candidate
 	}
-	kept, err := many.Readable(ctx, r.actor, Resource{ID: g.id, Path: g.path, Kind: KindCollection}, children)
+	kept, err := auth.Readable(ctx, r.actor, Resource{ID: g.id, Path: g.path, Kind: KindCollection}, children)
 	switch CodeOf(err) {
 	case "":
 	case CodeDenied, CodeUnauthenticated, CodeNotFound: // also: the collection has gone elsewhere meanwhile

@@ -44,7 +44,7 @@ func (s *Service) ListSorted(ctx context.Context, a Actor, in ListInput) (Page, 
 	if err != nil || !in.Total {
 		return page, err
 	}
-	page.Total, err = s.countChildren(ctx, page.Parent)
+	page.Total, err = s.countChildren(ctx, a, page.Parent, in.Fresh)
 	return page, err
 }
 
@@ -76,7 +76,7 @@ func (s *Service) sorted(ctx context.Context, a Actor, in ListInput, order Sort,
 	page := Page{Parent: r}
 	mounted := s.mounts.below(cmp.Or(r.Real, in.Path))
 	if m.Store != nil {
-		if page.Entries, err = s.candidates(ctx, m, r, order, after, limit+1+len(mounted)); err != nil {
+		if page.Entries, err = s.candidates(ctx, a, m, r, order, after, limit+1+len(mounted)); err != nil {
 			return Page{}, err
 		}
 	}
@@ -87,16 +87,16 @@ func (s *Service) sorted(ctx context.Context, a Actor, in ListInput, order Sort,
 	return page, nil
 }
 
-// candidates reads the children among which a page lies.
-func (s *Service) candidates(ctx context.Context, m Mount, r Resource, order Sort, after *sortKey, limit int) ([]Resource, error) {
+// candidates reads the children among which a page lies, as far as the actor may read them.
+func (s *Service) candidates(ctx context.Context, a Actor, m Mount, r Resource, order Sort, after *sortKey, limit int) ([]Resource, error) {
 	if order == SortName {
 		before := ""
 		if after != nil {
 			before = after.name
 		}
-		return m.Store.ChildrenBefore(ctx, r, before, limit)
+		return s.readable(ctx, a, m.Store.ChildrenBefore, r, before, limit)
 	}
-	all, err := m.Store.Children(ctx, r, "", MaxSorted+1)
+	all, err := s.readable(ctx, a, m.Store.Children, r, "", MaxSorted+1)
 	if len(all) > MaxSorted {
 		return nil, Errorf(CodeConflict, "%s has more than %d children; so many can be listed by name only", r.Path, MaxSorted)
 	}
@@ -121,29 +121,81 @@ func (page *Page) cut(order Sort, down bool, after *sortKey, limit int, sort Sor
 	}
 }
 
-// countChildren counts the children of a collection, and the mount points that its store does not have.
-func (s *Service) countChildren(ctx context.Context, r Resource) (int64, error) {
+// countChildren counts the children of a collection that the actor may read, with the mount points that its store does not have.
+func (s *Service) countChildren(ctx context.Context, a Actor, r Resource, f Freshness) (int64, error) {
 	p := cmp.Or(r.Real, r.Path)
 	mounted := s.mounts.below(p)
 	m, sp, ok := s.mounts.Resolve(p)
-	if !ok || r.ID.IsZero() {
-		return int64(len(mounted)), nil
+	var n int64
+	hidden := map[string]bool{}
+	if ok && !r.ID.IsZero() {
+		var err error
+		if n, err = m.Store.CountChildren(ctx, r, MaxTotal); err != nil {
+			return 0, err
+		}
+		if hidden, err = s.hiddenChildren(ctx, a, m.Store, r); err != nil {
+			return 0, err
+		}
+		n -= int64(len(hidden))
 	}
-	n, err := m.Store.CountChildren(ctx, r, MaxTotal)
 	for _, name := range mounted {
-		child, joinErr := sp.Join(name.name)
-		if joinErr != nil {
-			return 0, joinErr
+		child, err := p.Join(name.name)
+		if err != nil {
+			return 0, err
 		}
-		_, getErr := m.Store.Get(ctx, child, Freshness{Min: r.Seq})
-		switch {
-		case CodeOf(getErr) == CodeNotFound:
+		if ok && !r.ID.IsZero() && !hidden[name.name] { // what the mount hides
+			covered, err := sp.Join(name.name)
+			if err != nil {
+				return 0, err
+			}
+			switch _, err := m.Store.Get(ctx, covered, Freshness{Min: r.Seq}); CodeOf(err) {
+			case "":
+				n--
+			case CodeNotFound:
+			default:
+				return 0, err
+			}
+		}
+		switch _, _, err := s.get(ctx, a, child, f); CodeOf(err) {
+		case "":
 			n++
-		case getErr != nil:
-			return 0, getErr
+		case CodeDenied, CodeUnauthenticated:
+		default:
+			return 0, err
 		}
 	}
-	return n, err
+	return n, nil
+}
+
+// hiddenChildren gives the names of the children of a collection that the actor may read which it may not: only permission entries of their own can
+// take the right away.
+func (s *Service) hiddenChildren(ctx context.Context, a Actor, store Store, r Resource) (map[string]bool, error) {
+	hidden := map[string]bool{}
+	if s.access == nil || a.IsAdmin() {
+		return hidden, nil
+	}
+	for after := ""; len(hidden) <= maxHidden; {
+		list, err := store.Guarded(ctx, r, after, MaxPageSize)
+		if err != nil || len(list) == 0 {
+			return hidden, err
+		}
+		after = list[len(list)-1].Path.Name()
+		for _, c := range list {
+			hidden[c.Path.Name()] = true
+		}
+		full := len(list) == MaxPageSize
+		kept, err := s.auth.Readable(ctx, a, r, list)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range kept {
+			delete(hidden, c.Path.Name())
+		}
+		if !full {
+			return hidden, nil
+		}
+	}
+	return nil, Errorf(CodeUnavailable, "%s has more than %d entries that you may not read; it cannot be counted", r.Path, maxHidden)
 }
 
 // sortKey is what an entry is sorted by; names make it unique.

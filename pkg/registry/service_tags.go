@@ -16,7 +16,13 @@ func (s *Service) Tags(ctx context.Context, a Actor, p Path, f Freshness) (TagLi
 		return TagList{Resource: r}, err
 	}
 	tags, err := m.Store.Tags(ctx, r.ID, a.User)
-	return TagList{r, tags}, err
+	if err == nil {
+		err = s.still(ctx, a, r)
+	}
+	if err != nil {
+		return TagList{}, err
+	}
+	return TagList{r, tags}, nil
 }
 
 // AddTags adds tags of the actor's to what is at p; those it has already stay. It gives all tags that are there then. Needs [RightRead].
@@ -72,19 +78,19 @@ func (s *Service) TagCloud(ctx context.Context, a Actor, limit int) ([]CloudTag,
 			return nil, err
 		}
 		for _, u := range uses {
-			hidden := 0
-			for _, place := range u.Sample {
-				_, ok, err := s.shows(ctx, a, store, place)
-				if err != nil {
-					return nil, err
-				}
-				if !ok {
-					hidden++
+			paths, err := s.visible(ctx, a, store, u.Sample)
+			if err != nil {
+				return nil, err
+			}
+			seen := int64(0)
+			for _, p := range paths {
+				if p != "" {
+					seen++
 				}
 			}
-			if hidden < len(u.Sample) {
+			if seen > 0 {
 				t := merged[u.Name]
-				merged[u.Name] = CloudTag{u.Name, t.Count + u.Nodes - int64(hidden), t.About || u.Nodes > int64(len(u.Sample))}
+				merged[u.Name] = CloudTag{u.Name, t.Count + s.countUses(a, u, seen), t.About || u.Nodes > int64(len(u.Sample))}
 			}
 		}
 	}
@@ -96,6 +102,15 @@ func (s *Service) TagCloud(ctx context.Context, a Actor, limit int) ([]CloudTag,
 	cloud = cloud[:min(limit, len(cloud))]
 	slices.SortFunc(cloud, func(x, y CloudTag) int { return strings.Compare(x.Name, y.Name) })
 	return cloud, nil
+}
+
+// countUses is how many resources with a tag the actor hears of, who sees so many of its sample: all that there may be behind the sample, for whom no
+// permission hides anything, else those of the sample.
+func (s *Service) countUses(a Actor, u TagUse, seen int64) int64 {
+	if s.access != nil && (!a.IsAdmin() || a.Scope != nil) {
+		return seen
+	}
+	return u.Nodes - int64(len(u.Sample)) + seen
 }
 
 // lookAhead bounds how many reads of a store fill one page when the actor may not see most of what they give.
@@ -126,17 +141,17 @@ func (s *Service) Tagged(ctx context.Context, a Actor, name, cursor string, limi
 		if err != nil {
 			return TaggedPage{}, err
 		}
-		for _, place := range places {
+		paths, err := s.visible(ctx, a, stores[i], places)
+		if err != nil {
+			return TaggedPage{}, err
+		}
+		for n, place := range places {
 			if len(page.Entries) == limit {
 				page.Next = makeStoreCursor(stores[i], after)
 				return page, nil
 			}
 			after = place.ID
-			p, ok, err := s.shows(ctx, a, stores[i], place)
-			if err != nil {
-				return TaggedPage{}, err
-			}
-			if ok {
+			if p := paths[n]; p != "" {
 				page.Entries = append(page.Entries, Place{place.ID, place.Kind, p})
 			}
 		}

@@ -40,14 +40,15 @@ func (s *Service) Trash(ctx context.Context, a Actor, p Path, cursor string, lim
 	if err != nil {
 		return TrashPage{}, err
 	}
+	may, err := s.gone(ctx, a, RightRead, m, sp, list)
+	if err != nil {
+		return TrashPage{}, err
+	}
 	for i, d := range list {
-		if !sp.Covers(d.Path) {
+		if !may[i] {
 			continue
 		}
 		d.Path = d.Path.rebase(m.Target, m.Path)
-		if s.auth.Authorize(ctx, a, RightRead, d.Path) != nil {
-			continue
-		}
 		if len(page.Entries) == limit {
 			page.Next = makeTrashMark(list[i-1])
 			return page, nil
@@ -58,6 +59,41 @@ func (s *Service) Trash(ctx context.Context, a Actor, p Path, cursor string, lim
 		page.Next = makeTrashMark(list[len(list)-1])
 	}
 	return page, nil
+}
+
+// gone tells which entries of the trash of m were deleted from sp or below it, and are such that the actor has a right on them; to delete, on all below
+// them, too.
+func (s *Service) gone(ctx context.Context, a Actor, r Right, m Mount, sp Path, list []Deleted) ([]bool, error) {
+	var places []Place
+	var index []int
+	for i, d := range list {
+		if sp.Covers(d.Path) {
+			places, index = append(places, Place{d.ID, d.Kind, d.Path.rebase(m.Target, m.Path)}), append(index, i)
+		}
+	}
+	may, err := s.auth.Gone(ctx, a, r, m.Store, places, r != RightRead)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]bool, len(list))
+	for i, ok := range may {
+		all[index[i]] = ok
+	}
+	return all, nil
+}
+
+// authorizeGone asks for rights on an entry of the trash that was at a path, and on all below it.
+func (s *Service) authorizeGone(ctx context.Context, a Actor, store Store, id ID, old Path, rights ...Right) error {
+	for _, r := range rights {
+		may, err := s.auth.Gone(ctx, a, r, store, []Place{{ID: id, Path: old}}, true)
+		if err != nil {
+			return err
+		}
+		if !may[0] {
+			return Errorf(CodeDenied, "you may not %s all that was deleted from %s", r, old)
+		}
+	}
+	return nil
 }
 
 func makeTrashMark(d Deleted) string {
@@ -76,7 +112,8 @@ func parseTrashMark(cursor string) (TrashMark, error) {
 }
 
 // Undelete puts an entry of the trash at p, its old place or another one in the same store, and makes missing collections above it. Something that stands
-// there is [CodeConflict]. Needs [RightWrite] on p, and when that is not the old place, [RightRead] and [RightDelete] on the old one, as a move does.
+// there is [CodeConflict]. Needs [RightWrite] on p and on the entry, and when p is not the old place, [RightRead] and [RightDelete] on the entry and on all below
+// it, as a move does. The entry's own permissions count, and those of its old place.
 func (s *Service) Undelete(ctx context.Context, a Actor, id ID, p Path) (PutResult, error) {
 	m, sp, err := s.place(ctx, a, p)
 	if err != nil {
@@ -90,12 +127,12 @@ func (s *Service) Undelete(ctx context.Context, a Actor, id ID, p Path) (PutResu
 	if err != nil {
 		return PutResult{}, err
 	}
-	if old != p {
-		for _, right := range []Right{RightRead, RightDelete} {
-			if err := s.auth.Authorize(ctx, a, right, old); err != nil {
-				return PutResult{}, err
-			}
-		}
+	rights := []Right{RightRead, RightDelete}
+	if old == p {
+		rights = []Right{RightWrite}
+	}
+	if err := s.authorizeGone(ctx, a, m.Store, id, old, rights...); err != nil {
+		return PutResult{}, err
 	}
 	return s.update(ctx, a, m, p, func(tx Tx, res *PutResult) error {
 		parent, err := vacate(tx, sp, MoveInput{To: p})
@@ -149,7 +186,8 @@ func (s *Service) answered(ctx context.Context, a Actor, m Mount, p Path) (PutRe
 	return res, found, err
 }
 
-// Purge removes an entry of the trash that was deleted from p or below it, for good. Needs [RightDelete] on p and on the path where it was.
+// Purge removes an entry of the trash that was deleted from p or below it, for good. Needs [RightDelete] on p and on the entry, with all below
+// it: by their own permissions, and those of the place where they were.
 func (s *Service) Purge(ctx context.Context, a Actor, p Path, id ID) (Seq, error) {
 	m, _, err := s.writable(ctx, a, RightDelete, p)
 	if err != nil {
@@ -164,11 +202,17 @@ func (s *Service) Purge(ctx context.Context, a Actor, p Path, id ID) (Seq, error
 		if !p.Covers(old) {
 			return Seq{}, Errorf(CodeNotFound, "the entry %s of the trash was not deleted from %s", id, p)
 		}
-		if err := s.auth.Authorize(ctx, a, RightDelete, old); err != nil {
+		if err := s.authorizeGone(ctx, a, m.Store, id, old, RightDelete); err != nil {
 			return Seq{}, err
 		}
 	}
-	seq, err := s.change(ctx, a, m, func(tx Tx) error { return tx.Purge(id) })
+	missing := err
+	seq, err := s.change(ctx, a, m, func(tx Tx) error {
+		if missing != nil { // nobody was asked about what may have come into the trash since
+			return missing
+		}
+		return tx.Purge(id)
+	})
 	if err != nil {
 		return Seq{}, err
 	}
@@ -180,7 +224,7 @@ func (s *Service) PurgeOlderThan(ctx context.Context, a Actor, p Path, age time.
 	return s.PurgeOlder(ctx, a, p, s.now().Add(-age))
 }
 
-// PurgeOlder removes all that was deleted from p or below it before a time, for good, as far as the actor may delete at the paths where it was. It
+// PurgeOlder removes all that was deleted from p or below it before a time, for good, as far as the actor may delete it, as for [Service.Purge]. It
 // tells how many entries those were. When it ends early the store removes later what was marked. Needs [RightDelete] on p.
 func (s *Service) PurgeOlder(ctx context.Context, a Actor, p Path, before time.Time) (int, error) {
 	m, sp, err := s.writable(ctx, a, RightDelete, p)
@@ -240,15 +284,19 @@ const purgePage = 100
 // markPage marks those of the entries that lie at or below sp and that the actor may delete.
 func (s *Service) markPage(ctx context.Context, a Actor, m Mount, sp Path, list []Deleted) ([]ID, error) {
 	var wanted, ids []ID
-	for _, d := range list {
-		if sp.Covers(d.Path) && s.auth.Authorize(ctx, a, RightDelete, d.Path.rebase(m.Target, m.Path)) == nil {
+	may, err := s.gone(ctx, a, RightDelete, m, sp, list)
+	if err != nil {
+		return nil, err
+	}
+	for i, d := range list {
+		if may[i] {
 			wanted = append(wanted, d.ID)
 		}
 	}
 	if len(wanted) == 0 {
 		return nil, nil
 	}
-	_, err := m.Store.Update(ctx, s.op(a), func(tx Tx) error {
+	_, err = m.Store.Update(ctx, s.op(a), func(tx Tx) error {
 		ids = nil
 		for _, id := range wanted {
 			err := tx.Purge(id)

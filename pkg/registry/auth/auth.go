@@ -7,6 +7,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -19,15 +21,23 @@ import (
 // DefaultSessionLifetime is how long a session lasts when the configuration does not say.
 const DefaultSessionLifetime = 12 * time.Hour
 
+// maxClient is how many bytes of a client's address are kept; the longest there is has 45.
+const maxClient = 64
+
 // tokenSize is the number of random bytes in a session token.
 const tokenSize = 32
 
 // Authenticator finds out who makes a request. Safe for concurrent use.
 type Authenticator struct {
-	accounts Accounts
-	verifier *verifier
-	now      func() time.Time
-	lifetime time.Duration
+	accounts  Accounts
+	directory Directory
+	verifier  *verifier
+	throttle  *throttle
+	rules     PasswordRules
+	now       func() time.Time
+	lifetime  time.Duration
+	anonymous bool
+	uses      *uses
 }
 
 // Config is what an [Authenticator] is made of. Only Accounts is required.
@@ -35,6 +45,13 @@ type Config struct {
 	Accounts        Accounts
 	Now             func() time.Time // time.Now when nil
 	SessionLifetime time.Duration    // from sign-in to the end, whatever happens in between; DefaultSessionLifetime when zero
+
+	Directory Directory     // verifies passwords; nil for Accounts
+	Passwords PasswordRules // for new passwords
+	// Guesses is how many wrong passwords an address may try at one account before it must wait between tries; 0 for 10.
+	Guesses int
+	// Anonymous lets requests without credentials pass, as nobody: they may read what the role anonymous is allowed to.
+	Anonymous bool
 }
 
 // New makes an authenticator.
@@ -45,20 +62,44 @@ func New(c Config) *Authenticator {
 	if c.SessionLifetime <= 0 {
 		c.SessionLifetime = DefaultSessionLifetime
 	}
-	return &Authenticator{accounts: c.Accounts, verifier: newVerifier(), now: c.Now, lifetime: c.SessionLifetime}
+	a := &Authenticator{
+		accounts: c.Accounts, directory: c.Directory, verifier: newVerifier(), throttle: newThrottle(c.Now, c.Guesses), rules: c.Passwords.complete(),
+		now: c.Now, lifetime: c.SessionLifetime, anonymous: c.Anonymous, uses: newUses(),
+	}
+	if a.directory == nil {
+		a.directory = accountDirectory{a}
+	}
+	return a
 }
 
-// SignIn checks a user name and a password and opens a session. The token is for the cookie ([SetCookie]); it is a new one at every sign-in.
-// Errors have [registry.CodeUnauthenticated], the same for an unknown user, a wrong password and a disabled user.
+// Client is where a sign-in comes from, for the limit on guesses and the list of sessions.
+type Client struct {
+	Address string // with or without port
+	Agent   string // what the program calls itself
+}
+
+// ClientOf tells where a request comes from.
+func ClientOf(r *http.Request) Client { return Client{Address: r.RemoteAddr, Agent: r.UserAgent()} }
+
+// SignIn is SignInFrom for a client that nothing is known of.
 func (a *Authenticator) SignIn(ctx context.Context, user, password string) (token string, expires time.Time, err error) {
-	u, err := a.checkPassword(ctx, user, password)
+	return a.SignInFrom(ctx, user, password, Client{})
+}
+
+// SignInFrom checks a user name and a password and opens a session. The token is for the cookie ([SetCookie]); it is a new one at every sign-in.
+// Errors have [registry.CodeUnauthenticated], the same for an unknown user, a wrong password and a disabled user, or [registry.CodeThrottled].
+func (a *Authenticator) SignInFrom(ctx context.Context, user, password string, from Client) (token string, expires time.Time, err error) {
+	u, err := a.checkPassword(ctx, user, password, from.Address)
 	if err != nil {
 		return "", time.Time{}, err
 	}
 	secret := make([]byte, tokenSize)
 	rand.Read(secret) // never fails: crypto/rand ends the program instead
 	now := a.now()
-	s := registry.Session{Token: sha256.Sum256(secret), User: u.ID, CreatedAt: now, ExpiresAt: now.Add(a.lifetime)}
+	s := registry.Session{
+		Token: sha256.Sum256(secret), User: u.ID, CreatedAt: now, ExpiresAt: now.Add(a.lifetime),
+		Address: cutText(addressOf(from.Address), maxAddress), Agent: cutText(from.Agent, maxAgent),
+	}
 	if err := a.accounts.CreateSession(ctx, s); err != nil {
 		return "", time.Time{}, fmt.Errorf("create session: %w", err)
 	}
@@ -77,28 +118,52 @@ func (a *Authenticator) SignOut(ctx context.Context, token string) error {
 	return nil
 }
 
-// Authenticate tells who makes a request: by its Authorization header (Basic) when it has one, else by its session cookie. Errors have
-// [registry.CodeUnauthenticated] when nobody, or nobody right, is named; other codes mean that the accounts cannot be read.
+// Authenticate tells who makes a request: by its Authorization header (Basic, or Bearer with an API token) when it has one, else by its session
+// cookie. Errors have [registry.CodeUnauthenticated] when nobody, or nobody right, is named, and [registry.CodeThrottled] after too many wrong
+// passwords; other codes mean that the accounts cannot be read. Where anonymous requests are let in, one without credentials is by nobody.
 func (a *Authenticator) Authenticate(r *http.Request) (registry.Actor, error) {
-	u, err := a.user(r)
+	u, scope, err := a.user(r)
 	if err != nil {
 		return registry.Actor{}, err
 	}
-	return registry.Actor{User: u.Name, UserID: u.ID, RequestID: r.Header.Get("X-Request-Id"), Seen: u.Seq}, nil
+	return registry.Actor{
+		User: u.Name, UserID: u.ID, Roles: u.Roles, Grants: u.Grants, Scope: scope, RequestID: r.Header.Get("X-Request-Id"),
+		Client: AddressOf(r), Agent: registry.AgentOf(r.UserAgent()), Seen: u.Seq,
+	}, nil
 }
 
-func (a *Authenticator) user(r *http.Request) (registry.User, error) {
+// AddressOf is the address that a request came from, without its port. r.RemoteAddr must be what trusted proxies say already.
+func AddressOf(r *http.Request) string {
+	// Cut, not parsed: this runs for every request.
+	i := strings.LastIndexByte(r.RemoteAddr, ':')
+	if i < 0 {
+		return ""
+	}
+	host := strings.TrimSuffix(strings.TrimPrefix(r.RemoteAddr[:i], "["), "]")
+	host, _, _ = strings.Cut(host, "%") // the zone is a name of this machine's
+	return host[:min(len(host), maxClient)]
+}
+
+func (a *Authenticator) user(r *http.Request) (registry.User, *registry.Scope, error) {
 	if len(r.Header.Values("Authorization")) > 0 {
+		if secret, ok := bearer(r.Header.Get("Authorization")); ok {
+			return a.byToken(r.Context(), secret)
+		}
 		name, password, ok := r.BasicAuth()
 		if !ok {
-			return registry.User{}, registry.Errorf(registry.CodeUnauthenticated, "the Authorization header is not understood; only Basic is accepted")
+			return registry.User{}, nil, registry.Errorf(registry.CodeUnauthenticated, "the Authorization header is not understood; only Basic and Bearer are accepted")
 		}
-		return a.checkPassword(r.Context(), name, password)
+		u, err := a.checkPassword(r.Context(), name, password, r.RemoteAddr)
+		return u, nil, err
 	}
 	if token := SessionToken(r); token != "" {
-		return a.bySession(r.Context(), token)
+		u, err := a.bySession(r.Context(), token)
+		return u, nil, err
 	}
-	return registry.User{}, registry.Errorf(registry.CodeUnauthenticated, "sign in first: this needs a user name and a password, or a session")
+	if a.anonymous {
+		return registry.User{}, nil, nil
+	}
+	return registry.User{}, nil, registry.Errorf(registry.CodeUnauthenticated, "sign in first: this needs a user name and a password, a token, or a session")
 }
 
 // bySession finds the user of a session. An unknown and an expired session are the same.
@@ -129,15 +194,34 @@ func (a *Authenticator) bySession(ctx context.Context, token string) (registry.U
 	return u, nil
 }
 
-// checkPassword finds the user who has that name and that password.
-func (a *Authenticator) checkPassword(ctx context.Context, name, password string) (registry.User, error) {
-	wrong := registry.Errorf(registry.CodeUnauthenticated, "the user name or the password is wrong")
+// checkPassword finds the user who has that name and that password, unless the client has guessed too often.
+func (a *Authenticator) checkPassword(ctx context.Context, name, password, address string) (registry.User, error) {
 	if CheckUserName(name) != nil || len(password) > MaxPasswordLength {
-		return registry.User{}, wrong // no user can be like that; the answer tells nothing about those there are
+		return registry.User{}, wrongPassword() // no user can be like that; the answer tells nothing about those there are
 	}
 	name, password = norm.NFC.String(name), norm.NFC.String(password)
-	phc := a.verifier.decoy
-	u, err := a.accounts.UserByName(ctx, name)
+	success, err := a.throttle.try(clientOf(address), name)
+	if err != nil {
+		return registry.User{}, err
+	}
+	u, err := a.directory.Verify(ctx, name, password)
+	if registry.CodeOf(err) != registry.CodeUnauthenticated {
+		success() // also when the accounts cannot be read: that was no guess
+	}
+	return u, err
+}
+
+func wrongPassword() error {
+	return registry.Errorf(registry.CodeUnauthenticated, "the user name or the password is wrong")
+}
+
+// accountDirectory is the [Directory] of the accounts themselves.
+type accountDirectory struct{ a *Authenticator }
+
+// Verify implements [Directory].
+func (d accountDirectory) Verify(ctx context.Context, name, password string) (registry.User, error) {
+	phc := d.a.verifier.decoy
+	u, err := d.a.accounts.UserByName(ctx, name)
 	known := err == nil
 	switch {
 	case known:
@@ -145,52 +229,56 @@ func (a *Authenticator) checkPassword(ctx context.Context, name, password string
 	case registry.CodeOf(err) != registry.CodeNotFound:
 		return registry.User{}, fmt.Errorf("read user: %w", err)
 	}
-	right, err := a.verifier.check(ctx, name, password, phc)
+	right, err := d.a.verifier.check(ctx, name, password, phc)
 	if err != nil {
 		return registry.User{}, err
 	}
 	if !known || !right || u.Disabled {
-		return registry.User{}, wrong
+		return registry.User{}, wrongPassword()
 	}
 	return u, nil
 }
 
-// EnsureAdmin creates a user when there is none of that name, and tells whether it did. Several nodes may do so at once: one creates.
-func (a *Authenticator) EnsureAdmin(ctx context.Context, name, password string) (created bool, err error) {
-	if err := CheckUserName(name); err != nil {
-		return false, err
-	}
-	name = norm.NFC.String(name)
-	_, err = a.accounts.UserByName(ctx, name)
-	if registry.CodeOf(err) != registry.CodeNotFound {
-		return false, err
-	}
-	phc, err := HashPassword(password)
-	if err != nil {
-		return false, err
-	}
-	_, err = a.accounts.CreateUser(ctx, registry.User{Name: name, Password: phc, CreatedAt: a.now()})
-	if registry.CodeOf(err) == registry.CodeConflict {
-		return false, nil
-	}
-	return err == nil, err
-}
-
 // CheckUserName tells why name cannot be a user name: it has 1 to [registry.MaxUserNameLength] characters, none of them a colon (Basic
 // authentication ends the name there) or a control character. The error has [registry.CodeInvalid].
-func CheckUserName(name string) error {
+func CheckUserName(name string) error { return checkName("user name", name) }
+
+func checkName(field, name string) error {
 	if !utf8.ValidString(name) {
-		return registry.Errorf(registry.CodeInvalid, "user name is not valid UTF-8")
+		return registry.Errorf(registry.CodeInvalid, "%s is not valid UTF-8", field)
 	}
 	if n := utf8.RuneCountInString(name); n < 1 || n > registry.MaxUserNameLength {
-		return registry.Errorf(registry.CodeInvalid, "user name has %d characters; it must have 1 to %d", n, registry.MaxUserNameLength)
+		return registry.Errorf(registry.CodeInvalid, "%s has %d characters; it must have 1 to %d", field, n, registry.MaxUserNameLength)
 	}
 	for _, r := range name {
 		if r == ':' || unicode.IsControl(r) {
-			return registry.Errorf(registry.CodeInvalid, "user name has the character %q, which is not allowed", r)
+			return registry.Errorf(registry.CodeInvalid, "%s has the character %q, which is not allowed", field, r)
 		}
 	}
 	return nil
+}
+
+const (
+	maxAddress = 64  // bytes of an address that a session keeps
+	maxAgent   = 512 // bytes of a program's name for itself
+)
+
+// addressOf is an address without its port.
+func addressOf(s string) string {
+	if ap, err := netip.ParseAddrPort(s); err == nil {
+		return ap.Addr().Unmap().String()
+	}
+	return s
+}
+
+// cutText makes s a text of at most n bytes.
+func cutText(s string, n int) string {
+	s = strings.ToValidUTF8(s, "?")
+	for len(s) > n {
+		_, size := utf8.DecodeLastRuneInString(s)
+		s = s[:len(s)-size]
+	}
+	return s
 }
 
 // tokenHash is what the accounts keep of a token; false when it cannot be a token.

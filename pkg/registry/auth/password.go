@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/text/unicode/norm"
@@ -37,6 +38,47 @@ const (
 	maxLanes  = 16
 	maxField  = 64 // bytes of salt or key
 )
+
+// PasswordRules say which new passwords are taken, beside the limits that always hold. The zero value asks for the least.
+type PasswordRules struct {
+	MinLength  int // bytes; MinPasswordLength when less
+	MinClasses int // how many of lower case, upper case, digits and others must be there
+}
+
+func (p PasswordRules) complete() PasswordRules {
+	p.MinLength = max(p.MinLength, MinPasswordLength)
+	return p
+}
+
+// Check tells why password cannot be a new password of the user; the error has [registry.CodeInvalid].
+func (p PasswordRules) Check(user, password string) error {
+	if err := CheckPassword(password); err != nil {
+		return err
+	}
+	if n := len(password); n < p.MinLength {
+		return registry.Errorf(registry.CodeInvalid, "password has %d bytes; it must have %d or more", n, p.MinLength)
+	}
+	if strings.EqualFold(user, password) {
+		return registry.Errorf(registry.CodeInvalid, "password must not be the user name")
+	}
+	var lower, upper, digit, other int
+	for _, r := range password {
+		switch {
+		case unicode.IsLower(r):
+			lower = 1
+		case unicode.IsUpper(r):
+			upper = 1
+		case unicode.IsDigit(r):
+			digit = 1
+		default:
+			other = 1
+		}
+	}
+	if n := lower + upper + digit + other; n < p.MinClasses {
+		return registry.Errorf(registry.CodeInvalid, "password has %d of lower case, upper case, digits and others; it must have %d of them", n, p.MinClasses)
+	}
+	return nil
+}
 
 // CheckPassword tells why password cannot be a new password; the error has [registry.CodeInvalid].
 func CheckPassword(password string) error {

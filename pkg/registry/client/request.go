@@ -183,26 +183,32 @@ func pause(ctx context.Context, n int, after time.Duration) error {
 
 // ask sends a request and reads its JSON answer into v, unless that is nil. It gives the status.
 func (c *Client) ask(ctx context.Context, k *call, v any) (int, error) {
+	status, _, err := c.askHeader(ctx, k, v)
+	return status, err
+}
+
+// askHeader is ask that gives the header of the answer, too.
+func (c *Client) askHeader(ctx context.Context, k *call, v any) (int, http.Header, error) {
 	res, err := c.send(ctx, k)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	defer res.Body.Close()
 	if v == nil {
-		return res.StatusCode, nil
+		return res.StatusCode, res.Header, nil
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, mostAnswer+1))
 	switch {
 	case err != nil:
 		// The status was a success: a change was made, only the words about it are lost.
-		return 0, &lostError{err: fmt.Errorf("the answer broke off: %w", err), unknown: !k.isRead()}
+		return 0, nil, &lostError{err: fmt.Errorf("the answer broke off: %w", err), unknown: !k.isRead()}
 	case len(body) > mostAnswer:
-		return 0, fmt.Errorf("the answer has more than %d bytes", mostAnswer)
+		return 0, nil, fmt.Errorf("the answer has more than %d bytes", mostAnswer)
 	}
 	if err := json.Unmarshal(body, v); err != nil {
-		return 0, fmt.Errorf("the answer is not that of a registry (is %s its address?): %w", c.base, err)
+		return 0, nil, fmt.Errorf("the answer is not that of a registry (is %s its address?): %w", c.base, err)
 	}
-	return res.StatusCode, nil
+	return res.StatusCode, res.Header, nil
 }
 
 // escapePath writes a path into a URL: each name percent-encoded, the slashes as they are.

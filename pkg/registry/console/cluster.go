@@ -46,6 +46,9 @@ func (m Member) order() int {
 }
 
 func (c *console) cluster(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	if err := needs(a, registry.GrantServer, "see the members of the cluster"); err != nil {
+		return err
+	}
 	members := slices.Clone(c.Members())
 	slices.SortStableFunc(members, func(x, y Member) int {
 		return cmp.Or(cmp.Compare(x.order(), y.order()), cmp.Compare(x.Domain, y.Domain), cmp.Compare(x.SubDomain, y.SubDomain), cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID))

@@ -18,11 +18,12 @@ var joe = registry.Actor{User: "joe"}
 func (s *site) discuss(p, around registry.Path) {
 	s.t.Helper()
 	ctx := s.t.Context()
-	for who, tags := range map[registry.Actor][]string{s.admin: {"payments", "new & shiny"}, joe: {"payments", "beta"}} {
-		_, err := s.service.AddTags(ctx, who, p, tags)
-		must(s.t, err)
-	}
-	_, err := s.service.AddTags(ctx, joe, around, []string{"payments"})
+	// In this order: the activity has it.
+	_, err := s.service.AddTags(ctx, s.admin, p, []string{"payments", "new & shiny"})
+	must(s.t, err)
+	_, err = s.service.AddTags(ctx, joe, p, []string{"payments", "beta"})
+	must(s.t, err)
+	_, err = s.service.AddTags(ctx, joe, around, []string{"payments"})
 	must(s.t, err)
 	_, err = s.service.Rate(ctx, s.admin, p, 4)
 	must(s.t, err)
@@ -42,10 +43,10 @@ func (s *site) discuss(p, around registry.Path) {
 	_, err = s.service.DeleteComment(ctx, joe, p, gone, registry.Precondition{})
 	must(s.t, err)
 	s.comment = strconv.FormatInt(mine, 10)
-	for kind, target := range map[string]string{"depends": string(around), "docs": "urn:example:manual"} {
-		_, _, _, err := s.service.Associate(ctx, s.admin, p, kind, target)
-		must(s.t, err)
-	}
+	_, _, _, err = s.service.Associate(ctx, s.admin, p, "depends", string(around))
+	must(s.t, err)
+	_, _, _, err = s.service.Associate(ctx, s.admin, p, "docs", "urn:example:manual")
+	must(s.t, err)
 }
 
 func TestCommunity_Flow(t *testing.T) {
@@ -53,7 +54,8 @@ func TestCommunity_Flow(t *testing.T) {
 	const p = "/_system/governance/api.yaml"
 	s.put(p, "", "x")
 	tag := s.get(p).ETag()
-	b := s.signedIn()
+	s.signedIn().post("/console/users", "name", "ann", "password", adminPassword).wantRedirect("/console/users?note=user-created")
+	b := s.signedInAs("ann") // who may read it, and no more
 	const page = "/console/community" + p
 	b.post("/console/tag"+p, "tags", "pay, ,  Two words,pay").wantRedirect(page + "?note=tagged")
 	b.get(page).wantText("pay", "Two words")
@@ -104,6 +106,9 @@ func TestCommunity_Flow(t *testing.T) {
 	_, theirs, err := s.service.AddComment(t.Context(), joe, p, "of joe", 0)
 	must(t, err)
 	number := strconv.FormatInt(theirs.Number, 10)
+	if !s.signedIn().get(page).hasLink("/console/edit-comment" + p + "?id=" + number) {
+		t.Error("who may give permissions may not edit the comments of others")
+	}
 	if b.get(page).hasLink("/console/edit-comment" + p + "?id=" + number) {
 		t.Error("somebody may edit another's comment")
 	}

@@ -10,16 +10,36 @@ import (
 	"time"
 
 	"github.com/regent-registry/regent/pkg/registry"
+	"github.com/regent-registry/regent/pkg/registry/auth"
 )
 
 // Auth is what the console needs to know who is asking. *auth.Authenticator is one.
 type Auth interface {
-	// SignIn starts a session; its error has [registry.CodeUnauthenticated] when user or password are wrong.
-	SignIn(ctx context.Context, user, password string) (token string, expires time.Time, err error)
+	// SignInFrom starts a session; its error has [registry.CodeUnauthenticated] when user or password are wrong, [registry.CodeThrottled] after
+	// too many wrong ones.
+	SignInFrom(ctx context.Context, user, password string, from auth.Client) (token string, expires time.Time, err error)
 	// SignOut ends a session, on every node.
 	SignOut(ctx context.Context, token string) error
 	// Authenticate tells who makes the request; its error has [registry.CodeUnauthenticated] when nobody is signed in.
 	Authenticate(r *http.Request) (registry.Actor, error)
+
+	Account(ctx context.Context, by registry.Actor, name string) (auth.Account, error)
+	Users(ctx context.Context, by registry.Actor, after string, limit int) (list []auth.Account, next string, err error)
+	CreateUser(ctx context.Context, by registry.Actor, name, password string, in auth.AccountInput) (auth.Account, error)
+	UpdateUser(ctx context.Context, by registry.Actor, name string, in auth.AccountInput, c registry.Precondition) (auth.Account, error)
+	DeleteUser(ctx context.Context, by registry.Actor, name string, c registry.Precondition) error
+	ResetPassword(ctx context.Context, by registry.Actor, name, password string) error
+	ChangePassword(ctx context.Context, by registry.Actor, from auth.Client, keep, old, password string) error
+	Roles(ctx context.Context, by registry.Actor) ([]registry.Role, error)
+	CreateRole(ctx context.Context, by registry.Actor, in auth.RoleInput) (registry.Role, error)
+	UpdateRole(ctx context.Context, by registry.Actor, name string, in auth.RoleInput, c registry.Precondition) (registry.Role, error)
+	DeleteRole(ctx context.Context, by registry.Actor, name string, c registry.Precondition) error
+	Tokens(ctx context.Context, by registry.Actor, user string) ([]registry.Token, error)
+	CreateToken(ctx context.Context, by registry.Actor, name string, scope registry.Scope, lifetime time.Duration) (secret string, t registry.Token, err error)
+	RevokeToken(ctx context.Context, by registry.Actor, user string, token registry.ID) error
+	Sessions(ctx context.Context, by registry.Actor, user string) ([]registry.Session, error)
+	RevokeSession(ctx context.Context, by registry.Actor, user string, session registry.ID) error
+	RevokeSessions(ctx context.Context, by registry.Actor, user, keep string) error
 }
 
 // Config is what a console is made of.
@@ -158,6 +178,22 @@ func (c *console) routes() *http.ServeMux {
 	page("GET /console/trash/{path...}", c.trash)
 	page("POST /console/undelete/{path...}", c.undelete)
 	page("POST /console/purge/{path...}", c.purge)
+	page("GET /console/activity/{path...}", c.activity)
+	page("GET /console/activity-csv/{path...}", c.activityCSV)
+	page("GET /console/permissions/{path...}", c.permissions)
+	page("POST /console/permissions/{path...}", c.setPermissions)
+	page("GET /console/users", c.users)
+	page("POST /console/users", c.newUser)
+	page("GET /console/user", c.user)
+	page("POST /console/user", c.changeUser)
+	page("GET /console/roles", c.roles)
+	page("POST /console/roles", c.changeRole)
+	page("GET /console/account", c.account)
+	page("POST /console/account/profile", c.setProfile)
+	page("POST /console/account/password", c.setPassword)
+	page("POST /console/account/token", c.makeToken)
+	page("POST /console/account/revoke-token", c.revokeToken)
+	page("POST /console/account/end-session", c.endSession)
 	page("GET /console/cluster", c.cluster)
 	page("GET /console/server", c.server)
 	return mux
@@ -167,11 +203,15 @@ func (c *console) routes() *http.ServeMux {
 func (c *console) signedIn(do action) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a, err := c.Auth.Authenticate(r)
-		if registry.CodeOf(err) == registry.CodeUnauthenticated {
+		if registry.CodeOf(err) == registry.CodeUnauthenticated || err == nil && a.User == "" {
 			c.askToSignIn(w, r)
 			return
 		}
 		a.RequestID = requestID(r)
+		if err == nil {
+			r = withActor(r, a)
+			err = c.admit(r, a)
+		}
 		if err == nil {
 			err = do(w, r, a)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/regent-registry/regent/pkg/registry"
@@ -24,6 +25,7 @@ var failures = map[registry.Code]struct {
 	registry.CodeKeyReused:       {http.StatusUnprocessableEntity, "That belongs to another request"},
 	registry.CodeTooLarge:        {http.StatusRequestEntityTooLarge, "Too large"},
 	registry.CodeMediaType:       {http.StatusUnsupportedMediaType, "Wrong media type"},
+	registry.CodeThrottled:       {http.StatusTooManyRequests, "Too many tries"},
 	registry.CodeUnavailable:     {http.StatusServiceUnavailable, "The store does not answer"},
 	registry.CodeInternal:        {http.StatusInternalServerError, "Something broke on our side"},
 }
@@ -54,6 +56,10 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, a registry.Actor,
 		return // nobody is there to read an answer
 	}
 	c.logFault(r, a, err)
+	if code == registry.CodeDenied && a.User != "" {
+		p, _ := registry.ParsePath(r.PathValue("path")) // none where the address names none
+		c.Service.NoteAccess(registry.AccessEvent{Kind: registry.AccessDenied, User: a.User, Client: a.Client, Agent: a.Agent, RequestID: requestID(r), Path: p})
+	}
 	f, ok := failures[code]
 	if !ok {
 		f = failures[registry.CodeInternal]
@@ -65,7 +71,15 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, a registry.Actor,
 	if v.Retry {
 		w.Header().Set("Retry-After", "2")
 	}
+	setRetryAfter(w, err)
 	c.errorPage(w, r, a, v)
+}
+
+// setRetryAfter says when to come again, where err does.
+func setRetryAfter(w http.ResponseWriter, err error) {
+	if e, ok := errors.AsType[*registry.Error](err); ok && e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(e.RetryAfter.Seconds())))
+	}
 }
 
 // logFault logs err when it is not the user's to mend.

@@ -12,13 +12,17 @@ import (
 	"time"
 
 	"github.com/regent-registry/regent/pkg/registry"
+	"github.com/regent-registry/regent/pkg/registry/auth"
 	"github.com/regent-registry/regent/pkg/registry/console"
 )
 
 // failingAuth is an authenticator whose accounts cannot be read.
-type failingAuth struct{ err error }
+type failingAuth struct {
+	console.Auth
+	err error
+}
 
-func (f failingAuth) SignIn(context.Context, string, string) (string, time.Time, error) {
+func (f failingAuth) SignInFrom(context.Context, string, string, auth.Client) (string, time.Time, error) {
 	return "", time.Time{}, f.err
 }
 func (f failingAuth) SignOut(context.Context, string) error { return f.err }
@@ -40,7 +44,7 @@ func TestFaults_AreLoggedAndNotShown(t *testing.T) {
 		{&registry.Error{Code: registry.CodeUnavailable, Message: "the store shared does not answer", Err: errors.New("disk on fire")}, http.StatusServiceUnavailable, "The store shared does not answer.", "WARN"},
 	} {
 		var log bytes.Buffer
-		h, err := console.New(console.Config{Service: service, Auth: failingAuth{c.err}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		h, err := console.New(console.Config{Service: service, Auth: failingAuth{err: c.err}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		must(t, err)
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/console/browse/", nil)
 		r.Header.Set("X-Request-Id", testRequestID)
@@ -64,7 +68,7 @@ func TestFaults_GoneBrowserGetsAndLogsNothing(t *testing.T) {
 	var log bytes.Buffer
 	h, err := console.New(console.Config{
 		Service: registry.NewService(registry.Config{Mounts: mounts, Authorizer: registry.SignedIn{}}),
-		Auth:    failingAuth{registry.Errorf(registry.CodeCanceled, "the caller went away")}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		Auth:    failingAuth{err: registry.Errorf(registry.CodeCanceled, "the caller went away")}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	must(t, err)
 	w := httptest.NewRecorder()

@@ -92,16 +92,18 @@ func newSite(t *testing.T) *site {
 		)
 		must(t, err)
 		s.service = registry.NewService(registry.Config{
-			Mounts: mounts, Authorizer: registry.SignedIn{}, Saved: shared, Limits: registry.Limits{Content: contentLimit}, Now: s.clock.Now,
+			Mounts: mounts, Authorizer: registry.NewAccess(mounts, shared), Directory: shared, Limits: registry.Limits{Content: contentLimit}, Now: s.clock.Now,
+			Accesses: shared, Saved: shared,
 		})
 		must(t, s.service.EnsureMounts(ctx))
 	}
 	serve(false) // somebody filled the archive once
 	serve(true)
+	t.Cleanup(s.service.StoreAccesses)
 	s.auth = auth.New(auth.Config{Accounts: shared, Now: s.clock.Now, SessionLifetime: sessionLength})
 	_, err := s.auth.EnsureAdmin(ctx, adminName, adminPassword)
 	must(t, err)
-	s.admin = registry.Actor{User: adminName}
+	s.admin = registry.Actor{User: adminName, Roles: []registry.ID{registry.RoleAdmin}}
 
 	s.handler, err = console.New(console.Config{
 		Service: s.service, Auth: s.auth, Node: "node-1", Now: s.clock.Now, PublicHTTP: publicHTTP, PublicHTTPS: publicHTTPS + "/",
@@ -182,11 +184,17 @@ func (s *site) visitor() *browser {
 	return &browser{s: s, client: &http.Client{Jar: jar, CheckRedirect: stay}, header: http.Header{}}
 }
 
-// signedIn is a visitor with a session.
+// signedIn is a visitor with a session of the administrator.
 func (s *site) signedIn() *browser {
 	s.t.Helper()
+	return s.signedInAs(adminName)
+}
+
+// signedInAs is a visitor with a session; all users of these tests have the same password.
+func (s *site) signedInAs(user string) *browser {
+	s.t.Helper()
 	b := s.visitor()
-	r := b.post("/console/sign-in", "user", adminName, "password", adminPassword)
+	r := b.post("/console/sign-in", "user", user, "password", adminPassword)
 	r.wantRedirect("/console/")
 	return b
 }

@@ -18,6 +18,8 @@ type head struct {
 	Writable  bool // it lies on a mount that takes changes, and the next request can be sent to it
 	ReadOnly  bool // its mount takes no changes
 	Deletable bool
+	Attaching bool // who sees the page may attach tags, comments and ratings: whoever may read it
+	Governed  bool // the user may set its permissions
 	Editable  bool // its content is a text that the edit page takes, or seems to be where nobody looked into it
 }
 
@@ -53,8 +55,11 @@ func (c *console) headOf(r *http.Request, res registry.Resource, tab string, n i
 	}
 	m, _, covered := c.Service.Mounts().Resolve(res.Path)
 	h.ReadOnly = covered && m.ReadOnly
-	h.Writable = covered && !m.ReadOnly && !h.IsVirtual() && !h.Elsewhere()
-	h.Deletable = h.Writable && !res.Mount && !res.Path.IsRoot()
+	changeable := covered && !m.ReadOnly && !h.IsVirtual() && !h.Elsewhere()
+	h.Attaching = changeable && c.isSomebody(r)
+	h.Writable = changeable && c.may(r, registry.RightWrite, res.Path)
+	h.Deletable = changeable && !res.Mount && !res.Path.IsRoot() && c.may(r, registry.RightDelete, res.Path)
+	h.Governed = !h.Elsewhere() && c.may(r, registry.RightAuthorize, res.Path)
 	h.Editable = h.Writable && res.Kind == registry.KindResource && res.Size <= maxEditable && soundsLikeText(res.Meta.MediaType)
 	return h
 }

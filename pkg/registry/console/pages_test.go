@@ -54,8 +54,8 @@ func everyPage(t *testing.T, s *site) []page {
 	_, err = s.service.Delete(t.Context(), s.admin, "/_system/config/gone.txt", registry.Precondition{})
 	must(t, err)
 	const links = "/_system/config/links"
-	for from, to := range map[registry.Path]registry.Path{links + "/pay": yaml, links + "/circle/1": links + "/circle/2", links + "/circle/2": links + "/circle/1"} {
-		_, err = s.service.Link(t.Context(), s.admin, registry.LinkInput{Path: from, Target: to})
+	for _, link := range [][2]registry.Path{{links + "/pay", yaml}, {links + "/circle/1", links + "/circle/2"}, {links + "/circle/2", links + "/circle/1"}} {
+		_, err = s.service.Link(t.Context(), s.admin, registry.LinkInput{Path: link[0], Target: link[1]})
 		must(t, err)
 	}
 
@@ -66,7 +66,14 @@ func everyPage(t *testing.T, s *site) []page {
 	}
 
 	s.discuss(yaml, apis)
-	b, anybody := s.signedIn(), s.visitor()
+	for _, pair := range [][]string{{"name", "keepers", "description", "Keep <things>", "grant", "view_server", "do", "create"}} {
+		s.signedIn().post("/console/roles", pair...).wantRedirect("/console/roles?note=role-created")
+	}
+	s.signedIn().post("/console/users", "name", "joe", "password", adminPassword, "full_name", "Joe <b>", "email", "joe@example.org").
+		wantRedirect("/console/users?note=user-created")
+	s.signedIn().post("/console/permissions"+apis, "read:everyone", "allow", "write:keepers", "allow", "delete:keepers", "deny").
+		wantRedirect("/console/permissions" + apis + "?note=permissions-saved")
+	b, anybody, joe := s.signedIn(), s.visitor(), s.signedInAs("joe")
 	etag := s.get(yaml).ETag()
 	pages := []page{
 		{"sign-in", 200, anybody.get("/console/sign-in?next=/console/cluster")},
@@ -132,6 +139,18 @@ func everyPage(t *testing.T, s *site) []page {
 		{"tags", 200, b.get("/console/tags")},
 		{"tagged", 200, b.get("/console/tagged?tag=payments")},
 		{"tagged-none", 200, b.get("/console/tagged?tag=nobody")},
+		{"activity", 200, b.get("/console/activity/_system/governance?user=admin&since=2026-11-22T12:00")},
+		{"activity-resource", 200, b.get("/console/activity" + yaml + "?only=true&action=update")},
+		{"activity-none", 200, b.get("/console/activity/_system?store=shared&user=nobody")},
+		{"permissions", 200, b.get("/console/permissions" + apis)},
+		{"permissions-why", 200, b.get("/console/permissions" + yaml + "?user=joe&right=write")},
+		{"permissions-root", 200, b.get("/console/permissions/")},
+		{"users", 200, b.get("/console/users")},
+		{"user", 200, b.get("/console/user?name=joe")},
+		{"roles", 200, b.get("/console/roles")},
+		{"account", 200, joe.get("/console/account")},
+		{"browse-reader", 200, joe.get("/console/browse" + apis)},
+		{"error-denied", 403, joe.get("/console/edit" + yaml)},
 		{"cluster", 200, b.get("/console/cluster")},
 		{"move", 200, b.get("/console/move" + yaml)},
 		{"move-collection", 200, b.get("/console/move" + apis)},
@@ -383,6 +402,9 @@ var volatile = []struct {
 	with    string
 }{
 	{regexp.MustCompile(`/console/static/[0-9a-f]{16}/`), "/console/static/HASH/"},
+	{regexp.MustCompile(`role-[0-9a-f]{32}`), "role-ID"},
+	{regexp.MustCompile(`(name|description)-[0-9a-f]{32}`), "$1-ID"},
+	{regexp.MustCompile(`(name="(?:id|etag)" value="(?:&#34;)?)[0-9a-f]{32}((?:&#34;)?")`), "${1}HASH$2"},
 	{regexp.MustCompile(`[0-9a-f]{32}(\.[0-9]+)+`), "ETAG"},
 	{regexp.MustCompile(`<code>[0-9a-f]{32}</code>`), "<code>ID</code>"},
 	{regexp.MustCompile(`"(to-)?[0-9a-f]{32}"`), `"${1}ID"`},

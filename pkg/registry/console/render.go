@@ -29,6 +29,9 @@ type frame struct {
 	Places   []place
 	Note     string // what the change before this page did
 	Page     any
+
+	SeesServer   bool // may look at members, stores and mounts
+	ManagesUsers bool
 }
 
 // place is an entry of the navigation that leads into the tree.
@@ -158,7 +161,8 @@ func (c *console) frame(r *http.Request, a registry.Actor, title string) frame {
 		}
 	}
 	if f.User != "" {
-		f.Places = c.places()
+		f.Places = c.places(r, a)
+		f.SeesServer, f.ManagesUsers = a.Holds(registry.GrantServer), a.Holds(registry.GrantUsers)
 	}
 	return f
 }
@@ -178,11 +182,11 @@ func (f frame) at(p registry.Path) frame {
 	return f
 }
 
-// places are the root and the mount points.
-func (c *console) places() []place {
+// places are the root and the mount points that the user may read.
+func (c *console) places(r *http.Request, a registry.Actor) []place {
 	places := []place{{Label: "Root", Href: link("browse", registry.Root), Icon: "home", Path: registry.Root}}
 	for _, m := range c.Service.Mounts().All() {
-		if m.Path.IsRoot() {
+		if m.Path.IsRoot() || c.Service.Authorize(r.Context(), a, registry.RightRead, m.Path) != nil {
 			continue
 		}
 		places = append(places, place{
@@ -233,4 +237,16 @@ var notes = map[string]string{
 	"labelled":         "Label set.",
 	"unlabelled":       "Label removed. The version is still there.",
 	"signed-out":       "You are signed out.",
+
+	"permissions-saved": "Permissions saved. They count at once, on every node.",
+	"profile-saved":     "Profile saved.",
+	"password-changed":  "Password changed. Your other sessions have ended.",
+	"token-revoked":     "Token revoked.",
+	"session-ended":     "Session ended.",
+	"user-created":      "User created.",
+	"user-saved":        "User saved.",
+	"user-deleted":      "User removed.",
+	"role-created":      "Role created.",
+	"role-saved":        "Role saved.",
+	"role-deleted":      "Role removed.",
 }

@@ -43,6 +43,9 @@ type serverView struct {
 }
 
 func (c *console) server(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	if err := needs(a, registry.GrantServer, "see the server"); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), serverTimeout)
 	defer cancel()
 	f := c.frame(r, a, "Server")

@@ -47,14 +47,24 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := signInView{User: r.PostForm.Get("user"), Next: safeNext(r.PostForm.Get("next"))}
-	token, _, err := c.Auth.SignIn(r.Context(), v.User, r.PostForm.Get("password"))
+	token, _, err := c.Auth.SignInFrom(r.Context(), v.User, r.PostForm.Get("password"), auth.ClientOf(r))
+	note := registry.AccessEvent{Kind: registry.AccessSignIn, User: v.User, Client: auth.AddressOf(r), Agent: registry.AgentOf(r.UserAgent()), RequestID: requestID(r)}
 	switch registry.CodeOf(err) {
 	case "":
+		c.Service.NoteAccess(note)
 		auth.SetCookie(w, r, token)
 		redirect(w, v.Next)
 	case registry.CodeUnauthenticated:
+		note.Kind = registry.AccessFailed
+		c.Service.NoteAccess(note)
 		v.Error = "User or password is wrong."
 		c.showSignIn(w, r, http.StatusUnauthorized, v)
+	case registry.CodeThrottled:
+		note.Kind = registry.AccessFailed
+		c.Service.NoteAccess(note)
+		setRetryAfter(w, err)
+		v.Error = capitalize(registry.MessageOf(err)) + "."
+		c.showSignIn(w, r, http.StatusTooManyRequests, v)
 	default:
 		c.fail(w, r, registry.Actor{}, err)
 	}
@@ -99,7 +109,7 @@ func (c *console) askToSignIn(w http.ResponseWriter, r *http.Request) {
 		v.Action = r.URL.RequestURI()
 		v.Text = r.PostForm.Get(textField)
 		for name, values := range r.PostForm {
-			if name == textField {
+			if name == textField || secretFields[name] {
 				continue
 			}
 			for _, value := range values {
@@ -114,6 +124,9 @@ func (c *console) askToSignIn(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, registry.Actor{}, err)
 	}
 }
+
+// secretFields never come back in a page.
+var secretFields = map[string]bool{"password": true, "old": true, "new": true, "again": true}
 
 // isMultipart tells a form with a file from a plain one.
 func isMultipart(r *http.Request) bool {

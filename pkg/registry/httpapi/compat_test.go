@@ -83,7 +83,7 @@ func TestArtifact_ListsAllChildren(t *testing.T) {
 		wg.Go(func() {
 			for i := first; i < 1001; i += 32 {
 				p := registry.Path(fmt.Sprintf("/_system/config/many/%04d", i))
-				if _, err := d.service.CreateCollection(t.Context(), registry.Actor{User: "admin"}, registry.CollectionInput{Path: p}); err != nil {
+				if _, err := d.service.CreateCollection(t.Context(), registry.Actor{User: "admin", Roles: []registry.ID{registry.RoleAdmin}}, registry.CollectionInput{Path: p}); err != nil {
 					t.Error(err)
 				}
 			}

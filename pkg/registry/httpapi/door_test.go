@@ -43,6 +43,12 @@ type door struct {
 
 func newDoor(t *testing.T) *door {
 	t.Helper()
+	return newDoorWith(t, auth.Config{Guesses: 1000})
+}
+
+// newDoorWith makes a door whose authenticator has some other settings.
+func newDoorWith(t *testing.T, config auth.Config) *door {
+	t.Helper()
 	ctx := t.Context()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	store, err := sqlstore.Open(ctx, sqlstore.Config{Name: "shared", DSN: "sqlite:" + filepath.Join(t.TempDir(), "store.db"), Logger: log})
@@ -67,16 +73,20 @@ func newDoor(t *testing.T) *door {
 	}
 	clock := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	service := registry.NewService(registry.Config{
-		Mounts: mounts, Authorizer: registry.SignedIn{}, Saved: store, Limits: registry.Limits{Content: contentLimit}, Now: func() time.Time { return clock },
+		Mounts: mounts, Authorizer: registry.NewAccess(mounts, store), Directory: store, Limits: registry.Limits{Content: contentLimit},
+		Now: func() time.Time { return clock }, Accesses: store, Saved: store,
 	})
 	if err := service.EnsureMounts(ctx); err != nil {
 		t.Fatal(err)
 	}
-	d := &door{service: service, auth: auth.New(auth.Config{Accounts: store})}
+	t.Cleanup(service.StoreAccesses)
+	d := &door{service: service}
+	config.Accounts = store
+	d.auth = auth.New(config)
 	if _, err := d.auth.EnsureAdmin(ctx, "admin", password); err != nil {
 		t.Fatal(err)
 	}
-	inner := httpapi.New(httpapi.Config{Service: service, Auth: d.auth, Logger: log, Version: "1.2.3"})
+	inner := httpapi.New(httpapi.Config{Service: service, Auth: d.auth, Logger: log, Version: "1.2.3", Heartbeat: 50 * time.Millisecond})
 	// What registryd does in front of every door.
 	d.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.URL.Scheme = "http"
@@ -138,7 +148,7 @@ func (d *door) check(t *testing.T, r *http.Request, rec *httptest.ResponseRecord
 // route finds the description of a request's operation; nil when there is none, as for a wrong URL or method.
 func (d *door) route(r *http.Request) *routers.Route {
 	for url, item := range d.doc.Paths.Map() {
-		prefix, below := strings.CutSuffix(url, "{path}")
+		prefix, _, below := strings.Cut(url, "{")
 		if r.URL.Path != url && !(below && strings.HasPrefix(r.URL.Path, prefix)) {
 			continue
 		}

@@ -1,9 +1,11 @@
 package httpapi
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/regent-registry/regent/pkg/registry"
 	"github.com/regent-registry/regent/pkg/registry/auth"
@@ -15,6 +17,8 @@ type Config struct {
 	Auth    *auth.Authenticator
 	Logger  *slog.Logger
 	Version string // of the program, for the API's description
+
+	Heartbeat time.Duration // between signs of life of a watch that has nothing to tell; default 15 s
 }
 
 // handler serves the three URL spaces of this package.
@@ -25,6 +29,8 @@ type handler struct {
 	origin   *http.CrossOriginProtection
 	routes   []route
 	document []byte // the API's description, as JSON
+
+	heartbeat time.Duration
 }
 
 // New makes the door. It must see request URLs as clients sent them: put no [http.ServeMux] in front of it, which redirects what it would
@@ -32,6 +38,7 @@ type handler struct {
 func New(c Config) http.Handler {
 	h := &handler{service: c.Service, auth: c.Auth, log: c.Logger, origin: http.NewCrossOriginProtection(), document: apiDocument(c.Version)}
 	h.routes = h.table()
+	h.heartbeat = cmp.Or(c.Heartbeat, defaultHeartbeat)
 	return h
 }
 
@@ -43,8 +50,33 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// A shared cache must keep nothing, and a private one must ask: an answer is never older than the last acknowledged write.
 	out.Header().Set("Cache-Control", "private, no-cache")
 	if err := h.serve(out, r); err != nil {
+		h.witness(r, err)
 		h.fail(out, r, err)
 	}
+}
+
+// witness notes refusals for the audit. Whoever sent no credentials at all has not tried anything.
+func (h *handler) witness(r *http.Request, err error) {
+	a := registry.AccessEvent{Client: auth.AddressOf(r), Agent: registry.AgentOf(r.UserAgent()), RequestID: r.Header.Get("X-Request-Id")}
+	switch registry.CodeOf(err) {
+	case registry.CodeUnauthenticated, registry.CodeThrottled:
+		if a.User, _, _ = r.BasicAuth(); a.User == "" {
+			return
+		}
+		a.Kind = registry.AccessFailed
+	case registry.CodeDenied:
+		actor, err := h.auth.Authenticate(r)
+		if err != nil {
+			return
+		}
+		a.Kind, a.User = registry.AccessDenied, actor.User
+		if _, rest, err := h.find(r.Method, r.URL.EscapedPath()); err == nil {
+			a.Path, _, _ = parseRest(rest) // a path that is none is told as none
+		}
+	default:
+		return
+	}
+	h.service.NoteAccess(a)
 }
 
 func (h *handler) serve(w http.ResponseWriter, r *http.Request) error {
@@ -55,9 +87,21 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	err = h.dispatch(w, r, actor)
+	if actor.User == "" {
+		return signInFirst(err)
+	}
+	return err
+}
+
+// dispatch finds the operation and runs it.
+func (h *handler) dispatch(w http.ResponseWriter, r *http.Request, actor registry.Actor) error {
 	route, rest, err := h.find(r.Method, r.URL.EscapedPath())
 	if err != nil {
 		return err
+	}
+	if actor.User == "" && !route.open() {
+		return registry.Errorf(registry.CodeUnauthenticated, "sign in first")
 	}
 	c := &call{Request: r, actor: actor, rest: rest}
 	if strings.HasPrefix(route.url, apiPrefix) {

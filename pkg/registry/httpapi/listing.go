@@ -121,7 +121,10 @@ type mountView struct {
 }
 
 // getMounts gives the table of mounts of this node.
-func (h *handler) getMounts(w http.ResponseWriter, _ *call) error {
+func (h *handler) getMounts(w http.ResponseWriter, c *call) error {
+	if !c.actor.Holds(registry.GrantServer) {
+		return registry.Errorf(registry.CodeDenied, "you may not see the mounts of the server")
+	}
 	views := []mountView{}
 	for _, m := range h.service.Mounts().All() {
 		views = append(views, mountView{Path: m.Path, Store: m.Store.Name(), TargetPath: m.Target, ReadOnly: m.ReadOnly})

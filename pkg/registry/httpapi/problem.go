@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/regent-registry/regent/pkg/registry"
@@ -40,6 +41,8 @@ func statusOf(c registry.Code) int {
 		return http.StatusRequestEntityTooLarge
 	case registry.CodeMediaType:
 		return http.StatusUnsupportedMediaType
+	case registry.CodeThrottled:
+		return http.StatusTooManyRequests
 	case registry.CodeUnavailable:
 		return http.StatusServiceUnavailable
 	case registry.CodeCanceled:
@@ -115,6 +118,10 @@ func (h *handler) fail(w *response, r *http.Request, err error) {
 		header.Set("WWW-Authenticate", `Basic realm="Regent", charset="UTF-8"`)
 	case http.StatusServiceUnavailable:
 		header.Set("Retry-After", "1")
+	case http.StatusTooManyRequests:
+		if e, ok := errors.AsType[*registry.Error](err); ok {
+			header.Set("Retry-After", strconv.Itoa(max(int(e.RetryAfter.Seconds()), 1)))
+		}
 	}
 	if strings.HasPrefix(r.URL.Path, compatPrefix) {
 		writeText(w, p.Status, p.Detail)

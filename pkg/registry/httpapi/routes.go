@@ -19,9 +19,12 @@ const (
 	tagsURL     = apiPrefix + "tags"
 	commentURL  = apiPrefix + "comment"
 	artifactURL = compatPrefix + "artifact"
+	usersURL    = apiPrefix + "users"
+	rolesURL    = apiPrefix + "roles"
 )
 
-// route is one operation: a method on a URL, or, when the URL ends in "/{path}", on the URL of every resource below it.
+// route is one operation: a method on a URL, or, when the URL ends in "/{path}", on the URL of every resource below it. What ends in "/{name}" or
+// "/{id}" is matched the same way.
 type route struct {
 	method string
 	url    string
@@ -33,7 +36,31 @@ type route struct {
 func (h *handler) table() []route {
 	// version names the parameters that pick a state; see call.pick.
 	version, page := []string{"version", "label", "at"}, []string{"cursor", "limit"}
+	ofUser := []string{"user"}
 	return []route{
+		{"GET", "/api/v1/permissions/{path}", h.getPermissions, nil},
+		{"PUT", "/api/v1/permissions/{path}", h.putPermissions, nil},
+		{"GET", "/api/v1/explain/{path}", h.explain, []string{"right", "user"}},
+
+		{"GET", usersURL, h.getUsers, []string{"after", "limit"}},
+		{"POST", usersURL, h.postUser, nil},
+		{"GET", usersURL + "/{name}", h.getUser, nil},
+		{"PATCH", usersURL + "/{name}", h.patchUser, nil},
+		{"DELETE", usersURL + "/{name}", h.deleteUser, nil},
+		{"PUT", "/api/v1/passwords/{name}", h.putPassword, nil},
+		{"POST", "/api/v1/password", h.postPassword, nil},
+		{"GET", rolesURL, h.getRoles, nil},
+		{"POST", rolesURL, h.postRole, nil},
+		{"GET", rolesURL + "/{name}", h.getRole, nil},
+		{"PATCH", rolesURL + "/{name}", h.patchRole, nil},
+		{"DELETE", rolesURL + "/{name}", h.deleteRole, nil},
+		{"GET", "/api/v1/tokens", h.getTokens, ofUser},
+		{"POST", "/api/v1/tokens", h.postToken, nil},
+		{"DELETE", "/api/v1/tokens/{id}", h.deleteToken, ofUser},
+		{"GET", "/api/v1/sessions", h.getSessions, ofUser},
+		{"DELETE", "/api/v1/sessions", h.deleteSessions, ofUser},
+		{"DELETE", "/api/v1/sessions/{id}", h.deleteSession, ofUser},
+
 		{"GET", contentURL + "/{path}", h.getContent, version},
 		{"PUT", contentURL + "/{path}", h.putContent, nil},
 		{"DELETE", contentURL + "/{path}", h.deleteContent, nil},
@@ -96,6 +123,11 @@ func (h *handler) table() []route {
 		{"GET", "/api/v1/searches", h.getSaved, nil},
 		{"PUT", "/api/v1/searches", h.putSaved, []string{"name"}},
 		{"DELETE", "/api/v1/searches", h.deleteSaved, []string{"name"}},
+		{"GET", "/api/v1/activity/{path}", h.getActivity, []string{
+			"only", "store", "user", "action", "since", "until", "from", "to", "cursor", "limit", "format",
+		}},
+		{"GET", "/api/v1/watch/{path}", h.getWatch, []string{"from", "only", "store", "wait"}},
+		{"GET", "/api/v1/accesses", h.getAccesses, page},
 
 		{"GET", "/api/v1/mounts", h.getMounts, nil},
 		{"GET", "/api/v1/whoami", h.whoami, nil},
@@ -111,12 +143,13 @@ func (h *handler) table() []route {
 
 // match tells whether the route serves an escaped URL path, and what follows the operation in it, still escaped.
 func (t route) match(escaped string) (rest string, ok bool) {
-	prefix, below := strings.CutSuffix(t.url, "/{path}")
+	prefix, kind, below := strings.Cut(t.url, "/{")
 	if !below {
 		return "", escaped == t.url
 	}
 	rest, ok = strings.CutPrefix(escaped, prefix)
-	return strings.TrimPrefix(rest, "/"), ok && (rest == "" || rest[0] == '/')
+	// The root is a path, but no user has an empty name.
+	return strings.TrimPrefix(rest, "/"), ok && (rest == "" && kind == "path}" || rest != "" && rest[0] == '/')
 }
 
 // find picks the route of a request. It is done by hand since [http.ServeMux] cleans paths and redirects before a handler sees them.

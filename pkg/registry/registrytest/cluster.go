@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -261,10 +262,10 @@ func testAccounts(t *testing.T, fresh func(testing.TB) Database) {
 				t.Errorf("by name: seen at %+v: %v", seen, err)
 			}
 			ann.Seq = u.Seq
-			if u != ann {
+			if !reflect.DeepEqual(u, ann) {
 				t.Errorf("by name: %+v, want %+v", u, ann)
 			}
-			if u, err = n.UserByID(ctx, ann.ID, registry.Freshness{Min: u.Seq}); err != nil || u != ann {
+			if u, err = n.UserByID(ctx, ann.ID, registry.Freshness{Min: u.Seq}); err != nil || !reflect.DeepEqual(u, ann) {
 				t.Errorf("by id: %+v, want %+v: %v", u, ann, err)
 			}
 		}

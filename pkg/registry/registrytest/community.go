@@ -118,7 +118,7 @@ type moderator struct{}
 
 // Moderates implements [registry.Moderator].
 func (moderator) Moderates(_ context.Context, a registry.Actor, _ registry.Path) (bool, error) {
-	return a == ann, nil
+	return a.User == ann.User, nil
 }
 
 // moderated is the use cases of n with a moderator, ann.
@@ -128,20 +128,34 @@ func (n *node) moderated(t testing.TB) *registry.Service {
 }
 
 // but lets everybody who signed in do everything, but nothing below a path.
-type but registry.Path
+type but struct {
+	registry.SignedIn
+
+	p registry.Path
+}
 
 // Authorize implements [registry.Authorizer].
 func (b but) Authorize(ctx context.Context, a registry.Actor, r registry.Right, p registry.Path) error {
-	if registry.Path(b).Covers(p) {
+	if b.p.Covers(p) {
 		return registry.Errorf(registry.CodeDenied, "%s is hidden", p)
 	}
-	return registry.SignedIn{}.Authorize(ctx, a, r, p)
+	return b.SignedIn.Authorize(ctx, a, r, p)
+}
+
+// AuthorizeRead implements [registry.Authorizer].
+func (b but) AuthorizeRead(ctx context.Context, a registry.Actor, r registry.Resource) error {
+	return b.Authorize(ctx, a, registry.RightRead, r.Path)
+}
+
+// Visible implements [registry.Authorizer].
+func (b but) Visible(ctx context.Context, a registry.Actor, places []registry.Place) ([]bool, error) {
+	return authorize(b.Authorize).each(ctx, a, registry.RightRead, places), nil
 }
 
 // without is the use cases of n for users who may do nothing below p.
 func (n *node) without(t testing.TB, p registry.Path) *registry.Service {
 	t.Helper()
-	return registry.NewService(registry.Config{Mounts: n.svc.Mounts(), Authorizer: but(p)})
+	return registry.NewService(registry.Config{Mounts: n.svc.Mounts(), Authorizer: but{p: p}})
 }
 
 func testTagged(t *testing.T, fresh func(testing.TB) Database) {

@@ -3,6 +3,7 @@ package registrytest
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 
 	"github.com/regent-registry/regent/pkg/registry"
@@ -125,5 +126,37 @@ func testRestoreTreeRefused(t *testing.T, fresh func(testing.TB) Database) {
 	wantCode(t, restore(registry.RestoreTreeInput{Path: "/none", At: when}), registry.CodeNotFound)
 	if after := n.get(t, "/big"); after.ETag() != before.ETag() || after.Seq != before.Seq {
 		t.Errorf("what was refused changed the collection from %s to %s", before.ETag(), after.ETag())
+	}
+}
+
+// testRestoreFromBelow: what a restore took out of a deleted collection is not there when that comes back, on no node.
+func testRestoreFromBelow(t *testing.T, fresh func(testing.TB) Database) {
+	nodes := open(t, fresh, 2)
+	n, svc, ctx := nodes[0], nodes[0].svc, t.Context()
+	step := func(_ any, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.put(t, "/h/d/z", "deep")
+	step(svc.SetCheckpoint(ctx, actor, registry.CheckpointInput{Path: "/h", Name: "v1"}))
+	step(svc.Move(ctx, actor, registry.MoveInput{From: "/h/d/z", To: "/h/e/z"}))
+	nodes[1].walk(t, "/h", registry.Moment{}) // into memory
+	n.remove(t, "/h/e")
+	step(svc.RestoreTree(ctx, actor, registry.RestoreTreeInput{Path: "/h", Checkpoint: "v1"}))
+	step(svc.Undelete(ctx, actor, n.trash(t, "/", 10)[0].ID, "/e"))
+	for i, node := range nodes {
+		node.gone(t, "/e/z")
+		if got := node.text(t, "/h/d/z", 0); got != "deep" {
+			t.Errorf("node %d: what came back holds %q", i, got)
+		}
+	}
+	want := []string{
+		"create /h", "create /h/d", "create /h/d/z", "checkpoint /h v1", "create /h/e", "leave /h/d/z ~ /h/e/z", "move /h/e/z ~ /h/d/z", "delete /h/e",
+		"leave  ~ /h/d/z", "undelete /h/d/z", "undelete /e ~ /h/e",
+	}
+	if got := allTold(readAll(t, nodes[1], registry.Position{}, 100)); !slices.Equal(got, want) {
+		t.Errorf("told\n%q\nwant\n%q", got, want)
 	}
 }

@@ -23,6 +23,23 @@ type Store interface {
 	SessionByToken(ctx context.Context, token registry.Hash) (registry.Session, error)
 	DeleteSession(ctx context.Context, token registry.Hash) error
 
+	AddUser(ctx context.Context, op registry.Op, u registry.User) (registry.User, error)
+	ChangeUser(ctx context.Context, op registry.Op, name string, change func(registry.User, int) (registry.UserChange, error)) error
+	DeleteUser(ctx context.Context, op registry.Op, name string, check func(registry.User, int) error) error
+	Users(ctx context.Context, after string, limit int) ([]registry.User, error)
+	HasAdmin(ctx context.Context) (bool, error)
+	Roles(ctx context.Context) ([]registry.Role, error)
+	AddRole(ctx context.Context, op registry.Op, r registry.Role) (registry.Role, error)
+	ChangeRole(ctx context.Context, op registry.Op, name string, change func(registry.Role) (registry.Role, error)) error
+	DeleteRole(ctx context.Context, op registry.Op, name string, check func(registry.Role) error) error
+	Sessions(ctx context.Context, account registry.ID, limit int) ([]registry.Session, error)
+	EndSession(ctx context.Context, op registry.Op, account, public registry.ID) error
+	AddToken(ctx context.Context, op registry.Op, t registry.Token, most int) (registry.Token, error)
+	TokenByHash(ctx context.Context, hash registry.Hash) (registry.Token, error)
+	Tokens(ctx context.Context, account registry.ID, limit int) ([]registry.Token, error)
+	DeleteToken(ctx context.Context, op registry.Op, account, id registry.ID) error
+	UseToken(ctx context.Context, hash registry.Hash, used time.Time) error
+
 	Migrate(ctx context.Context) error
 	Statements() int64
 	RowsWritten() int64
@@ -64,6 +81,7 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"ReadsBoundedPastPages", testAtPages},
 		{"RestoresTrees", testRestoreTree},
 		{"RestoresTreesWholeOrNotAtAll", testRestoreTreeRefused},
+		{"RestoresFromBelow", testRestoreFromBelow},
 		{"MovesLabels", testLabels},
 		{"MovesLabelsFromWhereTheyWereSeen", testLabelRaces},
 		{"HoldsPreconditions", testPreconditions},
@@ -108,7 +126,34 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"FindsTheSameWithAndWithoutAnIndex", testSearchModel},
 		{"FollowsTheTreeWhenItSearches", testSearchTree},
 		{"FindsWhatTheActorMayRead", testSearchRights},
+		{"SearchesByPermission", testSearchPermissions},
 		{"PagesHits", testSearchPages},
+		{"TellsEventsInOrder", testEvents},
+		{"TellsWhereThingsWent", testTreeEvents},
+		{"TellsEveryRequestOnce", testEventsOnce},
+		{"TellsWhatIsAttached", testCommunityEvents},
+		{"TellsHistory", testHistoryEvents},
+		{"FiltersItsActivity", testActivity},
+		{"FiltersByTime", testActivityTimes},
+		{"KeepsAccesses", testAccesses},
+		{"TellsWatchersOfTwoNodes", testWatch},
+		{"DecidesByTheNearestEntry", testAccess},
+		{"ExplainsWhatItDecides", testExplain},
+		{"KeepsEntriesWithTheirNodes", testEntriesMove},
+		{"RefusesTheNextReadAfterARevocation", testRevocation},
+		{"FillsPagesPastHiddenChildren", testHidden},
+		{"GuardsWhatLiesBelow", testTree},
+		{"MovesByPermission", testGuardedMoves},
+		{"CopiesByPermission", testGuardedCopies},
+		{"KeepsPermissionsInTheTrash", testGuardedTrash},
+		{"AsksForEachStepOfABatch", testGuardedBatches},
+		{"ListsAndCountsByPermission", testGuardedLists},
+		{"GuardsThePast", testGuardedPast},
+		{"InheritsAcrossMounts", testAccessMounts},
+		{"ReadsPermissionsFromMemory", testAccessStatements},
+		{"ChangesUsersAndRoles", testUsers},
+		{"KeepsTheLastAdministrator", testAdmins},
+		{"EndsSessionsAndTokensEverywhere", testCredentials},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, fresh) })

@@ -4,9 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 
-	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
 
 	"github.com/regent-registry/regent/pkg/registry"
 )
@@ -15,25 +14,33 @@ import (
 // session on all of them with its next request.
 
 const (
-	userColumns  = "a.id, a.name, a.password, a.disabled, a.created_us"
-	userByName   = "SELECT " + headColumns + ", " + userColumns + " FROM store_head h JOIN account a ON a.name = ? WHERE h.id = 1"
-	userByID     = "SELECT " + headColumns + ", " + userColumns + " FROM store_head h JOIN account a ON a.id = ? WHERE h.id = 1"
-	sessionQuery = "SELECT " + headColumns + ", x.account, x.created_us, x.expires_us FROM store_head h JOIN session x ON x.token = ? WHERE h.id = 1"
+	userColumns = "a.id, a.name, a.password, a.disabled, a.created_us, p.email, p.full_name, r.id, r.grants"
+	userJoins   = " LEFT JOIN profile p ON p.account = a.id LEFT JOIN account_role x ON x.account = a.id LEFT JOIN role r ON r.id = x.role"
+	userByName  = "SELECT " + headColumns + ", " + userColumns + " FROM store_head h JOIN account a ON a.name = ?" + userJoins + " WHERE h.id = 1 ORDER BY r.id"
+	userByID    = "SELECT " + headColumns + ", " + userColumns + " FROM store_head h JOIN account a ON a.id = ?" + userJoins + " WHERE h.id = 1 ORDER BY r.id"
+
+	sessionColumns = "x.token, x.account, x.created_us, x.expires_us, x.address, x.agent"
+	sessionQuery   = "SELECT " + headColumns + ", " + sessionColumns + " FROM store_head h JOIN signin x ON x.token = ? WHERE h.id = 1"
 )
 
-// userRow receives userColumns.
+// userRow receives userColumns; there is a row for each role.
 type userRow struct {
-	id, name, password  []byte
-	disabled, createdUS int64
+	id, name, password, email, fullName, role []byte
+	disabled, createdUS                       int64
+	grants                                    sql.NullInt64
 }
 
 func (r *userRow) dest() []any {
-	return []any{&r.id, &r.name, &r.password, &r.disabled, &r.createdUS}
+	return []any{&r.id, &r.name, &r.password, &r.disabled, &r.createdUS, &r.email, &r.fullName, &r.role, &r.grants}
 }
 
-func (r *userRow) user() registry.User {
-	return registry.User{
-		ID: toID(r.id), Name: string(r.name), Password: string(r.password), Disabled: r.disabled != 0, CreatedAt: toTime(r.createdUS),
+// addTo adds what the row says to u.
+func (r *userRow) addTo(u *registry.User) {
+	u.ID, u.Name, u.Password, u.Disabled, u.CreatedAt = toID(r.id), string(r.name), string(r.password), r.disabled != 0, toTime(r.createdUS)
+	u.Email, u.FullName = string(r.email), string(r.fullName)
+	if r.role != nil {
+		u.Roles = append(u.Roles, toID(r.role))
+		u.Grants |= registry.Grants(r.grants.Int64)
 	}
 }
 
@@ -72,53 +79,28 @@ func (s *Store) UserByID(ctx context.Context, id registry.ID, f registry.Freshne
 func (s *Store) readUser(ctx context.Context, query string, key []byte, missing string) (registry.User, error) {
 	s.metrics.looked("user", false)
 	var head headRow
-	var row userRow
+	var u registry.User
 	err := s.retryRead(ctx, func() error {
-		return s.read.one(ctx, "user", query, []any{key}, append(head.dest(), row.dest()...)...)
+		u = registry.User{}
+		return s.read.each(ctx, "user", query, []any{key}, func(rows *sqlx.Rows) error {
+			var row userRow
+			err := rows.Scan(append(head.dest(), row.dest()...)...)
+			row.addTo(&u)
+			return err
+		})
 	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return registry.User{}, registry.Errorf(registry.CodeNotFound, "%s", missing)
-	}
 	if err != nil {
 		return registry.User{}, s.fail("read an account", err)
 	}
-	u := row.user()
+	if u.ID.IsZero() {
+		return registry.User{}, registry.Errorf(registry.CodeNotFound, "%s", missing)
+	}
 	s.mem.fill(head.snapshot(), []any{accountName(u.Name), u.ID}, func() {
 		s.mem.users.put(u.ID, u)
 		s.mem.names.put(accountName(u.Name), u.ID)
 	})
 	u.Seq = s.position(head.snapshot())
 	return u, nil
-}
-
-// CreateUser makes an account with a new id; CodeConflict when the name is taken.
-func (s *Store) CreateUser(ctx context.Context, u registry.User) (registry.User, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return registry.User{}, fmt.Errorf("make an id: %w", err)
-	}
-	u.ID = registry.ID(id)
-	if u.CreatedAt.IsZero() {
-		u.CreatedAt = s.now()
-	}
-	u.CreatedAt = toTime(toMicros(u.CreatedAt))
-	disabled := 0
-	if u.Disabled {
-		disabled = 1
-	}
-	_, err = s.update(ctx, s.systemOp(), func(o *operation) error {
-		var n int
-		if err := o.tx.one(o.ctx, "user", "SELECT COUNT(*) FROM account WHERE name = ?", []any{[]byte(u.Name)}, &n); err != nil {
-			return o.broken(err)
-		}
-		if n > 0 {
-			return registry.Errorf(registry.CodeConflict, "the user %s exists already", u.Name)
-		}
-		return o.direct(item{act: actUser, node: u.ID, name: u.Name},
-			"INSERT INTO account (id, name, password, disabled, created_us) VALUES (?, ?, ?, ?, ?)",
-			u.ID[:], []byte(u.Name), []byte(u.Password), disabled, toMicros(u.CreatedAt))
-	})
-	return u, err
 }
 
 // SetPassword replaces the password hash of an account; CodeNotFound when there is none with that id.
@@ -141,8 +123,8 @@ func (s *Store) SetPassword(ctx context.Context, id registry.ID, phc string) err
 func (s *Store) CreateSession(ctx context.Context, x registry.Session) error {
 	_, err := s.update(ctx, s.systemOp(), func(o *operation) error {
 		return o.direct(item{act: actSession, node: x.User, name: string(x.Token[:])},
-			"INSERT INTO session (token, account, created_us, expires_us) VALUES (?, ?, ?, ?)",
-			x.Token[:], x.User[:], toMicros(x.CreatedAt), toMicros(x.ExpiresAt))
+			"INSERT INTO signin (token, account, created_us, expires_us, address, agent) VALUES (?, ?, ?, ?, ?, ?)",
+			x.Token[:], x.User[:], toMicros(x.CreatedAt), toMicros(x.ExpiresAt), []byte(x.Address), []byte(x.Agent))
 	})
 	return err
 }
@@ -150,7 +132,7 @@ func (s *Store) CreateSession(ctx context.Context, x registry.Session) error {
 // DeleteSession ends a session, on every node; one that is not there is fine.
 func (s *Store) DeleteSession(ctx context.Context, token registry.Hash) error {
 	_, err := s.update(ctx, s.systemOp(), func(o *operation) error {
-		return o.direct(item{act: actSession, name: string(token[:])}, "DELETE FROM session WHERE token = ?", token[:])
+		return o.direct(item{act: actSession, name: string(token[:])}, "DELETE FROM signin WHERE token = ?", token[:])
 	})
 	return err
 }
@@ -177,10 +159,9 @@ func (s *Store) SessionByToken(ctx context.Context, token registry.Hash) (regist
 
 func (s *Store) readSession(ctx context.Context, token registry.Hash) (registry.Session, error) {
 	var head headRow
-	var account []byte
-	var createdUS, expiresUS int64
+	var row sessionRow
 	err := s.retryRead(ctx, func() error {
-		return s.read.one(ctx, "session", sessionQuery, []any{token[:]}, append(head.dest(), &account, &createdUS, &expiresUS)...)
+		return s.read.one(ctx, "session", sessionQuery, []any{token[:]}, append(head.dest(), row.dest()...)...)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return registry.Session{}, noSession()
@@ -188,10 +169,27 @@ func (s *Store) readSession(ctx context.Context, token registry.Hash) (registry.
 	if err != nil {
 		return registry.Session{}, s.fail("read a session", err)
 	}
-	x := registry.Session{Token: token, User: toID(account), CreatedAt: toTime(createdUS), ExpiresAt: toTime(expiresUS)}
+	x := row.session()
 	s.mem.fill(head.snapshot(), []any{token}, func() { s.mem.sessions.put(token, x) })
 	x.Seq = s.position(head.snapshot())
 	return x, nil
+}
+
+// sessionRow receives sessionColumns.
+type sessionRow struct {
+	token, account, address, agent []byte
+	createdUS, expiresUS           int64
+}
+
+func (r *sessionRow) dest() []any {
+	return []any{&r.token, &r.account, &r.createdUS, &r.expiresUS, &r.address, &r.agent}
+}
+
+func (r *sessionRow) session() registry.Session {
+	return registry.Session{
+		Token: toHash(r.token), User: toID(r.account), CreatedAt: toTime(r.createdUS), ExpiresAt: toTime(r.expiresUS),
+		Address: string(r.address), Agent: string(r.agent),
+	}
 }
 
 func (s *Store) position(at snapshot) registry.Seq { return registry.Seq{Store: s.name, N: at.seq} }
@@ -204,9 +202,10 @@ func (s *Store) systemOp() registry.Op {
 	return registry.Op{Actor: registry.Actor{User: "system"}, At: s.now()}
 }
 
-// direct sends a statement at once, as the last thing that the operation does: a failure breaks the unit, so nothing half-done stays. When it
-// changed no row the operation has touched nothing.
+// direct sends a statement at once, as send does, so nothing half-done stays. When it changed no row
+// the operation has touched nothing.
 func (o *operation) direct(i item, query string, args ...any) error {
+	o.sent = true
 	n, err := o.tx.exec(o.ctx, "write_account", query, args...)
 	if err != nil {
 		return o.broken(err)

@@ -134,7 +134,7 @@ func (o *operation) Associate(r registry.Resource, to registry.End, kind string)
 	} else {
 		uri = []byte(to.URI)
 	}
-	o.touch(item{act: actAssociation, node: r.ID, n: 1, parent: to.ID, name: logName(kind)})
+	o.touchAt(item{act: actAssociation, node: r.ID, n: 1, parent: to.ID, name: logName(kind)}, o.places.paths[r.ID], o.places.paths[to.ID])
 	return true, o.send("write_association",
 		"INSERT INTO association (src, out_key, dst, in_key, type, uri, created_us, created_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 		r.ID[:], key, dst, inKey(kind, r.ID), []byte(kind), uri, toMicros(o.op.At), []byte(o.op.Actor.User))
@@ -154,7 +154,7 @@ func (o *operation) Dissociate(r registry.Resource, to registry.End, kind string
 		}
 		return registry.Errorf(registry.CodeNotFound, "%s has no association of the type %q to %s", r.Path, kind, target)
 	}
-	o.touch(item{act: actAssociation, node: r.ID, n: 0, parent: to.ID, name: logName(kind)})
+	o.touchAt(item{act: actAssociation, node: r.ID, n: 0, parent: to.ID, name: logName(kind)}, o.places.paths[r.ID], o.places.paths[to.ID])
 	return o.send("write_association", "DELETE FROM association WHERE src = ? AND out_key = ?", r.ID[:], key)
 }
 

@@ -41,9 +41,11 @@ func (o *operation) Create(parent registry.Resource, name string, kind registry.
 		return registry.Resource{}, err
 	}
 	o.own.dirents[k] = n.ID
+	p := child(o.pathOf(parent), name)
+	o.places.note(n.ID, p)
 	up.Gen++
 	o.put(up)
-	o.touch(item{actCreate, n.ID, n.Version, up.ID, name})
+	o.touchAt(item{actCreate, n.ID, n.Version, up.ID, name}, p, "")
 	return n.at(child(parent.Path, name), o.store.name, o.head.seq), nil
 }
 
@@ -59,7 +61,7 @@ func (o *operation) Revise(r registry.Resource, d registry.Draft) (registry.Reso
 	if err := o.revise(&n, d); err != nil {
 		return registry.Resource{}, err
 	}
-	o.touch(item{actRevise, n.ID, n.Version, n.parent, n.name})
+	o.touchAt(item{actRevise, n.ID, n.Version, n.parent, n.name}, o.pathOf(r), "")
 	return n.at(r.Path, o.store.name, o.head.seq), nil
 }
 
@@ -79,14 +81,15 @@ func (o *operation) Trash(r registry.Resource) error {
 	if err != nil {
 		return err
 	}
-	o.touch(item{actTrash, n.ID, n.Version, n.parent, n.name})
+	o.touchAt(item{actTrash, n.ID, n.Version, n.parent, n.name}, o.pathOf(r), "")
 	o.own.dirents[dirent{n.parent, n.name}] = registry.ID{}
 	up.Gen++
 	o.put(up)
+	from := n.parent
 	n.parent, n.name = trashID, n.ID.String()
 	n.Gen++
 	o.move(n)
-	o.own.trash[n.ID] = trashRow{stateDeleted, r.Path, o.op.Actor.User, o.at()}
+	o.own.trash[n.ID] = trashRow{stateDeleted, r.Path, o.op.Actor.User, o.at(), from}
 	return nil
 }
 
@@ -143,9 +146,15 @@ func (o *operation) put(n node) {
 	o.changed = append(o.changed, n.ID)
 }
 
-func (o *operation) touch(i item) {
-	o.items = append(o.items, i)
-	o.size += len(i.name) + 100
+// touch notes what happens to a node where the operation found it, or to something that has no path.
+func (o *operation) touch(i item) { o.touchAt(i, o.places.paths[i.node], "") }
+
+// touchAt notes what happens at a path; related is the other path that it is about, "" for none.
+func (o *operation) touchAt(i item, p, related registry.Path) {
+	t := trace{path: p, related: related}
+	t.before, t.after = o.bodies(i)
+	o.items, o.traces = append(o.items, i), append(o.traces, t)
+	o.size += len(i.name) + len(p) + len(related) + 200
 }
 
 // at is the time of the operation as the database keeps it.

@@ -62,7 +62,7 @@ func (o *operation) SetCheckpoint(r registry.Resource, c registry.Checkpoint) (r
 	}
 	c.Resource, c.SetAt, c.SetBy = r.ID, o.at(), o.op.Actor.User
 	c.Seq.Store = o.store.name
-	err := o.changeCheckpoints(r, c.Name, func(list []registry.Checkpoint, i int) []registry.Checkpoint { return slices.Insert(list, i, c) })
+	err := o.changeCheckpoints(r, c.Name, 1, func(list []registry.Checkpoint, i int) []registry.Checkpoint { return slices.Insert(list, i, c) })
 	if err != nil {
 		return c, err
 	}
@@ -78,7 +78,7 @@ func (o *operation) SetCheckpoint(r registry.Resource, c registry.Checkpoint) (r
 
 // RemoveCheckpoint implements [registry.Tx].
 func (o *operation) RemoveCheckpoint(r registry.Resource, name string) error {
-	err := o.changeCheckpoints(r, name, func(list []registry.Checkpoint, i int) []registry.Checkpoint { return slices.Delete(list, i, i+1) })
+	err := o.changeCheckpoints(r, name, 0, func(list []registry.Checkpoint, i int) []registry.Checkpoint { return slices.Delete(list, i, i+1) })
 	if err != nil {
 		return err
 	}
@@ -89,8 +89,8 @@ func (o *operation) RemoveCheckpoint(r registry.Resource, name string) error {
 	return nil
 }
 
-// changeCheckpoints notes the checkpoints of a node as change leaves them; i is where name is, or would be.
-func (o *operation) changeCheckpoints(r registry.Resource, name string, change func(list []registry.Checkpoint, i int) []registry.Checkpoint) error {
+// changeCheckpoints notes the checkpoints of a node as change leaves them; i is where name is, or would be. left says how many of that name are left.
+func (o *operation) changeCheckpoints(r registry.Resource, name string, left int64, change func(list []registry.Checkpoint, i int) []registry.Checkpoint) error {
 	list, err := o.Checkpoints(r.ID)
 	if err != nil {
 		return err
@@ -101,7 +101,7 @@ func (o *operation) changeCheckpoints(r registry.Resource, name string, change f
 	}
 	i, _ := slices.BinarySearchFunc(list, name, func(c registry.Checkpoint, name string) int { return strings.Compare(c.Name, name) })
 	o.own.checks[r.ID] = change(slices.Clone(list), i)
-	o.touch(item{actCheck, r.ID, n.Version, n.parent, name})
+	o.touch(item{actCheck, r.ID, left, n.parent, name})
 	return nil
 }
 

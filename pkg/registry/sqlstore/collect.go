@@ -85,7 +85,8 @@ func (s *Store) collect(ctx context.Context) (int64, error) {
 		}
 		var sets []registry.ID
 		n := int64(0)
-		if _, err := s.update(ctx, s.systemOp(), func(o *operation) (err error) {
+		// Alone: memory, which spares others to write metadata that is there, hears of the removal when the transaction is over.
+		if _, err := s.updateAlone(ctx, s.systemOp(), func(o *operation) (err error) {
 			n, sets, err = o.dropBlobs(chunk, suspects, start)
 			return err
 		}); err != nil {
@@ -213,8 +214,9 @@ func (s *Store) catchUp(ctx context.Context, suspects suspicions, start int64) (
 	}
 }
 
-// readNamed gives the contents and metadata of the versions that came between two positions of the log, and tells whether a copy was staged there: the log does not
-// name the nodes of one.
+// readNamed gives the contents and metadata of the versions that came between two positions of the log, and tells whether there may be others: when a copy was staged
+// there, whose nodes the log does not name, and when a part of the log has been removed for its age. It goes from the old end, so what follows
+// the first operation was there, too.
 func readNamed(ctx context.Context, q statements, after, to int64, name func(blob)) (bool, error) {
 	copied := false
 	err := q.each(ctx, "named", sinceQuery, []any{after, to}, func(rows *sqlx.Rows) error {
@@ -226,7 +228,12 @@ func readNamed(ctx context.Context, q statements, after, to int64, name func(blo
 		copied = copied || act(did) == actStage
 		return err
 	})
-	return copied, err
+	if err != nil || to <= after {
+		return copied, err
+	}
+	first := 0
+	err = q.one(ctx, "named", "SELECT COUNT(*) FROM txn WHERE seq = ?", []any{after + 1}, &first)
+	return copied || first == 0, err
 }
 
 func tooBusy() error {

@@ -251,6 +251,7 @@ func (s *Store) attempt(ctx context.Context, group []*job) (int, error) {
 	s.metrics.groups.Inc()
 	s.metrics.commits.Add(float64(len(u.ops)))
 	u.publish(steps)
+	s.moved.fire()
 	return n, nil
 }
 

@@ -67,7 +67,7 @@ func (s *Store) purgeAttached(ctx context.Context, q statements, nodes []registr
 	if err := s.purgeSearch(ctx, q, in, ids); err != nil {
 		return err
 	}
-	for _, where := range []string{"tagging WHERE node", "tag WHERE node", "comment WHERE node", "rating WHERE node", "rating_sum WHERE node", "association WHERE src", "association WHERE dst"} {
+	for _, where := range []string{"tagging WHERE node", "tag WHERE node", "comment WHERE node", "rating WHERE node", "rating_sum WHERE node", "association WHERE src", "association WHERE dst", "acl WHERE node", "trash_parent WHERE node"} {
 		if _, err := q.exec(ctx, "purge_attached", "DELETE FROM "+where+in, ids...); err != nil {
 			return fmt.Errorf("purge %s: %w", where, err)
 		}

@@ -25,6 +25,7 @@ type Config struct {
 	ContentChunk int           // bytes of one piece of a large content; default 1 MiB
 	CacheBytes   int64         // memory for contents up to 64 KiB; default 64 MiB. Rows have as much again.
 	ConnectWait  time.Duration // how long Open keeps trying to reach the database; default: one try
+	KeepLog      time.Duration // how long the change log is kept, with who did what; default: for ever
 	Now          func() time.Time
 }
 

@@ -85,7 +85,7 @@ func (c *copier) begin(ctx context.Context, p registry.Path, top node) error {
 		if err := o.revise(&n, registry.Draft{Meta: top.Meta, Hash: top.Hash, Size: top.Size}); err != nil {
 			return err
 		}
-		o.own.trash[n.ID] = trashRow{stateCopying, p, o.op.Actor.User, o.at()}
+		o.own.trash[n.ID] = trashRow{state: stateCopying, path: p, actor: o.op.Actor.User, at: o.at()}
 		o.touch(item{actStage, n.ID, 1, trashID, n.name})
 		return nil
 	})

@@ -91,7 +91,7 @@ var sqliteDialect = &dialect{
 	},
 
 	nowUS:   "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)",
-	maxRows: 500, // times at most 9 columns: far below the 32,766 variables of a statement
+	maxRows: 500, // times at most 11 columns: far below the 32,766 variables of a statement
 	version: "SELECT sqlite_version()",
 	product: func(version string) string { return "SQLite " + version },
 }

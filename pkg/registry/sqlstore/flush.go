@@ -22,20 +22,22 @@ var (
 	versionTable = table{"version", []string{"node", "n", "seq", "body", "meta", "size", "author", "created_us", "comment"}}
 	metaTable    = table{"meta_obj", []string{"sha", "data"}}
 	blobTable    = table{"blob_obj", []string{"sha", "size", "chunks", "chunk_size", "small", "chunk_set"}}
-	txnTable     = table{"txn", []string{"seq", "op_id", "tag", "actor", "at_us", "req"}}
+	txnTable     = table{"txn", []string{"seq", "op_id", "tag", "actor", "at_us", "req", "client", "agent"}}
 	placeTable   = table{"dirent_hist", []string{"parent", "name", "until_seq", "node"}}
-	itemTable    = table{"txn_item", []string{"seq", "i", "act", "node", "n", "parent", "name"}}
+	itemTable    = table{"txn_item", []string{"seq", "i", "act", "node", "n", "parent", "name", "path", "related", "body_before", "body_after"}}
 )
 
 // maxStatement bounds the bytes of one statement's values; escaped they may double, and servers take at least 4 MiB.
 const maxStatement = 1 << 20
 
-// insert writes rows with as few statements as the limits allow. suffix follows the values.
+// insert writes rows of the unit.
 func (u *unit) insert(t table, rows [][]any, suffix string) error {
-	return insertRows(u.ctx, u.tx.statements, u.store.backend.dialect, t, rows, suffix)
+	return u.store.insertRows(u.ctx, u.tx.statements, t, rows, suffix)
 }
 
-func insertRows(ctx context.Context, q statements, d *dialect, t table, rows [][]any, suffix string) error {
+// insertRows writes rows with as few statements as the limits allow. suffix follows the values.
+func (s *Store) insertRows(ctx context.Context, q statements, t table, rows [][]any, suffix string) error {
+	d := s.backend.dialect
 	for len(rows) > 0 {
 		n, size := 0, 0
 		for n < len(rows) && n < d.maxRows {
@@ -229,9 +231,12 @@ func (u *unit) flushLog(tag [16]byte) ([]step, error) {
 	steps := make([]step, 0, len(u.ops))
 	for k, o := range u.ops {
 		seq := u.head.seq + 1 + int64(k)
-		ops = append(ops, []any{seq, o.id[:], tag[:], []byte(o.op.Actor.User), toMicros(o.op.At), []byte(o.op.Actor.RequestID)})
+		ops = append(ops, []any{seq, o.id[:], tag[:], []byte(o.op.Actor.User), toMicros(o.op.At), []byte(o.op.Actor.RequestID), []byte(o.op.Actor.Client), []byte(o.op.Actor.Agent)})
 		for i, it := range o.items {
-			items = append(items, []any{seq, int64(i), int64(it.act), it.node[:], it.n, it.parent[:], []byte(it.name)})
+			tr := o.traces[i]
+			items = append(items, []any{
+				seq, int64(i), int64(it.act), it.node[:], it.n, it.parent[:], []byte(it.name), []byte(tr.path), []byte(tr.related), hashBytes(tr.before), hashBytes(tr.after),
+			})
 		}
 		for _, l := range o.left {
 			places = append(places, []any{l.parent[:], []byte(l.name), seq, l.node[:]})

@@ -176,7 +176,11 @@ func (s *Store) followOnce(ctx context.Context) (bool, error) {
 			return false, fmt.Errorf("the change log has no position %d", cursor.seq+1+int64(i))
 		}
 	}
-	return s.mem.advance(cursor, steps, nil), nil
+	if !s.mem.advance(cursor, steps, nil) {
+		return false, nil
+	}
+	s.moved.fire()
+	return true, nil
 }
 
 func (s *Store) reset(cursor, head snapshot, valid bool) {
@@ -184,6 +188,7 @@ func (s *Store) reset(cursor, head snapshot, valid bool) {
 		s.log.Warn("dropped caches", "cursor", cursor.seq, "head", head.seq, "same_epoch", cursor.epoch == head.epoch)
 	}
 	s.mem.reset(head)
+	s.moved.fire()
 }
 
 const logQuery = "SELECT t.seq, t.tag, i.act, i.node, i.n, i.parent, i.name FROM txn t LEFT JOIN txn_item i ON i.seq = t.seq " +

@@ -51,14 +51,14 @@ func testPastReads(t *testing.T, server *registrytest.MySQL) {
 			}
 		}
 	}
-	someone := func(i int) []byte { return []byte(fmt.Sprintf("%016d", i)) }
+	someone := func(i int) []byte { return fmt.Appendf(nil, "%016d", i) }
 	zero := registry.Hash{}
 	fill("INSERT INTO version (node, n, seq, body, meta, size, author, created_us)", func(i int) []any {
 		return []any{node.ID[:], i + 2, x.N + 10 + int64(i), zero[:], sum[:], 0, []byte("a"), i}
 	})
 	fill("INSERT INTO dirent_hist (parent, name, until_seq, node)", func(i int) []any { return []any{c.ID[:], []byte("busy"), i + 10, someone(i)} })
 	fill("INSERT INTO dirent_hist (parent, name, until_seq, node)", func(i int) []any {
-		return []any{c.ID[:], []byte(fmt.Sprintf("gone%05d", i)), i + 10, someone(i)}
+		return []any{c.ID[:], fmt.Appendf(nil, "gone%05d", i), i + 10, someone(i)}
 	})
 	fill("INSERT INTO node (id, parent, name, kind, cur, gen, created_us, created_by)", func(i int) []any {
 		return []any{someone(i), trashID[:], someone(i), 2, 1, 1, i, []byte("a")} // none of them had a version by then

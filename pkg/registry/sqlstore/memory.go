@@ -22,7 +22,7 @@ const (
 	actRevise  act = 2
 	actTrash   act = 3
 	actUser    act = 4 // node: the account; name: its name
-	actSession act = 5 // node: the account; name: the token's hash
+	actSession act = 5 // node: the account; name: the token's hash, "" for all sessions of the account
 
 	actLeave    act = 20 // a move, at the place that it left
 	actMove     act = 21 // a move, at the place that it took
@@ -39,7 +39,7 @@ const (
 	actPrune  act = 31 // node and n: a version that retention removed
 	actSweep  act = 32 // name: the hash of metadata that nothing names any more
 	actRetain act = 33 // node: a collection whose rule of retention changed
-	actCheck  act = 35 // node: a collection whose checkpoints changed
+	actCheck  act = 35 // node: a collection; name: its checkpoint; n: 1 made, 0 removed
 
 	actSaved act = 60 // a saved search; name: its owner
 
@@ -48,6 +48,10 @@ const (
 	actComment     act = 41 // node: the resource; n: the comment's number; name: add, edit or remove
 	actRating      act = 42 // node: the resource; n: the new rating, 0 for none
 	actAssociation act = 43 // node: the source; parent: the target, zero for a URI; n: 1 made, 0 removed; name: the type, cut where it is too long
+
+	actAccess act = 50 // node: the one whose permission entries changed
+	actRole   act = 51 // node: the role; what is known of users and permissions may have changed
+	actToken  act = 52 // node: the account; name: the token's hash, "" for all tokens of the account
 )
 
 // attached tells of acts that change no row which memory holds.
@@ -60,7 +64,7 @@ func (a act) places() bool {
 		return true
 	case actRevise, actUser, actSession, actPurge, actRemove, actStage, actOnce, actCollect,
 		actLabel, actPrune, actSweep, actRetain, actCheck, actSaved,
-		actTag, actComment, actRating, actAssociation:
+		actTag, actComment, actRating, actAssociation, actAccess, actRole, actToken:
 	}
 	return false
 }
@@ -82,14 +86,18 @@ func (i item) touches(k any) bool {
 	switch k := k.(type) {
 	case dirent:
 		return i.act.places() && i.parent == k.parent && i.name == k.name
+	case aclKey:
+		return i.act == actRole || i.act == actAccess && i.node == registry.ID(k)
+	case tokenKey:
+		return i.act == actToken && (i.name == "" || i.name == string(k[:]))
 	case registry.ID: // of a node or an account
-		return i.node == k || i.act.places() && i.parent == k
+		return i.act == actRole || i.node == k || i.act.places() && i.parent == k
 	case accountName:
 		return i.act == actUser && i.name == string(k)
 	case versionKey:
 		return i.act == actPrune && i.node == k.node && i.n == k.n
 	case registry.Hash: // of a session's token
-		return i.act == actSession && i.name == string(k[:])
+		return i.act == actSession && (i.name == "" || i.name == string(k[:]))
 	}
 	return true
 }
@@ -125,6 +133,8 @@ type memory struct {
 	sessions *cache[registry.Hash, registry.Session]
 	docs     *cache[todoKey, *registry.SearchDoc] // nil for a node that has gone
 	texts    *cache[textKey, string]
+	acls     *cache[aclKey, []registry.Entry]
+	tokens   *cache[tokenKey, registry.Token]
 }
 
 const (
@@ -140,13 +150,23 @@ func newMemory(bytes int64) *memory {
 		versions: newCache(bytes/4, func(_ versionKey, v registry.Version) int64 {
 			return 2*entry + metaWeight(v.Meta)
 		}),
-		metas:    newCache(1<<20, func(registry.Hash, struct{}) int64 { return entry }),
-		blobs:    newCache(bytes, func(_ registry.Hash, b []byte) int64 { return entry + int64(len(b)) }),
-		users:    newCache(4<<20, func(_ registry.ID, u registry.User) int64 { return entry + int64(len(u.Name)+len(u.Password)) }),
+		metas: newCache(1<<20, func(registry.Hash, struct{}) int64 { return entry }),
+		blobs: newCache(bytes, func(_ registry.Hash, b []byte) int64 { return entry + int64(len(b)) }),
+		users: newCache(4<<20, func(_ registry.ID, u registry.User) int64 {
+			return entry + int64(len(u.Name)+len(u.Password)+len(u.Email)+len(u.FullName)+16*len(u.Roles))
+		}),
 		names:    newCache(4<<20, func(k accountName, _ registry.ID) int64 { return entry + int64(len(k)) }),
-		sessions: newCache(8<<20, func(registry.Hash, registry.Session) int64 { return 2 * entry }),
+		sessions: newCache(8<<20, func(_ registry.Hash, x registry.Session) int64 { return 2*entry + int64(len(x.Address)+len(x.Agent)) }),
 		docs:     newCache(bytes/2, func(_ todoKey, d *registry.SearchDoc) int64 { return docWeight(d) }),
 		texts:    newCache(bytes/4, func(_ textKey, s string) int64 { return entry + int64(len(s)) }),
+		acls:     newCache(max(bytes/8, 4<<20), func(_ aclKey, list []registry.Entry) int64 { return entry + 24*int64(len(list)) }),
+		tokens: newCache(4<<20, func(_ tokenKey, t registry.Token) int64 {
+			w := 2*entry + int64(len(t.Name))
+			for _, p := range t.Scope.Paths {
+				w += 16 + int64(len(p))
+			}
+			return w
+		}),
 	}
 }
 
@@ -194,6 +214,8 @@ func (m *memory) reset(to snapshot) {
 	m.sessions.clear()
 	m.docs.clear()
 	m.texts.clear()
+	m.acls.clear()
+	m.tokens.clear()
 	m.cursor, m.valid, m.items = to, true, 0
 	m.steps = []step{{seq: to.seq, tag: to.tag}}
 }
@@ -247,12 +269,27 @@ func (m *memory) evict(i item) {
 		m.users.drop(i.node)
 		m.names.drop(accountName(i.name))
 	case actSession:
+		if i.name == "" {
+			m.sessions.clear()
+			return
+		}
 		m.sessions.drop(toHash([]byte(i.name)))
 	case actPrune:
 		m.versions.drop(versionKey{i.node, i.n})
 	case actSweep:
 		m.metas.drop(toHash([]byte(i.name)))
 	case actTag, actComment, actRating, actAssociation, actStage, actOnce, actCollect, actLabel, actRetain, actCheck, actSaved: // nothing that memory holds
+	case actAccess:
+		m.acls.drop(aclKey(i.node))
+	case actRole:
+		m.users.clear()
+		m.acls.clear()
+	case actToken:
+		if i.name == "" {
+			m.tokens.clear()
+			return
+		}
+		m.tokens.drop(tokenKey(toHash([]byte(i.name))))
 	}
 }
 

@@ -27,7 +27,10 @@ type trashRow struct {
 	path  registry.Path
 	actor string
 	at    time.Time
+	from  registry.ID // the collection that it was in; known of what this transaction deleted
 }
+
+var trashParentTable = table{"trash_parent", []string{"node", "parent"}}
 
 var trashTable = table{"trash", []string{"node", "state", "path", "actor", "at_us"}}
 
@@ -52,13 +55,14 @@ func (o *operation) Move(r, parent registry.Resource, name string) (registry.Res
 	if err != nil {
 		return registry.Resource{}, err
 	}
+	o.places.note(n.ID, o.pathOf(r))
 	return o.leave(n, old, parent, name, actMove)
 }
 
-// leave takes a node from the collection old to a place where the name is free.
+// leave takes a node from the collection old to a place where the name is free. What lay in the trash had no path.
 func (o *operation) leave(n, old node, parent registry.Resource, name string, a act) (registry.Resource, error) {
-	left := item{actLeave, n.ID, n.Version, n.parent, n.name}
-	moved, err := o.place(n, parent, name, a)
+	from := o.places.paths[n.ID]
+	moved, err := o.place(n, parent, name)
 	if err != nil {
 		return registry.Resource{}, err
 	}
@@ -67,7 +71,9 @@ func (o *operation) leave(n, old node, parent registry.Resource, name string, a 
 		o.put(old)
 	}
 	o.own.dirents[dirent{n.parent, n.name}] = registry.ID{}
-	o.touch(left)
+	to := o.pathOf(moved)
+	o.touchAt(item{actLeave, n.ID, n.Version, n.parent, n.name}, from, to)
+	o.touchAt(item{a, n.ID, n.Version, parent.ID, name}, to, from)
 	return moved, nil
 }
 
@@ -89,8 +95,8 @@ func (o *operation) outside(id registry.ID, parent registry.Resource) error {
 	return nil
 }
 
-// place puts n at name in a collection where the name is free.
-func (o *operation) place(n node, parent registry.Resource, name string, a act) (registry.Resource, error) {
+// place puts n at name in a collection where the name is free. The caller notes the item.
+func (o *operation) place(n node, parent registry.Resource, name string) (registry.Resource, error) {
 	up, err := o.node(parent.ID)
 	if err != nil {
 		return registry.Resource{}, err
@@ -112,7 +118,7 @@ func (o *operation) place(n node, parent registry.Resource, name string, a act) 
 	n.Gen++
 	o.move(n)
 	o.own.dirents[dirent{up.ID, name}] = n.ID
-	o.touch(item{a, n.ID, n.Version, up.ID, name})
+	o.places.note(n.ID, child(o.pathOf(parent), name))
 	return n.at(p, o.store.name, o.head.seq), nil
 }
 
@@ -143,14 +149,15 @@ func (o *operation) Attach(id registry.ID, parent registry.Resource, name string
 
 // release takes what has a row of the trash with that state to a place in the tree.
 func (o *operation) release(id registry.ID, state int64, parent registry.Resource, name string, a act) (registry.Resource, error) {
-	_, n, err := o.trash(id, state)
+	row, n, err := o.trash(id, state)
 	if err != nil {
 		return registry.Resource{}, err
 	}
-	r, err := o.place(n, parent, name, a)
+	r, err := o.place(n, parent, name)
 	if err != nil {
 		return registry.Resource{}, err
 	}
+	o.touchAt(item{a, id, n.Version, parent.ID, name}, o.pathOf(r), row.path) // of a copy the row has its source
 	o.own.trash[id] = trashRow{}
 	return r, nil
 }
@@ -163,7 +170,7 @@ func (o *operation) Purge(id registry.ID) error {
 	}
 	row.state = statePurging
 	o.own.trash[id] = row
-	o.touch(item{actPurge, id, n.Version, trashID, n.name})
+	o.touchAt(item{actPurge, id, n.Version, trashID, n.name}, row.path, "")
 	return nil
 }
 
@@ -221,7 +228,7 @@ func (r trashRow) entry(n node, store string, seq int64) registry.Deleted {
 
 // flushTrash writes the rows of the trash that the operations changed.
 func (u *unit) flushTrash() error {
-	var rows [][]any
+	var rows, from [][]any
 	var gone []any
 	for id := range u.trashed {
 		row := u.known.trash[id]
@@ -229,17 +236,25 @@ func (u *unit) flushTrash() error {
 			gone = append(gone, id[:])
 			continue
 		}
+		if !row.from.IsZero() {
+			from = append(from, []any{id[:], row.from[:]})
+		}
 		rows = append(rows, []any{id[:], row.state, []byte(row.path), []byte(row.actor), toMicros(row.at)})
 	}
 	suffix := u.store.backend.dialect.onConflict("node", trashTable.columns[1:]...)
 	if err := u.insert(trashTable, rows, suffix); err != nil {
 		return err
 	}
+	if err := u.insert(trashParentTable, from, u.store.backend.dialect.onConflict("node", "parent")); err != nil {
+		return err
+	}
 	if len(gone) == 0 {
 		return nil
 	}
-	if _, err := u.tx.exec(u.ctx, "write_trash", "DELETE FROM trash WHERE node IN ("+placeholders(len(gone))+")", gone...); err != nil {
-		return fmt.Errorf("write trash: %w", err)
+	for _, table := range []table{trashTable, trashParentTable} {
+		if _, err := u.tx.exec(u.ctx, "write_trash", "DELETE FROM "+table.name+" WHERE node IN ("+placeholders(len(gone))+")", gone...); err != nil {
+			return fmt.Errorf("write trash: %w", err)
+		}
 	}
 	return nil
 }

@@ -73,6 +73,27 @@ func (o *operation) Answer(data []byte) {
 	o.size += len(data)
 }
 
+// updateOnce is update for a change of users, roles or tokens. It keeps the id that change gives as the answer to op's request, and gives that id, with
+// repeated, when the request was answered before.
+func (s *Store) updateOnce(ctx context.Context, op registry.Op, change func(o *operation) (registry.ID, error)) (id registry.ID, repeated bool, err error) {
+	_, err = s.update(ctx, op, func(o *operation) error {
+		data, _, answered, err := o.Answered()
+		if err != nil {
+			return err
+		}
+		if repeated = answered; answered {
+			id = toID(data)
+			return nil
+		}
+		if id, err = change(o); err != nil {
+			return err
+		}
+		o.Answer(id[:])
+		return nil
+	})
+	return id, repeated, err
+}
+
 func (u *unit) flushAnswers() error {
 	rows := make([][]any, 0, len(u.answers))
 	for _, a := range u.answers {

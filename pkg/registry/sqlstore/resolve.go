@@ -170,10 +170,13 @@ func (s *Store) remember(f *found) {
 
 // childrenQuery reads a page of children with their current state: one range of the index on (parent, name), never an offset. The joins are outer ones
 // although no row can be missing: that fixes their order. MariaDB otherwise starts from a small meta_obj and reads all children (measured).
-func childrenQuery(d *dialect) string {
+func childrenQuery(d *dialect) string { return childrenWhere(d, "") }
+
+// childrenWhere is childrenQuery of those alone for which more, which begins with AND, holds.
+func childrenWhere(d *dialect, more string) string {
 	return "SELECT " + nodeColumns + " FROM node n" + d.byName +
 		" LEFT JOIN version v ON v.node = n.id AND v.n = n.cur LEFT JOIN meta_obj m ON m.sha = v.meta " +
-		"WHERE n.parent = ? AND n.name > ? ORDER BY n.name LIMIT ?"
+		"WHERE n.parent = ? AND n.name > ? " + more + "ORDER BY n.name LIMIT ?"
 }
 
 // childrenBeforeQuery is the same the other way round.

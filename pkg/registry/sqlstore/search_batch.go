@@ -124,10 +124,10 @@ func (b *batch) write(ctx context.Context) error {
 	if err := b.store.countBlocks(ctx, b.tx.statements, b.blocks); err != nil {
 		return err
 	}
-	if err := insertRows(ctx, b.tx.statements, d, table{"search_doc", []string{"doc", "node", "facts"}}, b.facts, ""); err != nil {
+	if err := b.store.insertRows(ctx, b.tx.statements, table{"search_doc", []string{"doc", "node", "facts"}}, b.facts, ""); err != nil {
 		return err
 	}
-	if err := insertRows(ctx, b.tx.statements, d, table{"search_term", []string{"term", "block", "docs"}}, b.rows(), d.onConflictAppend("term, block", "docs")); err != nil {
+	if err := b.store.insertRows(ctx, b.tx.statements, table{"search_term", []string{"term", "block", "docs"}}, b.rows(), d.onConflictAppend("term, block", "docs")); err != nil {
 		return err
 	}
 	if _, err := b.tx.exec(ctx, "index", "UPDATE search_state SET next_doc = ? WHERE id = 1", b.next); err != nil {
@@ -228,7 +228,7 @@ func (s *Store) countBlocks(ctx context.Context, q statements, blocks map[int64]
 		y, _ := b[0].(int64)
 		return int(x - y)
 	})
-	return insertRows(ctx, q, s.backend.dialect, table{"search_block", []string{"block", "docs"}}, rows, s.backend.dialect.onConflictAdd("block", "docs"))
+	return s.insertRows(ctx, q, table{"search_block", []string{"block", "docs"}}, rows, s.backend.dialect.onConflictAdd("block", "docs"))
 }
 
 // purgeSearch takes nodes that are deleted for good out of the index and off the list.

@@ -210,7 +210,7 @@ func (s *Store) fill(ctx context.Context) (bool, error) {
 		if done = len(rows) < fillBatch; len(rows) > 0 {
 			seen, _ = rows[len(rows)-1][0].([]byte)
 		}
-		if err := insertRows(ctx, t.statements, s.backend.dialect, searchTodo, rows, s.backend.dialect.onConflict("node")); err != nil {
+		if err := s.insertRows(ctx, t.statements, searchTodo, rows, s.backend.dialect.onConflict("node")); err != nil {
 			return err
 		}
 		_, err = t.exec(ctx, "index", "UPDATE search_state SET seen = ?, complete = ? WHERE id = 1", seen, done)
@@ -258,7 +258,7 @@ func (s *Store) relist(ctx context.Context, block int64) error {
 		if err != nil {
 			return err
 		}
-		return insertRows(ctx, t.statements, s.backend.dialect, searchTodo, sortedByID(rows), s.backend.dialect.onConflict("node"))
+		return s.insertRows(ctx, t.statements, searchTodo, sortedByID(rows), s.backend.dialect.onConflict("node"))
 	})
 }
 

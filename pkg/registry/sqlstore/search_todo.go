@@ -15,7 +15,7 @@ func (a act) searched() bool {
 	case actCreate, actRevise, actMove, actUndelete, actCopy, actTag, actComment, actRating, actAssociation:
 		return true
 	case actTrash, actUser, actSession, actLeave, actPurge, actRemove, actStage, actOnce, actCollect, actSaved,
-		actLabel, actPrune, actSweep, actRetain, actCheck:
+		actLabel, actPrune, actSweep, actRetain, actCheck, actAccess, actRole, actToken:
 	}
 	return false
 }

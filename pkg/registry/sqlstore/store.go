@@ -23,6 +23,7 @@ type Store struct {
 	now     func() time.Time
 	chunk   int // bytes of a piece of a large content
 	paths   pathQueries
+	keepLog time.Duration // 0: for ever
 
 	read  *pool // reads outside the committer
 	write *pool // the committer's one connection
@@ -33,6 +34,7 @@ type Store struct {
 
 	mem       *memory
 	head      headCheck
+	moved     signal       // fires when this process commits a change or learns of one
 	witnessed atomic.Int64 // the position of the log that this process's last transaction saw or made
 	queue     chan *job
 	buffers   sync.Pool // *[]byte of chunk bytes
@@ -62,7 +64,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	life, end := context.WithCancel(context.Background())
 	s := &Store{
 		name: c.Name, backend: b, log: c.Logger.With("store", c.Name), metrics: m, now: c.Now, chunk: c.ContentChunk,
-		paths: newPathQueries(), mem: newMemory(c.CacheBytes), queue: make(chan *job, queueLength),
+		paths: newPathQueries(), keepLog: c.KeepLog, mem: newMemory(c.CacheBytes), queue: make(chan *job, queueLength),
 		searches: make(chan struct{}, searchesAtOnce),
 		life:     life, end: end, idle: make(chan struct{}),
 	}

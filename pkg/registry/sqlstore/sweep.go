@@ -39,6 +39,11 @@ func (s *Store) sweepLoop() {
 		} else if n > 0 {
 			s.log.Info("removed unused contents", "count", n)
 		}
+		if n, err := s.purge(s.life); err != nil && s.life.Err() == nil {
+			s.log.Warn("purge of the change log ended early", "removed", n, "error", err)
+		} else if n > 0 {
+			s.log.Info("removed old operations from the change log", "count", n)
+		}
 	}
 }
 
@@ -61,6 +66,9 @@ func (s *Store) sweep(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
 	err := s.bulk.within(ctx, func(t *txn) error {
+		if _, err := t.exec(ctx, "sweep", "DELETE FROM signin WHERE expires_us < ?", toMicros(s.now())); err != nil {
+			return err
+		}
 		_, err := t.exec(ctx, "sweep", "DELETE FROM session WHERE expires_us < ?", toMicros(s.now()))
 		return err
 	})

@@ -26,6 +26,7 @@ func TestPages_AreOneRangeOfTheIndex(t *testing.T) {
 	}{
 		{childrenQuery(sqliteDialect), []any{rootID[:], []byte("x"), 10}, "u_name (parent=? AND name>?)"},
 		{childrenBeforeQuery(sqliteDialect), []any{rootID[:], []byte("x"), 10}, "u_name (parent=? AND name<?)"},
+		{guardedQuery(sqliteDialect), []any{rootID[:], []byte("x"), 10}, "u_name (parent=? AND name>?)"},
 		{trashQuery(sqliteDialect), []any{1, 1, rootID[:], 10}, "k_trash (state=? AND at_us<?)"},
 		{forgetAnswersQuery, []any{1, 10}, "k_once (at_us<?)"},
 	} {
@@ -172,6 +173,7 @@ func TestCollect_CatchesUpWithTheLog(t *testing.T) {
 	}
 	wg.Wait()
 	put("late again", "late")
+	began := start
 	if start, err = s.catchUp(t.Context(), suspects, start); err != nil {
 		t.Fatal(err)
 	}
@@ -194,6 +196,13 @@ func TestCollect_CatchesUpWithTheLog(t *testing.T) {
 		if err := s.read.one(t.Context(), "test", "SELECT COUNT(*) FROM blob_obj WHERE sha = ?", []any{sha[:]}, &n); err != nil || (n == 1) != there {
 			t.Errorf("%d rows of the content %s: %v", n, sha, err)
 		}
+	}
+	// Where a part of the log is gone nobody knows which versions came since.
+	if n, err := s.purgeLog(t.Context(), time.Now().Add(time.Hour), 0); err != nil || n != purgeBatch {
+		t.Fatalf("%d operations removed: %v", n, err)
+	}
+	if _, err := s.catchUp(t.Context(), suspects, began); registry.CodeOf(err) != registry.CodeUnavailable {
+		t.Errorf("with a part of the log removed: %v", err)
 	}
 }
 

@@ -79,11 +79,12 @@ type versionDraft struct {
 
 // opDraft is a row of the table txn to be written, with its items.
 type opDraft struct {
-	id    uuid.UUID
-	op    registry.Op
-	items []item
-	left  []leaving
-	last  []func(u *unit, seq int64) error
+	id     uuid.UUID
+	op     registry.Op
+	items  []item
+	left   []leaving
+	last   []func(u *unit, seq int64) error
+	traces []trace // one for each item
 }
 
 func newUnit(ctx context.Context, s *Store, tx *txn, head snapshot) *unit {
@@ -123,6 +124,9 @@ type operation struct {
 	last     []func(u *unit, seq int64) error // statements that flush sends, with the position of the operation
 	size     int
 	sent     bool // it has written rows already, beside what flush writes
+
+	traces []trace // one for each item
+	places places
 }
 
 var _ registry.Tx = (*operation)(nil)
@@ -137,7 +141,7 @@ func (o *operation) join(id uuid.UUID) int64 {
 	if len(o.items) == 0 {
 		return u.seq()
 	}
-	u.ops = append(u.ops, opDraft{id, o.op, o.items, o.left(), o.last})
+	u.ops = append(u.ops, opDraft{id, o.op, o.items, o.left(), o.last, o.traces})
 	for _, n := range o.created {
 		u.created[n] = true
 	}
@@ -190,6 +194,7 @@ func (o *operation) Get(p registry.Path) (registry.Resource, error) {
 	if err != nil {
 		return registry.Resource{}, err
 	}
+	o.places.note(id, p)
 	return n.at(p, o.store.name, o.head.seq), nil
 }
 

@@ -1,0 +1,299 @@
+package console
+
+import (
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/regent-registry/regent/pkg/registry"
+	"github.com/regent-registry/regent/pkg/registry/auth"
+)
+
+// accountView is what a user sees of their own account.
+type accountView struct {
+	Account  auth.Account
+	Tokens   []registry.Token
+	Sessions []sessionView
+	Rights   []string
+	Manager  bool   // has administrative rights that a token may use
+	Secret   string // of the token just made; shown this once
+	Error    string
+}
+
+type sessionView struct {
+	registry.Session
+	ID      string
+	Current bool
+}
+
+func (c *console) account(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	return c.showAccount(w, r, a, "", nil)
+}
+
+func (c *console) showAccount(w http.ResponseWriter, r *http.Request, a registry.Actor, secret string, failed error) error {
+	own, err := c.Auth.Account(r.Context(), a, a.User)
+	if err != nil {
+		return err
+	}
+	v := accountView{Account: own, Rights: permissionRights(), Manager: a.IsAdmin() || a.Grants != 0, Secret: secret}
+	if v.Tokens, err = c.Auth.Tokens(r.Context(), a, ""); err != nil {
+		return err
+	}
+	if v.Sessions, err = c.sessionsOf(r, a, ""); err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if failed != nil {
+		v.Error, status = c.formError(r, a, failed), statusOf(failed)
+	}
+	f := c.frame(r, a, "My account")
+	f.Section, f.Here, f.Page = "account", "/console/account", v
+	return c.render(w, status, "account", f)
+}
+
+func (c *console) sessionsOf(r *http.Request, a registry.Actor, user string) ([]sessionView, error) {
+	list, err := c.Auth.Sessions(r.Context(), a, user)
+	current := auth.SessionID(auth.SessionToken(r))
+	views := make([]sessionView, 0, len(list))
+	for _, s := range list {
+		views = append(views, sessionView{s, s.PublicID().String(), s.PublicID() == current})
+	}
+	return views, err
+}
+
+// ownForm reads the form of a change to the user's own account, makes the change, and leads back.
+func (c *console) ownForm(w http.ResponseWriter, r *http.Request, a registry.Actor, note string, change func(url.Values) error) error {
+	if err := readForm(w, r, formLimit); err != nil {
+		return err
+	}
+	if err := change(r.PostForm); err != nil {
+		return c.showAccount(w, r, a, "", err)
+	}
+	toPage(w, "/console/account", note)
+	return nil
+}
+
+func (c *console) setProfile(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	return c.ownForm(w, r, a, "profile-saved", func(form url.Values) error {
+		in := auth.AccountInput{Email: new(strings.TrimSpace(form.Get("email"))), FullName: new(strings.TrimSpace(form.Get("full_name")))}
+		_, err := c.Auth.UpdateUser(r.Context(), a, a.User, in, ifMatch(r))
+		return err
+	})
+}
+
+func (c *console) setPassword(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	return c.ownForm(w, r, a, "password-changed", func(form url.Values) error {
+		if form.Get("new") != form.Get("again") {
+			return registry.Errorf(registry.CodeInvalid, "the two new passwords differ")
+		}
+		return c.Auth.ChangePassword(r.Context(), a, auth.ClientOf(r), auth.SessionToken(r), form.Get("old"), form.Get("new"))
+	})
+}
+
+// makeToken makes an API token. The page that answers shows its secret: no redirect could.
+func (c *console) makeToken(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	if err := readForm(w, r, formLimit); err != nil {
+		return err
+	}
+	secret, err := c.tokenOf(r, a)
+	return c.showAccount(w, r, a, secret, err)
+}
+
+func (c *console) tokenOf(r *http.Request, a registry.Actor) (string, error) {
+	rights, err := registry.ParseRights(r.PostForm["right"])
+	if err != nil {
+		return "", err
+	}
+	scope := registry.Scope{Rights: rights, Manage: r.PostForm.Get("manage") != ""}
+	for line := range strings.Lines(r.PostForm.Get("paths")) {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		p, err := registry.ParsePath(line)
+		if err != nil {
+			return "", err
+		}
+		scope.Paths = append(scope.Paths, p)
+	}
+	days, err := strconv.Atoi(r.PostForm.Get("days"))
+	if err != nil || days < 1 || days > 366 {
+		return "", registry.Errorf(registry.CodeInvalid, "days is %q; it must be a number from 1 to 366", r.PostForm.Get("days"))
+	}
+	secret, _, err := c.Auth.CreateToken(r.Context(), a, strings.TrimSpace(r.PostForm.Get("name")), scope, time.Duration(days)*24*time.Hour)
+	return secret, err
+}
+
+func (c *console) revokeToken(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	return c.ownForm(w, r, a, "token-revoked", func(form url.Values) error {
+		id, err := parseID(form.Get("id"))
+		if err != nil {
+			return err
+		}
+		return c.Auth.RevokeToken(r.Context(), a, "", id)
+	})
+}
+
+func (c *console) endSession(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	return c.ownForm(w, r, a, "session-ended", func(form url.Values) error {
+		if form.Get("all") != "" {
+			return c.Auth.RevokeSessions(r.Context(), a, "", auth.SessionToken(r))
+		}
+		id, err := parseID(form.Get("id"))
+		if err != nil {
+			return err
+		}
+		return c.Auth.RevokeSession(r.Context(), a, "", id)
+	})
+}
+
+func parseID(s string) (registry.ID, error) {
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) != len(registry.ID{}) {
+		return registry.ID{}, registry.Errorf(registry.CodeInvalid, "the form names no id of 32 hexadecimal digits")
+	}
+	return registry.ID(b), nil
+}
+
+// usersView is a page of users, and the form for a new one.
+type usersView struct {
+	Users []auth.Account
+	Next  string
+	Roles []string // that can be given
+	New   auth.Account
+	Error string
+}
+
+func (c *console) users(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	return c.showUsers(w, r, a, auth.Account{}, nil)
+}
+
+func (c *console) showUsers(w http.ResponseWriter, r *http.Request, a registry.Actor, draft auth.Account, failed error) error {
+	list, next, err := c.Auth.Users(r.Context(), a, r.URL.Query().Get("after"), 0)
+	if err != nil {
+		return err
+	}
+	v := usersView{Users: list, Next: next, New: draft}
+	if v.Roles, err = c.givenRoles(r, a); err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if failed != nil {
+		v.Error, status = c.formError(r, a, failed), statusOf(failed)
+	}
+	f := c.frame(r, a, "Users")
+	f.Section, f.Page = "users", v
+	return c.render(w, status, "users", f)
+}
+
+// givenRoles are the names of the roles that can be given to users.
+func (c *console) givenRoles(r *http.Request, a registry.Actor) ([]string, error) {
+	roles, err := c.Auth.Roles(r.Context(), a)
+	var names []string
+	for _, role := range roles {
+		if role.ID != registry.RoleEveryone && role.ID != registry.RoleAnonymous {
+			names = append(names, role.Name)
+		}
+	}
+	return names, err
+}
+
+func (c *console) newUser(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	if err := readForm(w, r, formLimit); err != nil {
+		return err
+	}
+	form := r.PostForm
+	draft := auth.Account{
+		Name: strings.TrimSpace(form.Get("name")), Email: strings.TrimSpace(form.Get("email")), FullName: strings.TrimSpace(form.Get("full_name")),
+		Roles: append([]string{}, form["role"]...),
+	}
+	in := auth.AccountInput{Email: &draft.Email, FullName: &draft.FullName, Roles: &draft.Roles}
+	if _, err := c.Auth.CreateUser(r.Context(), a, draft.Name, form.Get("password"), in); err != nil {
+		return c.showUsers(w, r, a, draft, err)
+	}
+	toPage(w, "/console/users", "user-created")
+	return nil
+}
+
+// userView is a user as who manages users sees them.
+type userView struct {
+	Account  auth.Account
+	Roles    []string
+	Sessions []sessionView
+	Self     bool
+	Error    string
+}
+
+// Has tells whether the user has a role, for the boxes of the form.
+func (v userView) Has(role string) bool { return slices.Contains(v.Account.Roles, role) }
+
+// Has is the same for a user to be made.
+func (v usersView) Has(role string) bool { return slices.Contains(v.New.Roles, role) }
+
+func (c *console) user(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	return c.showUser(w, r, a, r.URL.Query().Get("name"), nil)
+}
+
+func (c *console) showUser(w http.ResponseWriter, r *http.Request, a registry.Actor, name string, failed error) error {
+	if err := needs(a, registry.GrantUsers, "manage users and roles"); err != nil {
+		return err
+	}
+	u, err := c.Auth.Account(r.Context(), a, name)
+	if err != nil {
+		return err
+	}
+	v := userView{Account: u, Self: u.Name == a.User}
+	if v.Roles, err = c.givenRoles(r, a); err != nil {
+		return err
+	}
+	// Sessions of who has more rights are not shown; the rest of the page is.
+	if v.Sessions, err = c.sessionsOf(r, a, name); err != nil && registry.CodeOf(err) != registry.CodeDenied {
+		return err
+	}
+	status := http.StatusOK
+	if failed != nil {
+		v.Error, status = c.formError(r, a, failed), statusOf(failed)
+	}
+	f := c.frame(r, a, "User "+name)
+	f.Section, f.Here, f.Page = "users", userLink(name), v
+	return c.render(w, status, "user", f)
+}
+
+func userLink(name string) string { return "/console/user?name=" + url.QueryEscape(name) }
+
+// changeUser does what the button of the form says to a user.
+func (c *console) changeUser(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	if err := readForm(w, r, formLimit); err != nil {
+		return err
+	}
+	form := r.PostForm
+	name, ctx := form.Get("name"), r.Context()
+	var err error
+	switch form.Get("do") {
+	case "save":
+		in := auth.AccountInput{
+			Email: new(strings.TrimSpace(form.Get("email"))), FullName: new(strings.TrimSpace(form.Get("full_name"))),
+			Disabled: new(form.Get("disabled") != ""), Roles: new(append([]string{}, form["role"]...)),
+		}
+		_, err = c.Auth.UpdateUser(ctx, a, name, in, ifMatch(r))
+	case "password":
+		err = c.Auth.ResetPassword(ctx, a, name, form.Get("password"))
+	case "sign-out":
+		err = c.Auth.RevokeSessions(ctx, a, name, auth.SessionToken(r))
+	case "delete":
+		if err = c.Auth.DeleteUser(ctx, a, name, ifMatch(r)); err == nil {
+			toPage(w, "/console/users", "user-deleted")
+			return nil
+		}
+	default:
+		err = registry.Errorf(registry.CodeInvalid, "the form says not what to do")
+	}
+	if err != nil {
+		return c.showUser(w, r, a, name, err)
+	}
+	redirect(w, userLink(name)+"&note=user-saved")
+	return nil
+}

@@ -1,0 +1,131 @@
+package registry
+
+import "context"
+
+// eventFilter decides what an actor is told of an event. Every way out goes through it: lists, exports and watches.
+type eventFilter struct {
+	auth  Authorizer
+	scope scope
+	// full shows from where a request came, and what has no path; the actor has [RightAuthorize] on the scope then.
+	full bool
+	// above lets through what moves the scope as a whole, for who may read the scope.
+	above bool
+}
+
+// pass gives those events that the actor may read, at the paths where the registry has them. An error says that nobody could tell who may read what.
+func (f eventFilter) pass(ctx context.Context, a Actor, events []Event) ([]Event, error) {
+	list := make([]Event, 0, len(events))
+	var nodes []Place // of the events in list that their paths do not decide alone
+	var index []int
+	for _, e := range events {
+		ok, above, err := f.show(ctx, a, &e)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		if e.Path != "" && !above {
+			nodes, index = append(nodes, Place{ID: e.Node, Path: e.Path}), append(index, len(list))
+		}
+		list = append(list, e)
+	}
+	may, err := f.mayReadNodes(ctx, a, nodes)
+	if err != nil {
+		return nil, err
+	}
+	hidden := map[int]bool{}
+	for i, ok := range may {
+		hidden[index[i]] = !ok
+	}
+	kept := list[:0]
+	for i, e := range list {
+		if hidden[i] {
+			continue
+		}
+		if err := f.relate(ctx, a, &e); err != nil {
+			return nil, err
+		}
+		kept = append(kept, e)
+	}
+	return kept, nil
+}
+
+// show makes of e what the actor may see of it, and tells whether that is anything by its path; above when it moves the scope as a whole.
+func (f eventFilter) show(ctx context.Context, a Actor, e *Event) (ok, above bool, err error) {
+	if !f.full {
+		e.Client, e.Agent = "", ""
+	}
+	if e.Path == "" {
+		return f.full && f.scope.path.IsRoot(), false, nil
+	}
+	p, ok := f.scope.place(e.Path)
+	if !ok {
+		return false, false, nil
+	}
+	asked := p
+	if f.above && e.Moves && p.Covers(f.scope.path) {
+		asked, above = f.scope.path, true
+	}
+	e.Path = p
+	ok, err = f.mayRead(ctx, a, asked)
+	return ok, above, err
+}
+
+// mayReadNodes tells of nodes that were at some paths whether the actor may read them where they are now: permissions are bound to nodes, and a path
+// may have lost those that it had. What was removed for good is shown to administrators alone.
+func (f eventFilter) mayReadNodes(ctx context.Context, a Actor, nodes []Place) ([]bool, error) {
+	may, err := f.auth.Visible(ctx, a, nodes)
+	if err != nil {
+		return nil, err
+	}
+	var away []Place // moved or deleted since
+	var index []int
+	for i, ok := range may {
+		if !ok {
+			away, index = append(away, nodes[i]), append(index, i)
+		}
+	}
+	if len(away) == 0 {
+		return may, nil
+	}
+	there, err := f.auth.Gone(ctx, a, RightRead, f.scope.store, away, false)
+	if err != nil {
+		return nil, err
+	}
+	for i, ok := range there {
+		may[index[i]] = ok
+	}
+	return may, nil
+}
+
+// relate leaves the other path of an event only to those who may read there; anywhere in the registry, since a move can lead out of the scope.
+func (f eventFilter) relate(ctx context.Context, a Actor, e *Event) error {
+	if e.Related == "" {
+		return nil
+	}
+	p, ok := f.scope.mounts.shows(f.scope.store, e.Related)
+	if ok {
+		var err error
+		if ok, err = f.mayRead(ctx, a, p); err != nil {
+			return err
+		}
+	}
+	if !ok {
+		p = ""
+	}
+	e.Related = p
+	return nil
+}
+
+func (f eventFilter) mayRead(ctx context.Context, a Actor, p Path) (bool, error) {
+	err := f.auth.Authorize(ctx, a, RightRead, p)
+	switch CodeOf(err) {
+	case "":
+		return true, nil
+	case CodeDenied, CodeUnauthenticated:
+		return false, nil
+	default:
+		return false, err
+	}
+}
