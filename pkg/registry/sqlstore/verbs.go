@@ -55,7 +55,7 @@ func (a act) told() bool {
 	case actStage, actOnce, actCollect, actRemove, actSweep, actSaved:
 		return false
 	case actCreate, actRevise, actTrash, actUser, actSession, actLeave, actMove, actUndelete, actCopy, actPurge,
-		actLabel, actPrune, actRetain, actCheck, actTag, actComment, actRating, actAssociation:
+		actLabel, actPrune, actRetain, actCheck, actTag, actComment, actRating, actAssociation, actAccess, actRole, actToken:
 	}
 	return true // also what a newer program wrote
 }
