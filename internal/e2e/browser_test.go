@@ -36,6 +36,8 @@ func TestBrowser_Console(t *testing.T) {
 	restoreInBrowser(t, b, c)
 	propertyInBrowser(b, console)
 
+	searchInBrowser(b)
+
 	b.Do("the cluster", chromedp.Navigate(console+"cluster"))
 	for _, n := range c.Nodes {
 		b.AwaitText(n.Name)
@@ -65,6 +67,17 @@ func fill(t *testing.T, c *e2e.Cluster) {
 func signIn(b *e2e.Browser) {
 	b.Do("sign in", chromedp.SendKeys("#user", "admin"), chromedp.SendKeys("#password", e2e.AdminPassword),
 		chromedp.Click(`form[action="/console/sign-in"] button`), chromedp.WaitVisible("nav.sidebar"))
+}
+
+// searchInBrowser searches from the box in the header, keeps the search and narrows it.
+func searchInBrowser(b *e2e.Browser) {
+	b.Do("search", chromedp.SetValue("#location", "content OR payments"), chromedp.Submit("#location"), chromedp.WaitVisible("ol.hits"))
+	b.AwaitText("best first")
+	b.Do("keep the search", chromedp.SendKeys("#name", "About payments"), chromedp.Click(`form[action="/console/save-search"] button`), chromedp.WaitVisible("ul.saved"))
+	b.AwaitText("About payments")
+	b.Shot("search")
+	b.Do("narrow it", chromedp.Click(`.facets section:first-child li:last-child a`), chromedp.WaitVisible("ol.hits"))
+	b.AwaitText("1 hit")
 }
 
 func uploadInBrowser(t *testing.T, b *e2e.Browser, console string) {

@@ -69,6 +69,7 @@ func verbs() []verb {
 		{name: "log", arguments: "PATH", summary: "list the versions", least: 1, most: 1, make: history, remote: allRemote},
 		{name: "diff", arguments: "PATH[;version:N] [PATH[;version:N]]", summary: "compare two contents, or a version with what is there now", least: 1, most: 2, make: difference, remote: allRemote},
 		{name: "restore", arguments: "PATH VERSION", summary: "make an old version the newest", least: 2, most: 2, make: restore, remote: func(i int) bool { return i == 0 }},
+		{name: "search", arguments: "QUERY...", summary: "find resources by their words and metadata", most: -1, make: search},
 		{name: "mounts", summary: "list the mounts of the node that answers", make: mounts},
 		{name: "completion", arguments: "bash|zsh|fish", summary: "print the completion for a shell", least: 1, most: 1, make: completion},
 		{name: completeVerb, most: -1},

@@ -56,7 +56,7 @@ func (n *node) buildService(ctx context.Context) error {
 	home := n.stores[n.config.UserStore]
 	n.service = registry.NewService(registry.Config{
 		Mounts: mounts, Authorizer: registry.NewAccess(mounts, home), Directory: home, Limits: registry.Limits{Content: n.config.MaxContentSize}, Accesses: home,
-		TransferTimeout: n.config.TransferTimeout,
+		Saved: home, TransferTimeout: n.config.TransferTimeout,
 	})
 	if err := n.service.EnsureMounts(ctx); err != nil {
 		return fmt.Errorf("mounts: %w", err)

@@ -129,7 +129,7 @@ func changeOnce[T any](ctx context.Context, s *Service, a Actor, m Mount, change
 
 // once runs a change of a transaction unless its request was answered already; then it gives that answer to replay, with the position of the log.
 // keep tells what to remember of a change that was run.
-func once[T any](a Actor, tx Tx, change func() error, keep func() T, replay func(kept T, n int64) error) error {
+func once[T any](a Actor, tx OnceTx, change func() error, keep func() T, replay func(kept T, n int64) error) error {
 	if a.Once.IsZero() {
 		return change()
 	}

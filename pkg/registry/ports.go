@@ -53,6 +53,7 @@ type Store interface {
 	Update(ctx context.Context, op Op, change func(Tx) error) (Seq, error)
 
 	CommunityReader
+	SearchReader
 	TreeStore
 	Log
 	Labeller

@@ -13,6 +13,7 @@ type Service struct {
 	access    *Access // nil when permissions are not used
 	directory Directory
 	moderator Moderator
+	saved     SavedSearches
 	watching  *watching
 	accesses  *accesses
 	limits    Limits
@@ -25,8 +26,9 @@ type Service struct {
 type Config struct {
 	Mounts     *Mounts
 	Authorizer Authorizer
-	Moderator  Moderator // nil: the Authorizer when it is an [Access], else nobody may change what others wrote
-	Directory  Directory // needed when the Authorizer is an [Access]
+	Moderator  Moderator     // nil: the Authorizer when it is an [Access], else nobody may change what others wrote
+	Directory  Directory     // needed when the Authorizer is an [Access]
+	Saved      SavedSearches // nil: nobody can save searches
 	Limits     Limits
 	Now        func() time.Time
 	Accesses   Log // where sign-ins and refusals are noted; nil drops them
@@ -49,7 +51,7 @@ func NewService(c Config) *Service {
 	return &Service{
 		mounts: c.Mounts, auth: c.Authorizer, access: access, directory: c.Directory, moderator: c.Moderator, limits: c.Limits, now: c.Now,
 		watching: &watching{}, accesses: &accesses{log: c.Accesses, now: c.Now},
-		transferTimeout: c.TransferTimeout,
+		saved: c.Saved, transferTimeout: c.TransferTimeout,
 	}
 }
 

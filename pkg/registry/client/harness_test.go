@@ -58,7 +58,7 @@ func newServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service := registry.NewService(registry.Config{Mounts: mounts, Authorizer: registry.SignedIn{}, Limits: registry.Limits{Content: contentLimit}})
+	service := registry.NewService(registry.Config{Mounts: mounts, Authorizer: registry.SignedIn{}, Saved: store, Limits: registry.Limits{Content: contentLimit}})
 	if err := service.EnsureMounts(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 // own are the pages that speak of nobody else but their reader.
 var own = map[string]bool{
 	"/console/go": true, "/console/tags": true, "/console/tagged": true, "/console/account": true, "/console/account/profile": true,
+	"/console/search": true, "/console/save-search": true, "/console/forget-search": true,
 	"/console/account/token": true, "/console/account/revoke-token": true, "/console/account/end-session": true, "/console/account/password": true,
 }
 
@@ -64,6 +65,9 @@ func TestEveryPage_TellsNothing(t *testing.T) {
 			}
 			if method == "GET" && address != "/console/go" {
 				address += "?version=1&name=mark-user&id=" + s.comment + "&tag=mark-tag"
+			}
+			if address, ok := strings.CutPrefix(address, "/console/search?"); ok && method == "GET" {
+				joe.get("/console/search?q=kind:resource+OR+kind:collection+OR+mark&" + address).wantText("Nothing that you may see was found.")
 			}
 			if address == "/console/go" {
 				address += "?path=" + url.QueryEscape(doc.String())

@@ -93,7 +93,7 @@ func newSite(t *testing.T) *site {
 		must(t, err)
 		s.service = registry.NewService(registry.Config{
 			Mounts: mounts, Authorizer: registry.NewAccess(mounts, shared), Directory: shared, Limits: registry.Limits{Content: contentLimit}, Now: s.clock.Now,
-			Accesses: shared,
+			Accesses: shared, Saved: shared,
 		})
 		must(t, s.service.EnsureMounts(ctx))
 	}

@@ -8,13 +8,23 @@ import (
 	"github.com/regent-registry/regent/pkg/registry"
 )
 
-// jump opens what the location box names: a path, a path;version:N, or an address of the registry pasted from elsewhere.
+// jump opens what the box in the header names: a path, a path;version:N, or an address of the registry pasted from elsewhere. What is none of these is
+// searched for.
 func (c *console) jump(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
-	p, n, err := registry.ParseRef(locationOf(r.URL.Query().Get("to")))
-	if err != nil {
-		return err
+	typed := r.URL.Query().Get("to")
+	p, n, err := registry.ParseRef(locationOf(typed))
+	var res registry.Resource
+	if err == nil {
+		res, err = c.Service.Get(r.Context(), a, p, registry.Freshness{})
 	}
-	res, err := c.Service.Get(r.Context(), a, p, registry.Freshness{})
+	if code := registry.CodeOf(err); isSearch(typed) && (code == registry.CodeInvalid || code == registry.CodeNotFound) {
+		address, err := searchFor(typed)
+		if err != nil {
+			return err
+		}
+		redirect(w, address)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -28,6 +38,18 @@ func (c *console) jump(w http.ResponseWriter, r *http.Request, a registry.Actor)
 	}
 	redirect(w, address)
 	return nil
+}
+
+// isSearch tells of texts that are not meant as a path for certain.
+func isSearch(typed string) bool {
+	typed = strings.TrimSpace(typed)
+	switch {
+	case typed == "" || strings.HasPrefix(typed, "/") || strings.Contains(typed, "://"):
+		return false
+	case strings.ContainsAny(typed, ` :"`):
+		return true
+	}
+	return !strings.Contains(typed, "/")
 }
 
 // doorPrefixes are the ways to a resource's path in the addresses that people copy.

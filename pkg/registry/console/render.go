@@ -232,6 +232,8 @@ var notes = map[string]string{
 	"copied":           "Copied.",
 	"undeleted":        "Put back.",
 	"purged":           "Deleted for good.",
+	"search-saved":     "Search saved.",
+	"search-forgotten": "Search forgotten.",
 	"labelled":         "Label set.",
 	"unlabelled":       "Label removed. The version is still there.",
 	"signed-out":       "You are signed out.",

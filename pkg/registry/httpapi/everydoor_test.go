@@ -102,6 +102,10 @@ var everyDoor = map[string]struct {
 	"DELETE /api/v1/trash/{path}":            {query: "id=ID"},
 	"POST /api/v1/undelete/{path}":           {body: `{"id":"ID"}`},
 	"POST /api/v1/batch":                     {body: `{"steps":[{"do":"put","path":"` + hiddenDoc + `","content":"x"}]}`},
+	"GET /api/v1/search":                     {query: "q=kind:resource+OR+kind:collection+OR+kind:link+OR+mark", own: true},
+	"GET /api/v1/searches":                   {own: true},
+	"PUT /api/v1/searches":                   {query: "name=mine", body: `{"query":"x","shared":true}`, own: true},
+	"DELETE /api/v1/searches":                {query: "name=none"},
 	"GET /api/v1/mounts":                     {},
 	"GET /api/v1/whoami":                     {own: true},
 	"GET /api/v1/openapi.json":               {own: true},
@@ -166,6 +170,7 @@ func (d *door) hide(t *testing.T) string {
 		{"PUT", "/api/v1/labels" + hiddenDoc + "?label=mark-label", `{"version":1}`},
 		{"PUT", "/api/v1/checkpoints" + hiddenTree + "?checkpoint=mark-point", `{"comment":"mark-comment"}`},
 		{"PUT", "/api/v1/retention" + hiddenTree, `{"keep_last":1000}`},
+		{"PUT", "/api/v1/searches?name=mark-search", `{"query":"mark-query"}`},
 	} {
 		if rec := d.do(t, c.method, c.url, c.body, asJSON); rec.Code >= 300 {
 			t.Fatalf("%s %s: %d %s", c.method, c.url, rec.Code, rec.Body)

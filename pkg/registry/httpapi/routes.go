@@ -119,6 +119,10 @@ func (h *handler) table() []route {
 		{"DELETE", trashURL + "/{path}", h.purge, []string{"id", "older_than"}},
 		{"POST", "/api/v1/undelete/{path}", h.undelete, nil},
 		{"POST", "/api/v1/batch", h.batch, nil},
+		{"GET", "/api/v1/search", h.getSearch, []string{"q", "cursor", "limit"}},
+		{"GET", "/api/v1/searches", h.getSaved, nil},
+		{"PUT", "/api/v1/searches", h.putSaved, []string{"name"}},
+		{"DELETE", "/api/v1/searches", h.deleteSaved, []string{"name"}},
 		{"GET", "/api/v1/activity/{path}", h.getActivity, []string{
 			"only", "store", "user", "action", "since", "until", "from", "to", "cursor", "limit", "format",
 		}},

@@ -44,6 +44,7 @@ type Store interface {
 	Statements() int64
 	RowsWritten() int64
 	SweepTrees(ctx context.Context) (int64, error)
+	IndexSearch(ctx context.Context) (int, error)
 	Close() error
 }
 
@@ -124,6 +125,12 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"FollowsLinks", testLinks},
 		{"AnswersOnce", testOnce},
 		{"AsksForRights", testRights},
+		{"FindsWhatWasWritten", testSearch},
+		{"FindsTheSameWithAndWithoutAnIndex", testSearchModel},
+		{"FollowsTheTreeWhenItSearches", testSearchTree},
+		{"FindsWhatTheActorMayRead", testSearchRights},
+		{"SearchesByPermission", testSearchPermissions},
+		{"PagesHits", testSearchPages},
 		{"TellsEventsInOrder", testEvents},
 		{"TellsWhereThingsWent", testTreeEvents},
 		{"TellsEveryRequestOnce", testEventsOnce},

@@ -288,6 +288,9 @@ func (o *operation) dropContent(sha registry.Hash, sets []registry.ID) ([]regist
 		}
 		sets = append(sets, toID(set))
 	}
+	if _, err := o.tx.exec(o.ctx, "collect", "DELETE FROM search_text WHERE sha = ?", sha[:]); err != nil {
+		return nil, err
+	}
 	_, err = o.tx.exec(o.ctx, "collect", "DELETE FROM blob_obj WHERE sha = ?", sha[:])
 	return sets, err
 }

@@ -196,6 +196,9 @@ func (o *operation) stage(root registry.ID, rows []copied) error {
 	if err := o.insert(versionTable, versions, ""); err != nil {
 		return o.broken(err)
 	}
+	if err := o.stageSearch(rows); err != nil {
+		return o.broken(err)
+	}
 	o.touch(item{actStage, root, int64(len(rows)), trashID, root.String()})
 	return nil
 }

@@ -27,7 +27,9 @@ type dialect struct {
 	// onConflict ends an INSERT whose row may be there already, by its key: the listed columns take the new values; none leave it as it is.
 	onConflict func(key string, columns ...string) string
 
-	nowUS string // the server's clock, in microseconds since 1970
+	// onConflictAppend and onConflictAdd are onConflict where the bytes of the column are put behind those that are there, and where its number is added.
+	onConflictAppend, onConflictAdd func(key, column string) string
+	nowUS                           string // the server's clock, in microseconds since 1970
 
 	maxRows int  // rows of one INSERT
 	texts   bool // the committer's connections take several statements in one text
@@ -52,6 +54,11 @@ var mysqlDialect = &dialect{
 		}
 		return " ON DUPLICATE KEY UPDATE " + assignments(columns, func(c string) string { return "VALUES(" + c + ")" })
 	},
+	onConflictAppend: func(_, c string) string {
+		return " ON DUPLICATE KEY UPDATE " + c + " = CONCAT(" + c + ", VALUES(" + c + "))"
+	},
+	onConflictAdd: func(_, c string) string { return " ON DUPLICATE KEY UPDATE " + c + " = " + c + " + VALUES(" + c + ")" },
+
 	nowUS:   "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)",
 	maxRows: 500,
 	texts:   true,
@@ -77,6 +84,14 @@ var sqliteDialect = &dialect{
 		}
 		return " ON CONFLICT (" + key + ") DO UPDATE SET " + assignments(columns, func(c string) string { return "excluded." + c })
 	},
+	onConflictAppend: func(key, c string) string {
+		// || makes a text of bytes, with the same bytes.
+		return " ON CONFLICT (" + key + ") DO UPDATE SET " + c + " = CAST(" + c + " || excluded." + c + " AS BLOB)"
+	},
+	onConflictAdd: func(key, c string) string {
+		return " ON CONFLICT (" + key + ") DO UPDATE SET " + c + " = " + c + " + excluded." + c
+	},
+
 	nowUS:   "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)",
 	maxRows: 500, // times at most 11 columns: far below the 32,766 variables of a statement
 	version: "SELECT sqlite_version()",

@@ -83,7 +83,7 @@ func event(o operationRow, r itemRow) registry.Event {
 		e.Subject = string(r.name)
 	case actComment, actRating:
 		e.Number = *r.n
-	case actSession, actRemove, actStage, actOnce, actCollect, actSweep, actRetain, actAccess, actToken, actSeal, actArrive:
+	case actSession, actRemove, actStage, actOnce, actCollect, actSweep, actRetain, actAccess, actToken, actSeal, actArrive, actSaved:
 	}
 	return e
 }

@@ -102,6 +102,9 @@ func (u *unit) flush() ([]step, []*staged, error) {
 	if err := u.flushAnswers(); err != nil {
 		return nil, nil, err
 	}
+	if err := u.flushSearch(); err != nil {
+		return nil, nil, err
+	}
 	steps, err := u.flushLog(tag)
 	if err != nil {
 		return nil, nil, err

@@ -148,6 +148,9 @@ func (t *treeImport) add(b registry.TreeBatch, sizes map[registry.Hash]int64, co
 	if err := t.addHistory(b); err != nil {
 		return err
 	}
+	if err := t.listSearch(b); err != nil {
+		return err
+	}
 	if err := t.addCommunity(b); err != nil {
 		return err
 	}

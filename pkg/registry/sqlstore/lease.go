@@ -11,6 +11,7 @@ import (
 // gone. It keeps others from doing work twice; it guards nothing that would go wrong if two did it.
 type lease struct {
 	store  *Store
+	pool   *pool
 	name   string
 	holder uuid.UUID
 	length time.Duration
@@ -18,11 +19,16 @@ type lease struct {
 
 // takeLease tells false when another process holds the lease of that name.
 func (s *Store) takeLease(ctx context.Context, name string, length time.Duration) (*lease, bool, error) {
+	return s.takeLeaseBy(ctx, s.bulk, name, length)
+}
+
+// takeLeaseBy is takeLease through a pool that writes.
+func (s *Store) takeLeaseBy(ctx context.Context, p *pool, name string, length time.Duration) (*lease, bool, error) {
 	holder, err := uuid.NewRandom()
 	if err != nil {
 		return nil, false, err
 	}
-	l := &lease{s, name, holder, length}
+	l := &lease{s, p, name, holder, length}
 	ok, err := l.renew(ctx)
 	return l, ok, err
 }
@@ -31,7 +37,7 @@ func (s *Store) takeLease(ctx context.Context, name string, length time.Duration
 func (l *lease) renew(ctx context.Context) (bool, error) {
 	d := l.store.backend.dialect
 	taken := false
-	err := l.store.bulk.within(ctx, func(t *txn) error {
+	err := l.pool.within(ctx, func(t *txn) error {
 		row := "INSERT INTO lease (name, holder, until_us) VALUES (?, ?, 0)" + d.onConflict("name")
 		if _, err := t.exec(ctx, "lease", row, []byte(l.name), l.holder[:]); err != nil {
 			return err
@@ -46,7 +52,7 @@ func (l *lease) renew(ctx context.Context) (bool, error) {
 
 // release gives the lease up, so that the next one need not wait for its end.
 func (l *lease) release(ctx context.Context) error {
-	return l.store.bulk.within(ctx, func(t *txn) error {
+	return l.pool.within(ctx, func(t *txn) error {
 		_, err := t.exec(ctx, "lease", "UPDATE lease SET until_us = 0 WHERE name = ? AND holder = ?", []byte(l.name), l.holder[:])
 		return err
 	})

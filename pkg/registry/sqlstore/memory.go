@@ -44,6 +44,7 @@ const (
 
 	actArrive act = 81 // beside actCopy, of what came from another store
 	actSeal   act = 80 // node: what is being moved to another store; n: 1 from here on nothing at or below it changes, 0 it may again (seal.go)
+	actSaved  act = 60 // a saved search; name: its owner
 
 	// What is attached to a node; memory holds none of it (community.go).
 	actTag         act = 40 // node: the resource; n: 1 given, 0 taken away; name: the tag, cut where it is too long
@@ -65,7 +66,7 @@ func (a act) places() bool {
 	case actCreate, actTrash, actLeave, actMove, actUndelete, actCopy:
 		return true
 	case actRevise, actUser, actSession, actPurge, actRemove, actStage, actOnce, actCollect,
-		actLabel, actPrune, actSweep, actRetain, actCheck, actSeal, actArrive,
+		actLabel, actPrune, actSweep, actRetain, actCheck, actSeal, actArrive, actSaved,
 		actTag, actComment, actRating, actAssociation, actAccess, actRole, actToken:
 	}
 	return false
@@ -144,6 +145,8 @@ type memory struct {
 	users    *cache[registry.ID, registry.User]
 	names    *cache[accountName, registry.ID]
 	sessions *cache[registry.Hash, registry.Session]
+	docs     *cache[todoKey, *registry.SearchDoc] // nil for a node that has gone
+	texts    *cache[textKey, string]
 	acls     *cache[aclKey, []registry.Entry]
 	tokens   *cache[tokenKey, registry.Token]
 }
@@ -169,6 +172,8 @@ func newMemory(bytes int64) *memory {
 		}),
 		names:    newCache(4<<20, func(k accountName, _ registry.ID) int64 { return entry + int64(len(k)) }),
 		sessions: newCache(8<<20, func(_ registry.Hash, x registry.Session) int64 { return 2*entry + int64(len(x.Address)+len(x.Agent)) }),
+		docs:     newCache(bytes/2, func(_ todoKey, d *registry.SearchDoc) int64 { return docWeight(d) }),
+		texts:    newCache(bytes/4, func(_ textKey, s string) int64 { return entry + int64(len(s)) }),
 		acls:     newCache(max(bytes/8, 4<<20), func(_ aclKey, list []registry.Entry) int64 { return entry + 24*int64(len(list)) }),
 		tokens: newCache(4<<20, func(_ tokenKey, t registry.Token) int64 {
 			w := 2*entry + int64(len(t.Name))
@@ -191,6 +196,18 @@ func metaWeight(m registry.Meta) int64 {
 	return int64(w)
 }
 
+func docWeight(d *registry.SearchDoc) int64 {
+	const entry, term = 600, 100
+	if d == nil {
+		return entry
+	}
+	w := int64(entry)
+	for t, positions := range d.Terms {
+		w += term + int64(len(t)+4*len(positions))
+	}
+	return w
+}
+
 // at gives the cursor.
 func (m *memory) at() (snapshot, bool) {
 	m.mu.Lock()
@@ -211,6 +228,8 @@ func (m *memory) reset(to snapshot) {
 	m.users.clear()
 	m.names.clear()
 	m.sessions.clear()
+	m.docs.clear()
+	m.texts.clear()
 	m.acls.clear()
 	m.tokens.clear()
 	m.cursor, m.valid, m.items = to, true, 0
@@ -283,7 +302,7 @@ func (m *memory) evict(i item) {
 		m.nodes.clear()
 		m.versions.clear()
 		m.acls.clear()
-	case actTag, actComment, actRating, actAssociation, actStage, actOnce, actCollect, actLabel, actRetain, actCheck, actSeal: // nothing that memory holds
+	case actTag, actComment, actRating, actAssociation, actStage, actOnce, actCollect, actLabel, actRetain, actCheck, actSeal, actSaved: // nothing that memory holds
 	case actAccess:
 		m.acls.drop(aclKey(i.node))
 	case actRole:

@@ -22,6 +22,12 @@ type metrics struct {
 	commits    prometheus.Counter
 	retries    *prometheus.CounterVec
 
+	searches     prometheus.Histogram
+	examined     prometheus.Counter
+	incomplete   prometheus.Counter
+	indexed      prometheus.Counter
+	indexSeconds prometheus.Histogram
+
 	registered prometheus.Registerer
 }
 
@@ -44,6 +50,16 @@ func newMetrics(store string, to prometheus.Registerer) (*metrics, error) {
 		commits: prometheus.NewCounter(counter("registry_store_commits_total", "Changes committed, several in one transaction counted each.")),
 		retries: prometheus.NewCounterVec(counter("registry_store_retries_total", "Transactions that were run again, by reason."), []string{"reason"}),
 	}
+	times := func(name, help string) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: name, Help: help, ConstLabels: label, Buckets: []float64{.001, .003, .01, .03, .1, .3, 1, 3, 10},
+		})
+	}
+	m.searches = times("registry_search_duration_seconds", "Time that a search took to find and rank candidates in the store.")
+	m.examined = prometheus.NewCounter(counter("registry_search_examined_total", "Changed resources that searches looked at beside the index."))
+	m.incomplete = prometheus.NewCounter(counter("registry_search_incomplete_total", "Searches that did not look at everything."))
+	m.indexed = prometheus.NewCounter(counter("registry_search_indexed_total", "Resources taken into the search index."))
+	m.indexSeconds = times("registry_search_index_duration_seconds", "Time to take some hundred resources into the search index.")
 	if to == nil {
 		return m, nil
 	}
@@ -60,7 +76,10 @@ func newMetrics(store string, to prometheus.Registerer) (*metrics, error) {
 }
 
 func (m *metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.statements, m.seconds, m.checks, m.waiters, m.cache, m.groups, m.commits, m.retries}
+	return []prometheus.Collector{
+		m.statements, m.seconds, m.checks, m.waiters, m.cache, m.groups, m.commits, m.retries,
+		m.searches, m.examined, m.incomplete, m.indexed, m.indexSeconds,
+	}
 }
 
 // close takes the metrics back from where they were registered.
@@ -96,4 +115,18 @@ func (m *metrics) looked(cache string, hit bool) {
 		result = "hit"
 	}
 	m.cache.WithLabelValues(cache, result).Inc()
+}
+
+// background are the metrics of work that nobody asked for: tests that count statements and rows do not see it.
+func (m *metrics) background() *metrics {
+	return &metrics{statements: m.statements, seconds: m.seconds}
+}
+
+// searched notes a search that began at start.
+func (m *metrics) searched(start time.Time, f *finder) {
+	m.searches.Observe(time.Since(start).Seconds())
+	m.examined.Add(float64(len(f.todo)))
+	if !f.found.Complete {
+		m.incomplete.Inc()
+	}
 }

@@ -31,6 +31,7 @@ func TestMySQL(t *testing.T) {
 		{"ReadsOnlyThePageOfWhatIsAttached", testAttachedReads},
 		{"PurgesWhatIsAttached", testPurgeOnMySQL},
 		{"ReadsOnlyThePageOfTheTrash", testTrashReads},
+		{"KeepsTheSearchTablesSmall", testSearchOnMySQL},
 		{"AnswersOnceThroughLostCommits", testOnceThroughLostCommits},
 		{"ListsWhatWasDeletedBefore", func(t *testing.T, server *registrytest.MySQL) {
 			testOldTrash(t, "mysql:"+server.Database(t), migrations.MySQL())

@@ -30,6 +30,9 @@ type Store struct {
 	write *pool // the committer's one connection
 	bulk  *pool // pieces of contents: the pool for reads, or on SQLite the committer's, since only it may write
 
+	indexer  *indexer
+	searches chan struct{} // has an entry for each search that runs
+
 	mem       *memory
 	head      headCheck
 	moved     signal       // fires when this process commits a change or learns of one
@@ -63,7 +66,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s := &Store{
 		name: c.Name, backend: b, log: c.Logger.With("store", c.Name), metrics: m, now: c.Now, chunk: c.ContentChunk, group: c.CommitGroup,
 		paths: newPathQueries(), keepLog: c.KeepLog, mem: newMemory(c.CacheBytes), queue: make(chan *job, queueLength),
-		life: life, end: end, idle: make(chan struct{}),
+		searches: make(chan struct{}, searchesAtOnce),
+		life:     life, end: end, idle: make(chan struct{}),
 	}
 	s.head.query, s.head.spawn = s.check, s.owned.Go
 	s.buffers.New = func() any { b := make([]byte, s.chunk); return &b }
@@ -73,6 +77,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	s.owned.Go(s.commitLoop)
 	s.owned.Go(s.sweepLoop)
+	s.owned.Go(s.indexLoop)
 	return s, nil
 }
 
@@ -98,6 +103,7 @@ func (s *Store) connect(ctx context.Context, c Config) error {
 	if s.backend.turn != nil {
 		s.bulk = s.write
 	}
+	s.indexer = newIndexer(s.read, s.bulk)
 	return nil
 }
 

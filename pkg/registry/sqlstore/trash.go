@@ -176,6 +176,9 @@ func (s *Store) removeNodes(ctx context.Context, root registry.ID, list []doomed
 				return err
 			}
 			in := " IN (" + placeholders(len(ids)) + ")"
+			if err := s.purgeSearch(o.ctx, o.tx, in, ids); err != nil {
+				return err
+			}
 			if err := o.suspect("node"+in, ids...); err != nil {
 				return err
 			}

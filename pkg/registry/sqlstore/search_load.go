@@ -1,0 +1,265 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/regent-registry/regent/pkg/registry"
+	"github.com/regent-registry/regent/pkg/registry/extract"
+)
+
+// What search knows of nodes, read from where it is.
+
+// attachedMost bounds the comments, and the associations, that one statement reads for some nodes.
+const attachedMost = 20_000
+
+// loadDocs takes nodes apart; nil for one that has gone. Root and trash are none.
+func (s *Store) loadDocs(ctx context.Context, q statements, keys []todoKey) (map[todoKey]*registry.SearchDoc, error) {
+	docs := make(map[todoKey]*registry.SearchDoc, len(keys))
+	sources := make(map[registry.ID]*registry.SearchSource, len(keys))
+	ids := make([]registry.ID, len(keys))
+	for i, k := range keys {
+		docs[k], ids[i] = nil, k.node
+	}
+	if err := s.loadNodes(ctx, q, ids, sources); err != nil {
+		return nil, err
+	}
+	if err := s.loadAttached(ctx, q, ids, sources); err != nil {
+		return nil, err
+	}
+	var facts []registry.SearchFacts
+	for _, src := range sources {
+		facts = append(facts, registry.SearchFacts{Hash: src.Hash, MediaType: src.Meta.MediaType, Size: src.Size})
+	}
+	texts, err := s.texts(ctx, q, facts)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range keys {
+		if src := sources[k.node]; src != nil {
+			src.Text = texts[textKey{src.Hash, extract.Of(src.Meta.MediaType)}]
+			docs[k] = registry.NewSearchDoc(*src)
+		}
+	}
+	return docs, nil
+}
+
+func (s *Store) loadNodes(ctx context.Context, q statements, ids []registry.ID, into map[registry.ID]*registry.SearchSource) error {
+	query := "SELECT " + nodeColumns + " FROM node n LEFT JOIN version v ON v.node = n.id AND v.n = n.cur LEFT JOIN meta_obj m ON m.sha = v.meta " +
+		"WHERE n.id IN (" + placeholders(len(ids)) + ")"
+	return q.each(ctx, "search_load", query, idArgs(ids), func(rows *sqlx.Rows) error {
+		var row nodeRow
+		if err := rows.Scan(row.dest()...); err != nil {
+			return err
+		}
+		n, err := row.node()
+		if err != nil {
+			return err
+		}
+		if n.ID != rootID && n.ID != trashID {
+			into[n.ID] = &registry.SearchSource{Resource: n.Resource, Parent: n.parent, Name: n.name}
+		}
+		return nil
+	})
+}
+
+// loadAttached reads tags, comments, ratings and associations: ranges of primary keys.
+func (s *Store) loadAttached(ctx context.Context, q statements, ids []registry.ID, into map[registry.ID]*registry.SearchSource) error {
+	in := " IN (" + placeholders(len(ids)) + ")"
+	text := func(add func(*registry.SearchSource, string)) func(*sqlx.Rows) error {
+		return func(rows *sqlx.Rows) error {
+			var id, text []byte
+			if err := rows.Scan(&id, &text); err != nil {
+				return err
+			}
+			if src := into[toID(id)]; src != nil {
+				add(src, string(text))
+			}
+			return nil
+		}
+	}
+	limited := append(idArgs(ids), attachedMost)
+	return errors.Join(
+		q.each(ctx, "search_load", "SELECT node, tag FROM tag WHERE node"+in+" ORDER BY node, tag", idArgs(ids),
+			text(func(src *registry.SearchSource, s string) { src.Tags = append(src.Tags, s) })),
+		q.each(ctx, "search_load", "SELECT node, body FROM comment WHERE node"+in+" AND deleted = 0 ORDER BY node, thread, n LIMIT ?", limited,
+			text(func(src *registry.SearchSource, s string) { src.Comments = append(src.Comments, s) })),
+		q.each(ctx, "search_load", "SELECT src, type FROM association WHERE src"+in+" ORDER BY src, out_key LIMIT ?", limited,
+			text(func(src *registry.SearchSource, s string) { src.Associations = append(src.Associations, s) })),
+		q.each(ctx, "search_load", "SELECT node, votes, total FROM rating_sum WHERE node"+in, idArgs(ids), func(rows *sqlx.Rows) error {
+			var id []byte
+			var votes, total int64
+			err := rows.Scan(&id, &votes, &total)
+			if src := into[toID(id)]; src != nil {
+				src.Votes, src.RatingTotal = votes, total
+			}
+			return err
+		}),
+	)
+}
+
+// textKey names the text of a content: the same bytes may be read as one format or another.
+type textKey struct {
+	hash   registry.Hash
+	format extract.Format
+}
+
+// SearchTexts implements [registry.SearchReader].
+func (s *Store) SearchTexts(ctx context.Context, of []registry.SearchFacts) (map[registry.Hash]string, error) {
+	var texts map[textKey]string
+	err := s.retryRead(ctx, func() (err error) {
+		texts, err = s.texts(ctx, s.read.statements, of)
+		return err
+	})
+	if err != nil {
+		return nil, s.fail("read texts", err)
+	}
+	byHash := make(map[registry.Hash]string, len(texts))
+	for _, f := range of {
+		if text, ok := texts[textKey{f.Hash, extract.Of(f.MediaType)}]; ok {
+			byHash[f.Hash] = text
+		}
+	}
+	return byHash, nil
+}
+
+// texts gives the texts of contents. Those of formats that are slow to read are kept in the database.
+func (s *Store) texts(ctx context.Context, q statements, of []registry.SearchFacts) (map[textKey]string, error) {
+	found := map[textKey]string{}
+	formats := map[registry.Hash][]extract.Format{}
+	var hashes []any
+	for _, f := range of {
+		k := textKey{f.Hash, extract.Of(f.MediaType)}
+		if _, ok := found[k]; ok || k.format == extract.None || f.Size == 0 {
+			continue
+		}
+		text, ok := lookup(s.mem, s.mem.texts, k)
+		found[k] = text
+		if !ok {
+			if formats[k.hash] == nil {
+				hashes = append(hashes, k.hash[:])
+			}
+			formats[k.hash] = append(formats[k.hash], k.format)
+		}
+	}
+	if len(hashes) == 0 {
+		return found, nil
+	}
+	if err := s.keptTexts(ctx, q, hashes, formats, found); err != nil {
+		return nil, err
+	}
+	contents, err := s.contents(ctx, q, hashes, formats)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range contents {
+		for _, format := range formats[c.hash] {
+			k := textKey{c.hash, format}
+			data, err := c.read(ctx, q, format.Needs())
+			if err != nil {
+				return nil, err
+			}
+			found[k] = extract.Text(ctx, format, data, registry.MaxSearchText)
+			keep(s.mem, s.mem.texts, k, found[k])
+			if format.Slow() && ctx.Err() == nil {
+				s.keepText(k, found[k])
+			}
+		}
+	}
+	return found, nil
+}
+
+// keptTexts takes what the database has, and drops it from formats.
+func (s *Store) keptTexts(ctx context.Context, q statements, hashes []any, formats map[registry.Hash][]extract.Format, found map[textKey]string) error {
+	slow := false
+	for _, list := range formats {
+		for _, f := range list {
+			slow = slow || f.Slow()
+		}
+	}
+	if !slow {
+		return nil
+	}
+	return q.each(ctx, "search_load", "SELECT sha, format, data FROM search_text WHERE sha IN ("+placeholders(len(hashes))+")", hashes, func(rows *sqlx.Rows) error {
+		var sha, data []byte
+		var format int64
+		if err := rows.Scan(&sha, &format, &data); err != nil {
+			return err
+		}
+		k := textKey{toHash(sha), extract.Format(format)}
+		found[k] = string(data)
+		keep(s.mem, s.mem.texts, k, found[k])
+		var rest []extract.Format
+		for _, f := range formats[k.hash] {
+			if f != k.format {
+				rest = append(rest, f)
+			}
+		}
+		formats[k.hash] = rest
+		return nil
+	})
+}
+
+// keptText is a text on its way into the database.
+type keptText struct {
+	textKey
+	text string
+}
+
+// keepText hands a text to the indexer. When that is busy the text is made again some day.
+func (s *Store) keepText(k textKey, text string) {
+	select {
+	case s.indexer.texts <- keptText{k, text}:
+	default:
+	}
+}
+
+// searchable is a content whose text is wanted.
+type searchable struct {
+	hash      registry.Hash
+	small     []byte
+	set       []byte
+	chunkSize int64
+}
+
+// contents finds those whose formats are left.
+func (s *Store) contents(ctx context.Context, q statements, hashes []any, formats map[registry.Hash][]extract.Format) ([]searchable, error) {
+	var list []searchable
+	query := "SELECT sha, chunk_size, small, chunk_set FROM blob_obj WHERE sha IN (" + placeholders(len(hashes)) + ")"
+	err := q.each(ctx, "search_load", query, hashes, func(rows *sqlx.Rows) error {
+		var sha []byte
+		var c searchable
+		err := rows.Scan(&sha, &c.chunkSize, &c.small, &c.set)
+		if c.hash = toHash(sha); len(formats[c.hash]) > 0 {
+			list = append(list, c)
+		}
+		return err
+	})
+	return list, err
+}
+
+// read gives the beginning of the content.
+func (c searchable) read(ctx context.Context, q statements, most int64) ([]byte, error) {
+	if c.set == nil {
+		return c.small, nil
+	}
+	var data []byte
+	for i := int64(0); i*c.chunkSize < most; i++ {
+		var chunk []byte
+		err := q.one(ctx, "search_load", "SELECT data FROM blob_chunk WHERE chunk_set = ? AND i = ?", []any{c.set, i}, &chunk)
+		if errors.Is(err, sql.ErrNoRows) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		data = append(data, chunk...)
+		if int64(len(chunk)) < c.chunkSize {
+			break
+		}
+	}
+	return data, nil
+}
