@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,6 +50,18 @@ func TestTree_MoveToAnotherStore(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	want(t, d.do(t, "POST", "/api/v1/tags/l/a/f.txt", `{"tags":["moving"]}`, asJSONType), 200, "moving")
+	found := func(at, not string) {
+		t.Helper()
+		for _, query := range []string{"tag:moving", "two"} {
+			rec := d.do(t, "GET", "/api/v1/search?q="+query, "")
+			want(t, rec, 200, at+"/f.txt")
+			if strings.Contains(rec.Body.String(), not+"/f.txt") {
+				t.Errorf("%s finds it at its old place: %s", query, rec.Body)
+			}
+		}
+	}
+	found("/l/a", "/g/a")
 	const key = "Idempotency-Key: k1"
 	moved := d.do(t, "POST", "/api/v1/move/l/a", `{"to":"/g/a"}`, asJSONType, key)
 	want(t, moved, 200, `"path":"/g/a"`)
@@ -59,8 +72,10 @@ func TestTree_MoveToAnotherStore(t *testing.T) {
 	}
 	want(t, d.do(t, "GET", "/api/v1/content/g/a/f.txt?version=1", ""), 200, "one")
 	want(t, d.do(t, "GET", "/api/v1/content/l/a/f.txt", ""), 404, "")
+	found("/g/a", "/l/a")
 	want(t, d.do(t, "GET", "/api/v1/trash/l", ""), 200, `"path":"/l/a"`)
 	want(t, d.do(t, "POST", "/api/v1/batch", `{"steps":[{"do":"move","path":"/g/a","to":"/l/a"}]}`, asJSONType), 409, "a batch is for one store")
 	want(t, d.do(t, "POST", "/api/v1/move/g/a", `{"to":"/l/back"}`, asJSONType), 200, `"version":1`)
 	want(t, d.do(t, "GET", "/api/v1/content/l/back/f.txt?version=1", ""), 200, "one")
+	found("/l/back", "/g/a")
 }
