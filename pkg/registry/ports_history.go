@@ -29,6 +29,10 @@ type Retainer interface {
 	// ApplyRetention removes the versions that the rules do not keep at op.At, in many small transactions, and then the contents and metadata
 	// that no version names any more. Only one process at a time does this on a database; others are told Busy.
 	ApplyRetention(ctx context.Context, op Op) (RetentionReport, error)
+
+	// RemoveVersion runs a change, as Update does, which may call remove once: that removes version n of r, which is not the current one.
+	// [CodeNotFound] when there is none, [CodeConflict] when a checkpoint needs it. Labels are the caller's business.
+	RemoveVersion(ctx context.Context, op Op, change func(tx Tx, remove func(r Resource, n int64) error) error) (Seq, error)
 }
 
 // RetentionTx is the part of a [Tx] that changes rules of retention.

@@ -84,9 +84,13 @@ func (c *Client) PutProperties(ctx context.Context, path string, p Properties, o
 	return out, err
 }
 
-// Restore makes a new version that holds what the given one held.
+// Restore makes a new version that holds what the given one held. The path may end in ";version:N" instead; version is 0 then.
 func (c *Client) Restore(ctx context.Context, path string, version int64, o WriteOptions) (PutResult, error) {
-	body, err := jsonPayload(map[string]int64{"version": version}, "application/json")
+	in := map[string]int64{}
+	if version != 0 {
+		in["version"] = version
+	}
+	body, err := jsonPayload(in, "application/json")
 	if err != nil {
 		return PutResult{}, err
 	}

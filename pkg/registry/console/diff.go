@@ -27,14 +27,11 @@ type diffCell struct {
 
 // diff compares a version with an older one, or with the one before.
 func (c *console) diff(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
-	p, err := pathOf(r)
+	p, pick, err := refOf(r)
 	if err != nil {
 		return err
 	}
-	in := registry.DiffInput{Path: p}
-	if in.To, err = pickOf(r); err != nil {
-		return err
-	}
+	in := registry.DiffInput{Path: p, To: pick}
 	if in.From.Version, err = numberOf(r.URL.Query().Get("from"), "from"); err != nil {
 		return err
 	}
@@ -42,7 +39,7 @@ func (c *console) diff(w http.ResponseWriter, r *http.Request, a registry.Actor)
 	if err != nil {
 		return err
 	}
-	res, err := c.find(r, a)
+	res, err := c.Service.Get(r.Context(), a, p, registry.Freshness{})
 	if err != nil {
 		return err
 	}

@@ -36,13 +36,16 @@ func (c *console) versions(w http.ResponseWriter, r *http.Request, a registry.Ac
 
 // showVersions shows the list, and why a label was not changed.
 func (c *console) showVersions(w http.ResponseWriter, r *http.Request, a registry.Actor, failed error) error {
-	p, err := pathOf(r)
+	p, n, err := registry.ParseRef(r.PathValue("path"))
 	if err != nil {
 		return err
 	}
 	before, err := numberOf(r.URL.Query().Get("before"), "before")
 	if err != nil {
 		return err
+	}
+	if n > 0 && (before == 0 || before > n) { // from that version on
+		before = n + 1
 	}
 	page, err := c.Service.Versions(r.Context(), a, p, before, versionsPageSize, registry.Freshness{})
 	if err != nil {
@@ -93,16 +96,12 @@ func (c *console) restore(w http.ResponseWriter, r *http.Request, a registry.Act
 	if err := readForm(w, r, formLimit); err != nil {
 		return err
 	}
-	p, err := pathOf(r)
-	if err != nil {
-		return err
-	}
-	n, err := versionOf(r)
+	p, pick, err := refOf(r)
 	if err != nil {
 		return err
 	}
 	put, err := c.Service.RestoreVersion(r.Context(), a, registry.RestoreInput{
-		Path: p, Version: n, Comment: commentOf(r.PostForm.Get("comment")), If: ifMatch(r),
+		Path: p, Version: pick.Version, Label: pick.Label, Comment: commentOf(r.PostForm.Get("comment")), If: ifMatch(r),
 	})
 	switch {
 	case registry.CodeOf(err) == registry.CodePrecondition:

@@ -26,11 +26,13 @@ type call struct {
 	*http.Request
 	actor registry.Actor
 	rest  string // what follows the operation in the URL, as the client escaped it
+
+	byQuery bool // the path is in the query instead
 }
 
 // target is the path that the request names; a version is refused.
 func (c *call) target() (registry.Path, error) {
-	p, n, err := parseRest(c.rest)
+	p, n, err := c.pathRef()
 	if err == nil && n != 0 {
 		return "", registry.Errorf(registry.CodeInvalid, "the path names version %d; this operation is on the current state only", n)
 	}
@@ -40,7 +42,7 @@ func (c *call) target() (registry.Path, error) {
 // ref is the path and the state that the request names: by ";version:N" in the path, ?version=N, ?label=NAME or ?at=MOMENT.
 func (c *call) ref() (registry.Path, registry.Pick, error) {
 	fail := func(err error) (registry.Path, registry.Pick, error) { return "", registry.Pick{}, err }
-	p, n, err := parseRest(c.rest)
+	p, n, err := c.pathRef()
 	if err != nil {
 		return fail(err)
 	}
@@ -160,11 +162,16 @@ func (c *call) change() (registry.Path, registry.Precondition, error) {
 	if err != nil {
 		return "", registry.Precondition{}, err
 	}
-	if c.Header.Get("If-Unmodified-Since") != "" {
-		return "", registry.Precondition{}, registry.Errorf(registry.CodeInvalid, "If-Unmodified-Since is too coarse to guard a change; use If-Match with the entity tag")
-	}
-	condition, err := precondition(c.Header)
+	condition, err := c.condition()
 	return p, condition, err
+}
+
+// condition reads the conditions under which to make a change.
+func (c *call) condition() (registry.Precondition, error) {
+	if c.Header.Get("If-Unmodified-Since") != "" {
+		return registry.Precondition{}, registry.Errorf(registry.CodeInvalid, "If-Unmodified-Since is too coarse to guard a change; use If-Match with the entity tag")
+	}
+	return precondition(c.Header)
 }
 
 // knows tells whether the client has the state with that entity tag already (304); the error says that it wanted another one (412).

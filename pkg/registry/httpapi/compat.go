@@ -1,8 +1,6 @@
 package httpapi
 
 import (
-	"encoding/json"
-	"io"
 	"mime"
 	"net/http"
 
@@ -22,56 +20,38 @@ func (h *handler) getArtifact(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	r, _, err := h.service.GetPick(c.Context(), c.actor, p, pick, fresh)
+	r, v, err := h.service.GetPick(c.Context(), c.actor, p, pick, fresh)
 	switch {
 	case err != nil:
-		return artifactError(p, err)
+		return refNotFound(p, pick, err)
 	case r.Kind == registry.KindCollection && pick.IsCurrent():
 		return h.listArtifacts(w, c, p, fresh)
+	case r.Kind == registry.KindCollection && !pick.At.IsZero():
+		return h.listPast(w, c, r, pick.At)
+	case r.Kind == registry.KindCollection:
+		return h.listRevision(w, c, r, v)
 	}
-	return artifactError(p, h.serveRaw(w, c, asDownload))
+	return refNotFound(p, pick, h.serveContent(w, c, p, pick, fresh, asDownload))
 }
 
-// artifactError says "not found" in the words that WSO2's clients know.
-func artifactError(p registry.Path, err error) error {
-	if registry.CodeOf(err) == registry.CodeNotFound {
-		return registry.Errorf(registry.CodeNotFound, "Resource not found : %s", p)
-	}
-	return err
-}
-
-// listArtifacts writes the paths of all children, page by page: there may be more than memory should hold.
+// listArtifacts writes the paths of all children.
 func (h *handler) listArtifacts(w http.ResponseWriter, c *call, p registry.Path, fresh registry.Freshness) error {
-	separator := "["
-	for cursor := ""; ; {
+	cursor := ""
+	return writeWindow(w, window{}, func() ([]registry.Path, bool, error) {
 		page, err := h.service.List(c.Context(), c.actor, p, cursor, registry.MaxPageSize, fresh)
 		if err != nil {
-			return artifactError(p, err)
+			return nil, false, refNotFound(p, registry.Pick{}, err)
 		}
-		if separator == "[" {
+		if cursor == "" {
 			setSeq(w.Header(), page.Parent.Seq)
-			w.Header().Set("Content-Type", jsonType)
 		}
+		cursor = page.Next
+		list := make([]registry.Path, 0, len(page.Entries))
 		for _, r := range page.Entries {
-			path, err := json.Marshal(r.Path)
-			if err != nil {
-				return err
-			}
-			if _, err := io.WriteString(w, separator+string(path)); err != nil {
-				return registry.Errorf(registry.CodeCanceled, "the client went away")
-			}
-			separator = ","
+			list = append(list, r.Path)
 		}
-		if cursor = page.Next; cursor == "" {
-			break
-		}
-	}
-	end := "]"
-	if separator == "[" {
-		end = "[]"
-	}
-	_, _ = io.WriteString(w, end) // who does not read it has gone
-	return nil
+		return list, cursor != "", nil
+	})
 }
 
 // putArtifact stores a content, or makes a collection when the media type says so.
@@ -96,7 +76,7 @@ func (h *handler) putArtifactCollection(w http.ResponseWriter, c *call) error {
 	case err != nil:
 		return err
 	case !res.Created:
-		return registry.Errorf(registry.CodeConflict, "%s is a collection already", p)
+		return registry.Errorf(registry.CodeConflict, "Collection already exist %s", p)
 	}
 	return writeArtifactResult(w, res)
 }
@@ -108,7 +88,7 @@ func writeArtifactResult(w http.ResponseWriter, res registry.PutResult) error {
 		return nil
 	}
 	w.Header().Set("Location", location(artifactURL, res.Resource.Path))
-	w.WriteHeader(http.StatusCreated)
+	writeText(w, http.StatusCreated, "Created : "+res.Resource.Path.String())
 	return nil
 }
 
@@ -118,5 +98,5 @@ func (h *handler) deleteArtifact(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	return artifactError(p, h.deleteResource(w, c))
+	return refNotFound(p, registry.Pick{}, h.deleteResource(w, c))
 }

@@ -48,7 +48,7 @@ func TestArtifact_Collections(t *testing.T) {
 	d := newDoor(t)
 	const url, atom = "/resource/1.0.0/artifact/_system/config/c", "Content-Type: application/atomcoll+xml"
 	want(t, d.do(t, "PUT", url, "", atom), 201, "")
-	want(t, d.do(t, "PUT", url, "", atom), 409, "/_system/config/c is a collection already")
+	want(t, d.do(t, "PUT", url, "", atom), 409, "Collection already exist /_system/config/c")
 	want(t, d.do(t, "PUT", url, "x", "Content-Type: text/plain"), 409, "is a collection")
 	empty := d.do(t, "GET", url, "")
 	want(t, empty, 200, "[]")

@@ -129,6 +129,9 @@ func (d *door) do(t *testing.T, method, url, body string, headers ...string) *ht
 	d.ServeHTTP(rec, r)
 	if d.doc != nil {
 		d.check(t, r, rec)
+		if route := d.route(r); route != nil && rec.Code < 300 {
+			contract.keep(route.Operation, body, rec.Body.String(), rec.Code)
+		}
 	}
 	return rec
 }
@@ -141,9 +144,16 @@ func (d *door) check(t *testing.T, r *http.Request, rec *httptest.ResponseRecord
 			t.Errorf("%s %s: %s is %q, want %q", r.Method, r.URL, name, got, want)
 		}
 	}
+	what := r.Method + " " + r.URL.String()
 	route := d.route(r)
 	if route == nil {
+		checkUndescribed(t, what, r.URL.Path, rec)
 		return
+	}
+	contract.note(d.doc, r.Method+" "+route.Path, rec.Code)
+	checkHeaders(t, what, route.Operation, rec)
+	if rec.Code < 300 {
+		contract.keep(route.Operation, "", rec.Body.String(), rec.Code)
 	}
 	in := &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, Route: route},

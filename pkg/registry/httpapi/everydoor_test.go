@@ -105,6 +105,36 @@ var everyDoor = map[string]struct {
 	"GET /api/v1/mounts":                     {},
 	"GET /api/v1/whoami":                     {own: true},
 	"GET /api/v1/openapi.json":               {own: true},
+	"GET /resource/1.0.0/metadata":           {query: "path=PATH"},
+	"GET /resource/1.0.0/properties":         {query: "path=PATH"},
+	"POST /resource/1.0.0/properties":        {query: "path=PATH", body: `[{"name":"a","value":["b"]}]`},
+	"GET /resource/1.0.0/property":           {query: "path=PATH&name=mark-property"},
+	"POST /resource/1.0.0/property":          {query: "path=PATH&name=a&value=b"},
+	"DELETE /resource/1.0.0/property":        {query: "path=PATH&name=mark-property"},
+	"GET /resource/1.0.0/comments":           {query: "path=PATH"},
+	"GET /resource/1.0.0/comment":            {query: "path=PATH&id=1"},
+	"POST /resource/1.0.0/comment":           {query: "path=PATH", body: `x`},
+	"PUT /resource/1.0.0/comment":            {query: "path=PATH&id=1", body: `x`},
+	"DELETE /resource/1.0.0/comment":         {query: "path=PATH&id=1"},
+	"GET /resource/1.0.0/tags":               {query: "path=PATH"},
+	"POST /resource/1.0.0/tags":              {query: "path=PATH", body: `{"tags":["x"]}`},
+	"POST /resource/1.0.0/tag":               {query: "path=PATH&name=x"},
+	"DELETE /resource/1.0.0/tag":             {query: "path=PATH&name=mark-tag"},
+	"GET /resource/1.0.0/rating":             {query: "path=PATH"},
+	"DELETE /resource/1.0.0/rating":          {query: "path=PATH"},
+	"POST /resource/1.0.0/rate":              {query: "path=PATH&value=1"},
+	"GET /resource/1.0.0/associations":       {query: "path=PATH"},
+	"POST /resource/1.0.0/associations":      {query: "path=PATH", body: `[{"type":"docs","target":"` + openDoc + `"}]`},
+	"POST /resource/1.0.0/association":       {query: "path=PATH&type=docs&targetPath=" + openDoc},
+	"DELETE /resource/1.0.0/association":     {query: "path=PATH&type=depends&targetPath=" + openDoc},
+	"GET /resource/1.0.0/revisions":          {query: "path=PATH"},
+	"GET /resource/1.0.0/revision":           {query: "path=PATH&id=1"},
+	"POST /resource/1.0.0/revision":          {query: "path=PATH"},
+	"DELETE /resource/1.0.0/revision":        {query: "path=PATH&id=1"},
+	"POST /resource/1.0.0/copy":              {query: "path=PATH&destination=/_system/governance/open/copied"},
+	"POST /resource/1.0.0/move":              {query: "path=PATH&destination=/_system/governance/open/moved"},
+	"GET /resource/1.0.0/tag":                {query: "name=mark-tag", own: true},
+	"GET /resource/1.0.0/swagger":            {own: true},
 	"GET /resource/1.0.0/artifact/{path}":    {},
 	"PUT /resource/1.0.0/artifact/{path}":    {body: "x"},
 	"DELETE /resource/1.0.0/artifact/{path}": {},
@@ -226,20 +256,21 @@ func (d *door) probe(t *testing.T, who string, caller somebody, operation, path,
 	t.Helper()
 	method, at, _ := strings.Cut(operation, " ")
 	ask := everyDoor[operation]
-	if !strings.Contains(at, "{path}") && path != hiddenDoc {
+	onPath := strings.Contains(at, "{path}") || strings.Contains(ask.query, "PATH")
+	if !onPath && path != hiddenDoc {
 		return // once is enough
 	}
 	manages := who == "token to manage"
 	address := strings.NewReplacer("/{path}", path, "{name}", map[bool]string{true: "mark-role", false: "mark-user"}[strings.Contains(at, "roles")], "{id}", noID).Replace(at)
-	if query := strings.ReplaceAll(ask.query, "ID", id); query != "" {
+	if query := strings.NewReplacer("ID", id, "PATH", path).Replace(ask.query); query != "" {
 		address += "?" + query
 	}
 	body := strings.ReplaceAll(ask.body, "ID", id)
 	headers := []string{caller.header}
-	if strings.HasPrefix(body, "{") && !strings.Contains(at, "content") {
+	if (strings.HasPrefix(body, "{") || strings.HasPrefix(body, "[")) && !strings.Contains(at, "content") {
 		headers = append(headers, asJSON)
 	}
-	if strings.Contains(at, "{path}") == false && manages && !ask.own {
+	if !onPath && manages && !ask.own {
 		return // users, roles and the server are what it is good for
 	}
 	rec := d.do(t, method, address, body, headers...)
@@ -247,7 +278,7 @@ func (d *door) probe(t *testing.T, who string, caller somebody, operation, path,
 	switch {
 	case caller.nobody && rec.Code != 401, !caller.nobody && !ask.own && rec.Code != 403 && rec.Code != 404:
 		t.Errorf("%s: %d %s", what, rec.Code, rec.Body)
-	case rec.Code == 404 && strings.Contains(at, "{path}"):
+	case rec.Code == 404 && onPath:
 		// 404 for what is hidden and 403 for what is not there, or the other way round, would tell them apart; 403 comes before either.
 		t.Errorf("%s: 404 before the question whether they may", what)
 	case ask.own && !caller.nobody && !caller.inPerson && !manages && method != "GET" && rec.Code != 403:

@@ -37,7 +37,7 @@ type handler struct {
 // rather have ("//", ".."), where this door answers 400. r.URL.Scheme, r.Host and the header X-Request-Id must be set already.
 func New(c Config) http.Handler {
 	h := &handler{service: c.Service, auth: c.Auth, log: c.Logger, origin: http.NewCrossOriginProtection(), document: apiDocument(c.Version)}
-	h.routes = h.table()
+	h.routes = h.allRoutes()
 	h.heartbeat = cmp.Or(c.Heartbeat, defaultHeartbeat)
 	return h
 }
@@ -104,10 +104,14 @@ func (h *handler) dispatch(w http.ResponseWriter, r *http.Request, actor registr
 		return registry.Errorf(registry.CodeUnauthenticated, "sign in first")
 	}
 	c := &call{Request: r, actor: actor, rest: rest}
-	if strings.HasPrefix(route.url, apiPrefix) {
-		if err := c.known(route.query); err != nil {
-			return err
-		}
+	switch {
+	case strings.HasPrefix(route.url, apiPrefix):
+		err = c.known(route.query)
+	case strings.HasPrefix(route.url, compatPrefix):
+		err = c.prepareCompat(route)
+	}
+	if err != nil {
+		return err
 	}
 	if err := c.once(); err != nil {
 		return err

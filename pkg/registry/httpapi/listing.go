@@ -75,13 +75,16 @@ type versionsView struct {
 
 // getVersions gives a page of versions, newest first.
 func (h *handler) getVersions(w http.ResponseWriter, c *call) error {
-	p, err := c.target()
+	p, n, err := c.pathRef()
 	if err != nil {
 		return err
 	}
 	before, err := c.number("before", unlimited)
 	if err != nil {
 		return err
+	}
+	if n > 0 && (before == 0 || before > n) { // from that version on
+		before = n + 1
 	}
 	limit, err := c.number("limit", registry.MaxPageSize)
 	if err != nil {

@@ -107,7 +107,7 @@ func (h *handler) fail(w *response, r *http.Request, err error) {
 		panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 	}
 	header := w.Header()
-	for _, name := range []string{"Content-Disposition", "Content-Length", "ETag", "Last-Modified", "Repr-Digest"} {
+	for _, name := range []string{"Content-Disposition", "Content-Length", "ETag", "Last-Modified", "Location", "Registry-Version", "Repr-Digest"} {
 		header.Del(name) // they spoke of another body
 	}
 	if e, ok := errors.AsType[*refusal](err); ok && e.header != "" {
@@ -168,5 +168,5 @@ func (h *handler) logFailure(r *http.Request, p problem, err error) {
 func writeText(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, text+"\n")
+	_, _ = io.WriteString(w, text) // no line end: WSO2's registry writes none
 }

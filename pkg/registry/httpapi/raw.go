@@ -48,6 +48,11 @@ func (h *handler) serveRaw(w http.ResponseWriter, c *call, d disposition) error 
 	if err != nil {
 		return err
 	}
+	return h.serveContent(w, c, p, pick, fresh, d)
+}
+
+// serveContent is serveRaw for a path and a state that were found already.
+func (h *handler) serveContent(w http.ResponseWriter, c *call, p registry.Path, pick registry.Pick, fresh registry.Freshness, d disposition) error {
 	r, v, content, err := h.service.OpenPick(c.Context(), c.actor, p, pick, fresh)
 	if err != nil {
 		return err

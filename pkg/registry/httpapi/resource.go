@@ -221,9 +221,13 @@ func (h *handler) putProperties(w http.ResponseWriter, c *call) error {
 	return writeJSON(w, http.StatusOK, viewProperties(res.Resource.Meta.Properties))
 }
 
-// restore makes a new version that holds what an older one held.
+// restore makes a new version that holds what an older one held, which the path or the body names.
 func (h *handler) restore(w http.ResponseWriter, c *call) error {
-	p, condition, err := c.change()
+	p, n, err := c.pathRef()
+	if err != nil {
+		return err
+	}
+	condition, err := c.condition()
 	if err != nil {
 		return err
 	}
@@ -235,12 +239,17 @@ func (h *handler) restore(w http.ResponseWriter, c *call) error {
 	if err := c.decode(&in, jsonType); err != nil {
 		return err
 	}
+	if n != 0 && in.Version == nil && in.Label == nil {
+		in.Version = &n
+	}
 	input := registry.RestoreInput{Path: p, If: condition}
 	switch {
 	case in.Version == nil && in.Label == nil:
 		return registry.Errorf(registry.CodeInvalid, `the JSON body lacks the field "version", the number to restore`)
 	case in.Version != nil && in.Label != nil:
 		return registry.Errorf(registry.CodeInvalid, `the JSON body has the fields "version" and "label"; one of them names the version`)
+	case n != 0 && (in.Label != nil || *in.Version != n):
+		return registry.Errorf(registry.CodeInvalid, "the path names version %d and the JSON body another one", n)
 	case in.Label != nil:
 		if input.Label, err = registry.ParseLabel(*in.Label); err != nil {
 			return err

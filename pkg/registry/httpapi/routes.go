@@ -32,7 +32,7 @@ type route struct {
 	query  []string // the parameters it knows
 }
 
-// table is the whole URL map. HEAD is served by GET, whose body then goes nowhere.
+// table is the URL map but for WSO2's calls; see allRoutes. HEAD is served by GET, whose body then goes nowhere.
 func (h *handler) table() []route {
 	// version names the parameters that pick a state; see call.pick.
 	version, page := []string{"version", "label", "at"}, []string{"cursor", "limit"}
@@ -128,10 +128,6 @@ func (h *handler) table() []route {
 		{"GET", "/api/v1/mounts", h.getMounts, nil},
 		{"GET", "/api/v1/whoami", h.whoami, nil},
 		{"GET", "/api/v1/openapi.json", h.getDocument, nil},
-
-		{"GET", artifactURL + "/{path}", h.getArtifact, version},
-		{"PUT", artifactURL + "/{path}", h.putArtifact, nil},
-		{"DELETE", artifactURL + "/{path}", h.deleteArtifact, nil},
 
 		{"GET", permalinkPrefix + "/{path}", h.getPermalink, version},
 	}

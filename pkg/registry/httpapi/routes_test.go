@@ -11,7 +11,7 @@ import (
 
 func tableOnly() *handler {
 	h := &handler{}
-	h.routes = h.table()
+	h.routes = h.allRoutes()
 	return h
 }
 
