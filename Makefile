@@ -36,7 +36,7 @@ test: deps ## everything: vet, all tests with the race detector, processes, data
 	$(MAKE) --no-print-directory unit e2e
 
 unit: ## all tests but those over real processes
-	go test $(TEST_FLAGS) -timeout 12m $(UNIT_PACKAGES)
+	go test $(TEST_FLAGS) -timeout 25m $(UNIT_PACKAGES)
 	go test -count=1 -run 'Alloc' ./pkg/lb/... # the race detector makes pools forget, so these are skipped above
 
 e2e: ## the journeys over real processes, a real database and a real browser
