@@ -10,8 +10,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxWord is how many characters of a word count; longer ones are cut, in documents as in queries.
-const maxWord = 64
+// maxWord is how many characters of a word count; longer ones are cut, in documents as in queries. With four bytes each and what is before them they must
+// fit into a term of a store, which has 255 bytes.
+const maxWord = 63
 
 // word is a word of a text: as it is searched for, and where it stands.
 type word struct {

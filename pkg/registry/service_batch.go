@@ -139,6 +139,10 @@ func (s *Service) Batch(ctx context.Context, a Actor, steps []Step) ([]PutResult
 	}
 	for i := range results {
 		results[i].Resource.Seq = seq
+		paths := steps[i].paths
+		if earlier > 0 && s.auth.Authorize(ctx, a, RightRead, paths[len(paths)-1]) != nil {
+			results[i].Resource = results[i].Resource.concealed() // as the first answer was
+		}
 	}
 	return results, seq, nil
 }

@@ -43,11 +43,17 @@ func (s *Service) moveAcross(ctx context.Context, a Actor, in MoveInput, from Mo
 	} else if ok {
 		return res, s.finishArrived(ctx, from.Store, to.Store, fp, tp)
 	}
-	if err := s.vacant(ctx, a, in, to, tp); err != nil {
-		return PutResult{}, err
+	err := s.vacant(ctx, a, in, to, tp)
+	var t Transfer
+	var holder ID
+	if err == nil {
+		t, holder, err = s.seal(ctx, a, in, from, fp, to, tp)
 	}
-	t, holder, err := s.seal(ctx, a, in, from, fp, to, tp)
 	if err != nil {
+		// A twin of the request may have been faster.
+		if res, ok, e := s.answered(ctx, a, to, in.To); e == nil && ok {
+			return res, s.finishArrived(ctx, from.Store, to.Store, fp, tp)
+		}
 		return PutResult{}, err
 	}
 	var res PutResult
@@ -241,10 +247,12 @@ func (s *Service) RecoverTransfers(ctx context.Context) (int, error) {
 }
 
 func (s *Service) recoverTransfer(ctx context.Context, stores []Store, from Store, t Transfer) (bool, error) {
+	var errs []error
 	for _, to := range stores {
 		home, err := to.Identity(ctx)
 		if err != nil {
-			return false, err
+			errs = append(errs, err)
+			continue
 		}
 		if home != t.Home {
 			continue // the store of another node may have the same name
@@ -260,7 +268,7 @@ func (s *Service) recoverTransfer(ctx context.Context, stores []Store, from Stor
 		_, err = s.settle(ctx, from, to, t)
 		return err == nil, err
 	}
-	return false, nil
+	return false, errors.Join(errs...)
 }
 
 // stores gives the mounted stores, each once.

@@ -183,6 +183,12 @@ func (s *Service) answered(ctx context.Context, a Actor, m Mount, p Path) (PutRe
 		res.Resource.Path, res.Resource.Seq = p, Seq{Store: m.Store.Name(), N: n}
 		return err
 	})
+	if err == nil && found {
+		res.Resource.Mount = m.Path == p
+		if s.auth.Authorize(ctx, a, RightRead, p) != nil {
+			res.Resource = res.Resource.concealed()
+		}
+	}
 	return res, found, err
 }
 

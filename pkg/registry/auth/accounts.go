@@ -36,8 +36,8 @@ type Accounts interface {
 	// DeleteRole takes a role away from everybody; [registry.CodeNotFound] when there is none.
 	DeleteRole(ctx context.Context, op registry.Op, name string, check func(registry.Role) error) error
 
-	// CreateSession adds a session.
-	CreateSession(ctx context.Context, s registry.Session) error
+	// CreateSession adds a session of a user whose password still is that PHC string; [registry.CodeUnauthenticated] when it is not.
+	CreateSession(ctx context.Context, s registry.Session, password string) error
 	// SessionByToken reads a session; [registry.CodeNotFound] when there is none, or it has expired.
 	SessionByToken(ctx context.Context, token registry.Hash) (registry.Session, error)
 	// DeleteSession ends a session; one that does not exist is no error.

@@ -100,7 +100,7 @@ func (a *Authenticator) SignInFrom(ctx context.Context, user, password string, f
 		Token: sha256.Sum256(secret), User: u.ID, CreatedAt: now, ExpiresAt: now.Add(a.lifetime),
 		Address: cutText(addressOf(from.Address), maxAddress), Agent: cutText(from.Agent, maxAgent),
 	}
-	if err := a.accounts.CreateSession(ctx, s); err != nil {
+	if err := a.accounts.CreateSession(ctx, s, u.Password); err != nil {
 		return "", time.Time{}, fmt.Errorf("create session: %w", err)
 	}
 	return base64.RawURLEncoding.EncodeToString(secret), s.ExpiresAt, nil
@@ -204,10 +204,15 @@ func (a *Authenticator) checkPassword(ctx context.Context, name, password, addre
 	if err != nil {
 		return registry.User{}, err
 	}
-	right := false
-	defer func() { done(right) }()
+	verdict := undecided // when the accounts cannot be read, or the client goes: that was no guess, and proves nothing
+	defer func() { done(verdict) }()
 	u, err := a.directory.Verify(ctx, name, password)
-	right = registry.CodeOf(err) != registry.CodeUnauthenticated // also when the accounts cannot be read: that was no guess
+	switch registry.CodeOf(err) {
+	case "":
+		verdict = right
+	case registry.CodeUnauthenticated:
+		verdict = wrong
+	}
 	return u, err
 }
 

@@ -42,6 +42,15 @@ func (g guess) buckets() [2]bucketKey {
 	return [...]bucketKey{{g.client, g.account}, {g.client, ""}}
 }
 
+// verdict is what became of a guess.
+type verdict int
+
+const (
+	undecided verdict = iota // nobody could tell
+	right
+	wrong
+)
+
 // try is a guess under way.
 type try struct {
 	waiting int // requests that wait for what becomes of it
@@ -94,9 +103,9 @@ func clientOf(address string) netip.Prefix {
 }
 
 // try takes one try of a client at an account. Whoever tries the same password at the same time has the same try: it is one guess, and a program with
-// many requests under way is no guesser. done must be called with what became of it: a right one is given back. The error has
-// [registry.CodeThrottled] and says when to come again.
-func (t *throttle) try(client netip.Prefix, account, password string) (done func(right bool), err error) {
+// many requests under way is no guesser. done must be called with what became of it: a right one is given back, with the wrong ones before it. The error
+// has [registry.CodeThrottled] and says when to come again.
+func (t *throttle) try(client netip.Prefix, account, password string) (done func(verdict), err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	g := guess{client, account, password}
@@ -110,7 +119,7 @@ func (t *throttle) try(client netip.Prefix, account, password string) (done func
 		t.charge(g, p)
 	}
 	p.waiting++
-	return func(right bool) { t.settle(g, p, right) }, nil
+	return func(v verdict) { t.settle(g, p, v) }, nil
 }
 
 // full tells whether one of the buckets has no room for a guess, or had none for one that is under way.
@@ -147,17 +156,24 @@ func (t *throttle) charge(g guess, p *try) {
 }
 
 // settle ends one part in a try.
-func (t *throttle) settle(g guess, p *try, right bool) {
+func (t *throttle) settle(g guess, p *try, v verdict) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if p.waiting--; p.waiting == 0 {
 		delete(t.pending, g)
 	}
 	switch {
-	case right && p.charged:
+	case v == right && p.charged:
 		p.charged = false
 		t.giveBack(g.buckets())
-	case !right && !p.charged: // the password was right a moment ago
+	case v == undecided && p.charged && p.waiting == 0: // nobody knows; the wrong ones before it stay
+		p.charged = false
+		for _, k := range g.buckets() {
+			if b, ok := t.buckets.Get(k); ok {
+				b.level = max(b.level-1, 0)
+			}
+		}
+	case v == wrong && !p.charged: // the password was right a moment ago
 		t.charge(g, p)
 	}
 }

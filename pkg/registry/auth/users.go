@@ -193,7 +193,7 @@ func (a *Authenticator) CreateUser(ctx context.Context, by registry.Actor, name,
 		return Account{}, err
 	}
 	u := c.User
-	if u.Password, err = HashPassword(password); err != nil {
+	if u.Password, err = a.hash(ctx, password); err != nil {
 		return Account{}, err
 	}
 	u.CreatedAt = a.now()
@@ -304,7 +304,7 @@ func (a *Authenticator) DeleteUser(ctx context.Context, by registry.Actor, name 
 	})
 }
 
-// ResetPassword gives a user a new password and ends all their sessions. Needs [registry.GrantUsers].
+// ResetPassword gives a user a new password and ends all their sessions. Needs [registry.GrantUsers], in person, and is not for the own account.
 func (a *Authenticator) ResetPassword(ctx context.Context, by registry.Actor, name, password string) error {
 	if err := manage(by); err != nil {
 		return err
@@ -312,7 +312,13 @@ func (a *Authenticator) ResetPassword(ctx context.Context, by registry.Actor, na
 	if err := a.rules.Check(name, password); err != nil {
 		return err
 	}
-	phc, err := HashPassword(password)
+	if err := inPerson(by); err != nil {
+		return err
+	}
+	if norm.NFC.String(name) == by.User {
+		return registry.Errorf(registry.CodeDenied, "change your own password by means of the old one")
+	}
+	phc, err := a.hash(ctx, password)
 	if err != nil {
 		return err
 	}
@@ -330,7 +336,7 @@ func (a *Authenticator) ChangePassword(ctx context.Context, by registry.Actor, f
 	if err := inPerson(by); err != nil {
 		return err
 	}
-	_, err := a.checkPassword(ctx, by.User, old, from.Address)
+	checked, err := a.checkPassword(ctx, by.User, old, from.Address)
 	switch registry.CodeOf(err) {
 	case "":
 	case registry.CodeUnauthenticated:
@@ -341,13 +347,13 @@ func (a *Authenticator) ChangePassword(ctx context.Context, by registry.Actor, f
 	if err := a.rules.Check(by.User, password); err != nil {
 		return err
 	}
-	phc, err := HashPassword(password)
+	phc, err := a.hash(ctx, password)
 	if err != nil {
 		return err
 	}
 	hash, _ := tokenHash(keep)
 	return a.accounts.ChangeUser(ctx, a.opEver(by), by.User, func(u registry.User, _ int) (registry.UserChange, error) {
-		if u.ID != by.UserID {
+		if u.ID != by.UserID || u.Password != checked.Password || u.Disabled { // an administrator may have taken the account back
 			return registry.UserChange{}, registry.Errorf(registry.CodeUnauthenticated, "the user has changed; sign in again")
 		}
 		u.Password = phc

@@ -71,18 +71,37 @@ func (v *verifier) check(ctx context.Context, name, password, phc string) (bool,
 
 // inTurn hashes when one of the turns is free.
 func (v *verifier) inTurn(ctx context.Context, phc, password string) (bool, error) {
-	defer v.waiting.Add(-1)
-	busy := registry.Errorf(registry.CodeUnavailable, "too many sign-ins at once; try again in a few seconds")
-	if v.waiting.Add(1) > waitingHashes {
-		return false, busy
+	end, err := v.turn(ctx)
+	if err != nil {
+		return false, err
 	}
-	select {
-	case v.turns <- struct{}{}:
-	case <-ctx.Done():
-		return false, busy
-	}
-	defer func() { <-v.turns }()
+	defer end()
 	return v.verify(phc, password)
+}
+
+// turn waits for one of the turns to hash, which end gives back.
+func (v *verifier) turn(ctx context.Context) (end func(), err error) {
+	if v.waiting.Add(1) <= waitingHashes {
+		select {
+		case v.turns <- struct{}{}:
+			return func() { <-v.turns; v.waiting.Add(-1) }, nil
+		case <-ctx.Done():
+		}
+	}
+	v.waiting.Add(-1)
+	return nil, registry.Errorf(registry.CodeUnavailable, "too many sign-ins at once; try again in a few seconds")
+}
+
+// hash is [HashPassword] in a turn.
+func (a *Authenticator) hash(ctx context.Context, password string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, hashWait)
+	defer cancel()
+	end, err := a.verifier.turn(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer end()
+	return HashPassword(password)
 }
 
 func (v *verifier) credential(name, password string) credential {

@@ -234,7 +234,14 @@ func TestClient_RepeatsWhatIsHarmless(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				s.once(1, f.fault)
+				fault := f.fault
+				if !f.done { // a fault that came before the body was begun would leave a pipe to be sent again
+					fault = func(w http.ResponseWriter, r *http.Request) {
+						_, _ = io.Copy(io.Discard, r.Body)
+						f.fault(w, r)
+					}
+				}
+				s.once(1, fault)
 				err = op.run(t, c, at)
 				asked := s.asked.Load()
 				repeats := op.read || op.safe || f.known

@@ -70,8 +70,8 @@ func (f Format) Needs() int64 {
 func (f Format) Slow() bool { return f == Office || f == PDF }
 
 // Text gives the text of a content, at most so many bytes of it, as valid UTF-8. What cannot be read has none. It ends with ctx, and after two seconds,
-// with what it has by then.
-func Text(ctx context.Context, f Format, data []byte, most int) string {
+// with what it has by then; whole is false when it was the time that ended it.
+func Text(ctx context.Context, f Format, data []byte, most int) (text string, whole bool) {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	out := &output{ctx: ctx, left: most}
@@ -89,7 +89,7 @@ func Text(ctx context.Context, f Format, data []byte, most int) string {
 		pdf(out, data)
 	case None:
 	}
-	return strings.ToValidUTF8(out.b.String(), " ")
+	return strings.ToValidUTF8(out.b.String(), " "), ctx.Err() == nil
 }
 
 // output gathers text up to a limit.
@@ -108,7 +108,9 @@ func (o *output) write(s string) {
 		for n > 0 && !utf8.RuneStart(s[n]) {
 			n--
 		}
-		s, o.left = s[:n], 0
+		o.b.WriteString(s[:n])
+		o.left = 0
+		return
 	}
 	o.b.WriteString(s)
 	o.left -= len(s)

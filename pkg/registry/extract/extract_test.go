@@ -28,7 +28,8 @@ func TestOf(t *testing.T) {
 // words gives the text with single blanks.
 func words(t *testing.T, f Format, data string) string {
 	t.Helper()
-	return strings.Join(strings.Fields(Text(t.Context(), f, []byte(data), 1<<20)), " ")
+	text, _ := Text(t.Context(), f, []byte(data), 1<<20)
+	return strings.Join(strings.Fields(text), " ")
 }
 
 func TestText(t *testing.T) {
@@ -55,12 +56,12 @@ func TestText(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
-	if got := Text(t.Context(), Plain, []byte("éééé"), 5); got != "éé" {
+	if got, whole := Text(t.Context(), Plain, []byte("éééé"), 5); got != "éé" || !whole {
 		t.Errorf("cut to %q", got)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got := Text(ended, Markup, []byte("<a>b</a>"), 100); got != "" {
+	if got, whole := Text(ended, Markup, []byte("<a>b</a>"), 100); got != "" || whole {
 		t.Errorf("after its end: %q", got)
 	}
 }
@@ -116,7 +117,7 @@ func TestText_Bombs(t *testing.T) {
 		"deep":   {Markup, deep},
 		"pdf":    {PDF, pdfFile(t, "BT "+strings.Repeat("(x) Tj ", 1<<20)+" ET")},
 	} {
-		if got := Text(t.Context(), c.format, []byte(c.data), 256<<10); len(got) > 256<<10 {
+		if got, _ := Text(t.Context(), c.format, []byte(c.data), 256<<10); len(got) > 256<<10 {
 			t.Errorf("%s gives %d bytes", name, len(got))
 		}
 	}
@@ -166,9 +167,30 @@ func FuzzText(f *testing.F) {
 	f.Add(uint8(Plain), []byte("\xff\xfea\x00"))
 	f.Fuzz(func(t *testing.T, format uint8, data []byte) {
 		const most = 1000
-		text := Text(t.Context(), Format(format%6), data, most)
+		text, _ := Text(t.Context(), Format(format%6), data, most)
 		if len(text) > 3*most || !utf8.ValidString(text) { // a byte that is no text may become a blank, never more
 			t.Errorf("%d bytes", len(text))
 		}
 	})
+}
+
+// Pieces that end at, before and after the limit.
+func TestText_EndsAtTheLimit(t *testing.T) {
+	for most := range 12 {
+		for _, data := range []string{"<a>xxxx</a>", "<a>xx</a><b>xx</b><c>ééé</c>"} {
+			if got, _ := Text(t.Context(), Markup, []byte(data), most); len(got) > most {
+				t.Errorf("%q is more than %d bytes", got, most)
+			}
+		}
+	}
+}
+
+// A map of glyphs that says the same again and again ends with the time that a text has.
+func TestText_EndsInAMapOfGlyphs(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	data := "1 0 obj <<>> stream\nbegincmap beginbfrange " + strings.Repeat("<0000> <ffff> <0000> ", 100_000) + "endbfrange endcmap\nendstream endobj"
+	if _, whole := Text(ctx, PDF, []byte(data), 1<<20); whole {
+		t.Error("it was read to its end")
+	}
 }

@@ -28,8 +28,8 @@ func pdf(out *output, data []byte) {
 	streams := pdfStreams(out, data)
 	glyphs := map[uint16]string{}
 	for _, s := range streams {
-		if bytes.Contains(s, []byte("begincmap")) {
-			readGlyphs(s, glyphs)
+		if !out.full() && bytes.Contains(s, []byte("begincmap")) {
+			readGlyphs(out, s, glyphs)
 		}
 	}
 	for _, s := range streams {
@@ -86,10 +86,13 @@ var (
 const maxGlyphs = 1 << 16
 
 // readGlyphs reads a map from glyphs to characters.
-func readGlyphs(s []byte, glyphs map[uint16]string) {
+func readGlyphs(out *output, s []byte, glyphs map[uint16]string) {
 	text := string(s)
 	for _, section := range between(text, "beginbfrange", "endbfrange") {
 		for _, m := range glyphRange.FindAllStringSubmatch(section, maxGlyphs) {
+			if out.full() {
+				return
+			}
 			from, to, first := hex16(m[1]), hex16(m[2]), hex16(m[3])
 			for g := int(from); g <= int(to); g++ {
 				glyphs[uint16(g)] = string(rune(int(first) + g - int(from)))
@@ -98,6 +101,9 @@ func readGlyphs(s []byte, glyphs map[uint16]string) {
 	}
 	for _, section := range between(text, "beginbfchar", "endbfchar") {
 		for _, m := range glyphChar.FindAllStringSubmatch(section, maxGlyphs) {
+			if out.full() {
+				return
+			}
 			glyphs[hex16(m[1])] = utf16Hex(m[2])
 		}
 	}

@@ -287,7 +287,7 @@ func testAccounts(t *testing.T, fresh func(testing.TB) Database) {
 	token := registry.Hash{1, 2, 3}
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	x := registry.Session{Token: token, User: ann.ID, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
-	if err := nodes[0].CreateSession(ctx, x); err != nil {
+	if err := nodes[0].CreateSession(ctx, x, passwordOf(t, nodes[0], x.User)); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -311,9 +311,19 @@ func testAccounts(t *testing.T, fresh func(testing.TB) Database) {
 		}
 	}
 	x.Token, x.ExpiresAt = registry.Hash{4}, now.Add(-time.Second)
-	if err := nodes[0].CreateSession(ctx, x); err != nil {
+	if err := nodes[0].CreateSession(ctx, x, passwordOf(t, nodes[0], x.User)); err != nil {
 		t.Fatal(err)
 	}
 	_, err = nodes[1].SessionByToken(ctx, x.Token)
 	wantCode(t, err, registry.CodeNotFound)
+}
+
+// passwordOf is the PHC string of a user's password.
+func passwordOf(t testing.TB, n *node, id registry.ID) string {
+	t.Helper()
+	u, err := n.UserByID(t.Context(), id, registry.Freshness{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Password
 }

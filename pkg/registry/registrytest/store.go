@@ -19,7 +19,7 @@ type Store interface {
 	UserByID(ctx context.Context, id registry.ID, f registry.Freshness) (registry.User, error)
 	CreateUser(ctx context.Context, u registry.User) (registry.User, error)
 	SetPassword(ctx context.Context, id registry.ID, phc string) error
-	CreateSession(ctx context.Context, s registry.Session) error
+	CreateSession(ctx context.Context, s registry.Session, password string) error
 	SessionByToken(ctx context.Context, token registry.Hash) (registry.Session, error)
 	DeleteSession(ctx context.Context, token registry.Hash) error
 

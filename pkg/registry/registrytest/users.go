@@ -246,7 +246,7 @@ func testCredentials(t *testing.T, fresh func(testing.TB) Database) {
 		x := registry.Session{
 			Token: registry.Hash{byte(i + 1)}, User: ann.ID, CreatedAt: now.Add(time.Duration(i)), ExpiresAt: now.Add(time.Hour), Address: "192.0.2.1", Agent: "browser",
 		}
-		if err := nodes[i%2].CreateSession(ctx, x); err != nil {
+		if err := nodes[i%2].CreateSession(ctx, x, ann.Password); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -119,9 +119,18 @@ func (s *Store) SetPassword(ctx context.Context, id registry.ID, phc string) err
 	return err
 }
 
-// CreateSession stores a session.
-func (s *Store) CreateSession(ctx context.Context, x registry.Session) error {
+// CreateSession stores a session of a user whose password still is the given PHC string; [registry.CodeUnauthenticated] when it is not, or the user is
+// disabled: somebody may have taken the account back while the sign-in was checked.
+func (s *Store) CreateSession(ctx context.Context, x registry.Session, password string) error {
 	_, err := s.update(ctx, s.systemOp(), func(o *operation) error {
+		var there int
+		query := "SELECT COUNT(*) FROM account WHERE id = ? AND password = ? AND disabled = 0"
+		if err := o.tx.one(o.ctx, "user", query, []any{x.User[:], []byte(password)}, &there); err != nil {
+			return o.broken(err)
+		}
+		if there == 0 {
+			return registry.Errorf(registry.CodeUnauthenticated, "the account has changed meanwhile; sign in again")
+		}
 		return o.direct(item{act: actSession, node: x.User, name: string(x.Token[:])},
 			"INSERT INTO signin (token, account, created_us, expires_us, address, agent) VALUES (?, ?, ?, ?, ?, ?)",
 			x.Token[:], x.User[:], toMicros(x.CreatedAt), toMicros(x.ExpiresAt), []byte(x.Address), []byte(x.Agent))

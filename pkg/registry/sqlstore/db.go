@@ -88,13 +88,16 @@ func (t *txn) later(ctx context.Context, op string, rows int64, query string, ar
 		_, err := t.statements.exec(ctx, op, query, args...)
 		return err
 	}
-	t.off = append(t.off, putOff{op, query, args})
-	t.bytes += rowBytes(args)
-	t.metrics.rows.Add(rows)
-	if t.bytes < maxStatement {
-		return nil
+	size := rowBytes(args)
+	if t.bytes > 0 && t.bytes+size > maxStatement {
+		if err := t.send(ctx); err != nil {
+			return err
+		}
 	}
-	return t.send(ctx)
+	t.off = append(t.off, putOff{op, query, args})
+	t.bytes += size
+	t.metrics.rows.Add(rows)
+	return nil
 }
 
 // send sends what is put off.

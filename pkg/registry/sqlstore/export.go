@@ -31,6 +31,13 @@ type exportFrame struct {
 
 // ExportTree implements [registry.TransferStore].
 func (s *Store) ExportTree(ctx context.Context, e registry.TreeExport, emit func(registry.TreeBatch) error) error {
+	// Each keeps a connection and now and then needs another one: they must not take all.
+	select {
+	case s.exports <- struct{}{}:
+		defer func() { <-s.exports }()
+	case <-ctx.Done():
+		return s.fail("read a tree", ctx.Err())
+	}
 	t, err := s.read.begin(ctx, s.backend.dialect.snapshot)
 	if err != nil {
 		return s.fail("read a tree", err)

@@ -160,8 +160,12 @@ func TestSweep_RemovesWhatNothingOwns(t *testing.T) {
 	if n, err := s.sweep(t.Context()); n != 0 || err != nil {
 		t.Errorf("swept %d fresh uploads: %v", n, err)
 	}
-	session := registry.Session{Token: registry.Hash{1}, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
-	if err := s.CreateSession(t.Context(), session); err != nil {
+	ann, err := s.AddUser(t.Context(), registry.Op{At: now}, registry.User{Name: "ann"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := registry.Session{Token: registry.Hash{1}, User: ann.ID, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
+	if err := s.CreateSession(t.Context(), session, ann.Password); err != nil {
 		t.Fatal(err)
 	}
 	now = now.Add(abandoned + time.Hour)

@@ -87,7 +87,7 @@ func (p *pruner) rules() error {
 
 // rule applies one rule.
 func (p *pruner) rule(rule registry.Retention) error {
-	above, cur, live, err := p.above(rule.Resource)
+	above, cur, live, err := p.above(p.store.read.statements, rule.Resource)
 	if err != nil || !live {
 		return err
 	}
@@ -107,11 +107,11 @@ func (p *pruner) rule(rule registry.Retention) error {
 }
 
 // above gives the collections above a node and its current version; live is false for what lies in the trash or is gone.
-func (p *pruner) above(id registry.ID) (above []registry.ID, cur int64, live bool, err error) {
+func (p *pruner) above(q statements, id registry.ID) (above []registry.ID, cur int64, live bool, err error) {
 	for at := id; ; {
 		var parent []byte
 		var n int64
-		err := p.store.read.each(p.ctx, "parent", "SELECT parent, cur FROM node WHERE id = ?", []any{at[:]}, func(rows *sqlx.Rows) error {
+		err := q.each(p.ctx, "parent", "SELECT parent, cur FROM node WHERE id = ?", []any{at[:]}, func(rows *sqlx.Rows) error {
 			return rows.Scan(&parent, &n)
 		})
 		if err != nil || parent == nil {
@@ -277,6 +277,13 @@ func (p *pruner) remove(a aged) (int64, error) {
 	removed := int64(0)
 	_, err := p.store.updateAlone(p.ctx, p.op, func(o *operation) error {
 		removed = 0
+		a, ok, err := p.again(o.tx.statements, a)
+		if err != nil {
+			return o.broken(err)
+		}
+		if !ok {
+			return nil
+		}
 		list, err := p.prunable(o.tx.statements, a)
 		if err != nil {
 			return o.broken(err)
@@ -315,6 +322,27 @@ func someVersionsArgs(id registry.ID, list []oldVersion) []any {
 	return args
 }
 
+// again finds the rule that holds for a node, and the collections above it, as they are in the write turn; false when there is no rule any more. The walk
+// may have been there long ago.
+func (p *pruner) again(q statements, a aged) (aged, bool, error) {
+	above, _, live, err := p.above(q, a.id)
+	if err != nil || !live {
+		return a, false, err
+	}
+	ids := append([]registry.ID{a.id}, above...)
+	rules, err := p.store.queryRetentions(p.ctx, q, ids)
+	if err != nil {
+		return a, false, err
+	}
+	for _, id := range ids {
+		if rule, ok := rules[id]; ok {
+			a.rule, a.above = rule, above
+			return a, true, nil
+		}
+	}
+	return a, false, nil
+}
+
 // dropVersions deletes versions of a node, newest first, and notes the gaps that they leave.
 func (u *unit) dropVersions(id registry.ID, list []oldVersion) error {
 	which, args := someVersions(len(list)), someVersionsArgs(id, list)
@@ -338,9 +366,15 @@ func (u *unit) dropVersions(id registry.ID, list []oldVersion) error {
 	return u.joinGaps(id, gaps)
 }
 
-// joinGaps drops the gaps that begin after a version which is not there: an earlier run, which ends there, covers them.
+// joinGaps drops the gaps that begin after a version which is not there: the gap after the version before it covers them. That one is made where it is
+// missing: what came from another store brought none along.
 func (u *unit) joinGaps(id registry.ID, gaps [][]any) error {
 	for _, g := range gaps {
+		earlier := "INSERT INTO gap (node, n, seq) SELECT ?, COALESCE(MAX(v.n), 0), ? FROM version v WHERE v.node = ? AND v.n <= ?" +
+			u.store.backend.dialect.onConflict("node, n", "n")
+		if _, err := u.tx.exec(u.ctx, "prune", earlier, id[:], g[2], id[:], g[1]); err != nil {
+			return err
+		}
 		query := "DELETE FROM gap WHERE node = ? AND n = ? AND n > 0 AND NOT EXISTS (SELECT 1 FROM version v WHERE v.node = ? AND v.n = ?)"
 		if _, err := u.tx.exec(u.ctx, "prune", query, id[:], g[1], id[:], g[1]); err != nil {
 			return err

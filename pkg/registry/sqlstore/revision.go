@@ -67,7 +67,7 @@ func (o *operation) neighbours(id registry.ID, n int64) (v oldVersion, next int6
 // collections above it.
 func (o *operation) guards(id registry.ID) ([]int64, error) {
 	p := &pruner{store: o.store, ctx: o.ctx}
-	above, _, _, err := p.above(id)
+	above, _, _, err := p.above(o.tx.statements, id)
 	if err != nil {
 		return nil, err
 	}

@@ -158,6 +158,7 @@ func (f *finder) examine(ctx context.Context) error {
 	for i := 0; i < len(missing); i += examinePage {
 		if i >= examineMost || time.Now().After(f.deadline) {
 			f.found.Complete = false
+			f.store.indexer.press()
 			return nil
 		}
 		part := missing[i:min(i+examinePage, len(missing))]

@@ -143,14 +143,16 @@ func (b *batch) stillListed(ctx context.Context) error {
 	for i := range b.keys {
 		ids[i] = b.keys[i].node[:]
 	}
-	there := map[registry.ID]bool{}
-	err := b.tx.each(ctx, "index", "SELECT node FROM search_todo WHERE node IN ("+placeholders(len(ids))+")", ids, func(rows *sqlx.Rows) error {
+	there := map[registry.ID]int64{}
+	err := b.tx.each(ctx, "index", "SELECT node, seq FROM search_todo WHERE node IN ("+placeholders(len(ids))+")", ids, func(rows *sqlx.Rows) error {
 		var id []byte
-		err := rows.Scan(&id)
-		there[toID(id)] = true
+		var seq int64
+		err := rows.Scan(&id, &seq)
+		there[toID(id)] = seq
 		return err
 	})
-	b.keys = slices.DeleteFunc(b.keys, func(k todoKey) bool { return !there[k.node] })
+	// One that was taken off, or listed again, was read in another state.
+	b.keys = slices.DeleteFunc(b.keys, func(k todoKey) bool { seq, ok := there[k.node]; return !ok || seq != k.seq })
 	slices.SortFunc(b.keys, func(x, y todoKey) int { return bytes.Compare(x.node[:], y.node[:]) })
 	return err
 }
@@ -229,17 +231,4 @@ func (s *Store) countBlocks(ctx context.Context, tx *txn, blocks map[int64]int64
 		return int(x - y)
 	})
 	return s.insertRows(ctx, tx, table{"search_block", []string{"block", "docs"}}, rows, s.backend.dialect.onConflictAdd("block", "docs"))
-}
-
-// purgeSearch takes nodes that are deleted for good out of the index and off the list.
-func (s *Store) purgeSearch(ctx context.Context, tx *txn, in string, ids []any) error {
-	blocks := map[int64]int64{}
-	if err := dropDocs(ctx, tx.statements, ids, blocks); err != nil {
-		return err
-	}
-	if err := s.countBlocks(ctx, tx, blocks); err != nil {
-		return err
-	}
-	_, err := tx.exec(ctx, "purge_attached", "DELETE FROM search_todo WHERE node"+in, ids...)
-	return err
 }

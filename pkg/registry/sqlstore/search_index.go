@@ -35,6 +35,7 @@ type indexer struct {
 	read, write *pool // with counters of their own: tests count what others do
 	wake        chan struct{}
 	texts       chan keptText
+	pressed     atomic.Bool  // a search could not look at all that waits: few as they are, they are to be taken in
 	waiting     atomic.Int64 // nodes that this process has put on the list since the last look
 }
 
@@ -44,6 +45,15 @@ func newIndexer(read, write *pool) *indexer {
 		read:  &pool{statements: statements{read.db, m}, db: read.db},
 		write: &pool{statements: statements{write.db, m}, db: write.db, turn: write.turn},
 		wake:  make(chan struct{}, 1), texts: make(chan keptText, 16),
+	}
+}
+
+// press asks for the nodes that wait, however few.
+func (x *indexer) press() {
+	x.pressed.Store(true)
+	select {
+	case x.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -104,7 +114,7 @@ func (s *Store) indexSome(ctx context.Context) (err error) {
 			return err
 		}
 		waiting, err := s.countTodo(ctx)
-		if err != nil || waiting < indexBatch && complete {
+		if err != nil || waiting == 0 && complete || waiting < indexBatch && complete && !s.indexer.pressed.Swap(false) {
 			return err
 		}
 		var mine bool

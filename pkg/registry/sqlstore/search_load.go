@@ -162,9 +162,13 @@ func (s *Store) texts(ctx context.Context, q statements, of []registry.SearchFac
 			if err != nil {
 				return nil, err
 			}
-			found[k] = extract.Text(ctx, format, data, registry.MaxSearchText)
-			keep(s.mem, s.mem.texts, k, found[k])
-			if format.Slow() && ctx.Err() == nil {
+			text, whole := extract.Text(ctx, format, data, registry.MaxSearchText)
+			if err := ctx.Err(); err != nil {
+				return nil, err // what there is of it must not pass for all of it
+			}
+			found[k] = text
+			keep(s.mem, s.mem.texts, k, text)
+			if format.Slow() && whole {
 				s.keepText(k, found[k])
 			}
 		}

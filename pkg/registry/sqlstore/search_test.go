@@ -205,6 +205,9 @@ func testSearchPurge(t *testing.T, dsn string) {
 			t.Fatal(err)
 		}
 	}
+	if _, _, err := s.index(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if rows := searchRows(t, s); rows["todo"] != 0 || rows["doc"] != 1 || rows["counted"] != 1 {
 		t.Errorf("rows %v", rows)
 	}

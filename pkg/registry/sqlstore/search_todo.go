@@ -47,6 +47,16 @@ func sortedByID(rows [][]any) [][]any {
 	return rows
 }
 
+// unlistSearch puts nodes that are deleted for good on the list: what brings the index up to date finds that they have gone. It alone writes the index.
+func (o *operation) unlistSearch(nodes []registry.ID) error {
+	rows := make([][]any, len(nodes))
+	for i := range nodes {
+		rows[i] = []any{nodes[i][:], o.seq() + 1}
+	}
+	o.store.indexer.listed(len(rows))
+	return o.insert(searchTodo, sortedByID(rows), o.store.backend.dialect.onConflict("node", "seq"))
+}
+
 // stageSearch puts nodes of a copy on the list.
 func (o *operation) stageSearch(nodes []copied) error {
 	rows := make([][]any, len(nodes))

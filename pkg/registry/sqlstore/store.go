@@ -21,8 +21,9 @@ type Store struct {
 	log     *slog.Logger
 	metrics *metrics
 	now     func() time.Time
-	chunk   int // bytes of a piece of a large content
-	group   int // the most changes of one transaction
+	chunk   int           // bytes of a piece of a large content
+	exports chan struct{} // those under way, each with a connection
+	group   int           // the most changes of one transaction
 	paths   pathQueries
 	keepLog time.Duration // 0: for ever
 
@@ -65,7 +66,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	life, end := context.WithCancel(context.Background())
 	s := &Store{
 		name: c.Name, backend: b, log: c.Logger.With("store", c.Name), metrics: m, now: c.Now, chunk: c.ContentChunk, group: c.CommitGroup,
-		paths: newPathQueries(), keepLog: c.KeepLog, mem: newMemory(c.CacheBytes), queue: make(chan *job, queueLength),
+		paths: newPathQueries(), keepLog: c.KeepLog, mem: newMemory(c.CacheBytes), queue: make(chan *job, queueLength), exports: make(chan struct{}, max(1, c.PoolSize/4)),
 		searches: make(chan struct{}, searchesAtOnce),
 		life:     life, end: end, idle: make(chan struct{}),
 	}
@@ -103,7 +104,15 @@ func (s *Store) connect(ctx context.Context, c Config) error {
 	if s.backend.turn != nil {
 		s.bulk = s.write
 	}
-	s.indexer = newIndexer(s.read, s.bulk)
+	indexing := s.bulk
+	if s.backend.turn == nil {
+		// A connection of its own, which the server gives up on when the process freezes, as on the committer's: its locks must not outlast that.
+		if db, err = s.backend.open(poolWrite, 1); err != nil {
+			return fmt.Errorf("store %s: %w", s.name, err)
+		}
+		indexing = newPool(db, d, s.metrics, nil)
+	}
+	s.indexer = newIndexer(s.read, indexing)
 	return nil
 }
 
@@ -184,6 +193,8 @@ func (s *Store) disconnect() error {
 	}
 	if s.backend.turn != nil {
 		errs = append(errs, s.backend.turn.close())
+	} else if s.indexer != nil {
+		errs = append(errs, s.indexer.write.db.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -62,18 +62,22 @@ func sqliteElsewhere(t testing.TB) registrytest.Database {
 }
 
 func TestTransfer_SQLiteToSQLite(t *testing.T) {
+	t.Parallel()
 	registrytest.RunTransferTests(t, sqliteDatabase, sqliteElsewhere)
 }
 
 func TestTransfer_SQLiteAndMySQL(t *testing.T) {
+	t.Parallel()
 	server := registrytest.StartMySQL(t)
 	t.Run("There", func(t *testing.T) {
+		t.Parallel()
 		registrytest.RunTransferTests(t, sqliteDatabase, func(t testing.TB) registrytest.Database {
 			t.Helper()
 			return elsewhere("mysql:" + server.Database(t))
 		})
 	})
 	t.Run("Back", func(t *testing.T) {
+		t.Parallel()
 		registrytest.RunTransferTests(t, func(t testing.TB) registrytest.Database {
 			t.Helper()
 			return database("mysql:" + server.Database(t))

@@ -99,7 +99,7 @@ func (s *Store) Remove(ctx context.Context, id registry.ID) error {
 	case stateDeleted:
 		return registry.Errorf(registry.CodeConflict, "the entry %s of the trash can still come back", id)
 	}
-	if err := s.removeTree(ctx, id); err != nil {
+	if err := s.removeClaimed(ctx, id, row.state); err != nil {
 		return s.fail("remove a deleted tree", err)
 	}
 	return nil
@@ -176,7 +176,7 @@ func (s *Store) removeNodes(ctx context.Context, root registry.ID, list []doomed
 				return err
 			}
 			in := " IN (" + placeholders(len(ids)) + ")"
-			if err := s.purgeSearch(o.ctx, o.tx, in, ids); err != nil {
+			if err := o.unlistSearch(nodes); err != nil {
 				return err
 			}
 			if err := o.suspect("node"+in, ids...); err != nil {
@@ -234,6 +234,31 @@ func (s *Store) remove(ctx context.Context, root registry.ID, nodes int, change 
 	return err
 }
 
+// removeClaimed is removeTree of an entry in that state. A copy that still grows is claimed first, so that it can neither grow on nor take its place;
+// whoever gives it that meanwhile keeps it.
+func (s *Store) removeClaimed(ctx context.Context, id registry.ID, state int64) error {
+	if state == stateCopying {
+		_, err := s.update(ctx, s.systemOp(), func(o *operation) error {
+			o.warm = false // another process may have changed the entry
+			row, n, err := o.trash(id, stateCopying)
+			if err != nil {
+				return err
+			}
+			row.state = statePurging
+			o.own.trash[id] = row
+			o.touch(item{actStage, id, 0, trashID, n.name})
+			return o.send("write_arrival", "UPDATE arrival SET state = ? WHERE node = ? AND state = ?", arrivalNever, id[:], arrivalGrows)
+		})
+		if registry.CodeOf(err) == registry.CodeNotFound {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return s.removeTree(ctx, id)
+}
+
 // entriesIn reads some entries of the trash that have that state and are older than atUS.
 func (s *Store) entriesIn(ctx context.Context, state, atUS int64) ([]registry.ID, error) {
 	var list []registry.ID
@@ -256,7 +281,7 @@ func (s *Store) removeLeft(ctx context.Context) error {
 				return err
 			}
 			for _, id := range list {
-				if err := s.removeTree(ctx, id); err != nil {
+				if err := s.removeClaimed(ctx, id, state); err != nil {
 					return fmt.Errorf("entry %s: %w", id, err)
 				}
 			}
