@@ -207,10 +207,9 @@ func (a *Authenticator) checkPassword(ctx context.Context, name, password, addre
 	verdict := undecided // when the accounts cannot be read, or the client goes: that was no guess, and proves nothing
 	defer func() { done(verdict) }()
 	u, err := a.directory.Verify(ctx, name, password)
-	switch registry.CodeOf(err) {
-	case "":
+	if err == nil {
 		verdict = right
-	case registry.CodeUnauthenticated:
+	} else if registry.CodeOf(err) == registry.CodeUnauthenticated {
 		verdict = wrong
 	}
 	return u, err
