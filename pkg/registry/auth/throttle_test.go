@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -109,6 +110,27 @@ func TestThrottle_CountsAddressesToo(t *testing.T) {
 		_, err := a.Authenticate(from(address(1), basic("user", "wrong")))
 		wantCode(t, "one more after six seconds", err, registry.CodeUnauthenticated)
 	}
+}
+
+// A guess that nobody could check is not counted, and forgives none before it.
+func TestThrottle_ForgivesNothingForAGuessThatWasNotChecked(t *testing.T) {
+	a, _ := newSlowAuth(t)
+	const guesser = "203.0.113.7:4000"
+	guess := func(i int) error {
+		_, err := a.Authenticate(from(guesser, basic("admin", fmt.Sprintf("wrong %d", i))))
+		return err
+	}
+	wantCode(t, "a guess", guess(1), registry.CodeUnauthenticated)
+	wantCode(t, "a guess", guess(2), registry.CodeUnauthenticated)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for i := range 5 {
+		if _, err := a.Authenticate(from(guesser, basic("admin", fmt.Sprintf("left %d", i))).WithContext(gone)); registry.CodeOf(err) == registry.CodeThrottled {
+			t.Errorf("one that left was counted: %v", err)
+		}
+	}
+	wantCode(t, "the last guess", guess(3), registry.CodeUnauthenticated)
+	wantCode(t, "one too many", guess(4), registry.CodeThrottled)
 }
 
 // Guesses that come at once are counted before they are checked.

@@ -435,6 +435,10 @@ func TestChanges_TellWritersNothing(t *testing.T) {
 		d.do(t, "POST", "/api/v1/move/_system/config/box", `{"to":"/_system/config/box2"}`, asJSON, as("joe")),
 		d.do(t, "POST", "/api/v1/batch", `{"steps":[{"do":"meta","path":"/_system/config/box2","media_type":"text/y"}]}`, asJSON, as("joe")),
 		d.do(t, "PUT", "/api/v1/content/_system/config/box2", "new", as("joe")),
+		d.do(t, "POST", "/api/v1/batch", `{"steps":[{"do":"meta","path":"/_system/config/box2","media_type":"text/z"}]}`, asJSON, as("joe"), "Idempotency-Key: again"),
+		d.do(t, "POST", "/api/v1/batch", `{"steps":[{"do":"meta","path":"/_system/config/box2","media_type":"text/z"}]}`, asJSON, as("joe"), "Idempotency-Key: again"),
+		d.do(t, "POST", "/api/v1/move/_system/config/box2", `{"to":"/_system/config/box3"}`, asJSON, as("joe"), "Idempotency-Key: moved"),
+		d.do(t, "POST", "/api/v1/move/_system/config/box2", `{"to":"/_system/config/box3"}`, asJSON, as("joe"), "Idempotency-Key: moved"),
 	} {
 		if rec.Code != 200 || marks.MatchString(rec.Body.String()) {
 			t.Errorf("%d %s", rec.Code, rec.Body)
@@ -494,4 +498,18 @@ func TestOnce_UsersRolesTokensPermissions(t *testing.T) {
 	if tokens, err := d.auth.Tokens(t.Context(), registry.Actor{User: "admin"}, ""); err != nil || len(tokens) != 0 {
 		t.Errorf("%v: %v", tokens, err)
 	}
+}
+
+// A token that may manage users is not their passwords: it cannot become the account that it belongs to, nor any other.
+func TestToken_ResetsNoPassword(t *testing.T) {
+	d := newDoor(t)
+	d.addUser(t, "ann")
+	rec := d.do(t, "POST", "/api/v1/tokens", `{"name":"m","rights":[],"manage":true,"expires_in":600}`, asJSON)
+	secret, _ := field(t, rec, "token").(string)
+	const body = `{"password":"` + password + ` two"}`
+	for _, name := range []string{"admin", "ann"} {
+		want(t, d.do(t, "PUT", "/api/v1/passwords/"+name, body, asJSON, "Authorization: Bearer "+secret), 403, "cannot be done with a token")
+	}
+	want(t, d.do(t, "PUT", "/api/v1/passwords/admin", body, asJSON), 403, "by means of the old one")
+	want(t, d.do(t, "PUT", "/api/v1/passwords/ann", body, asJSON), 204, "")
 }

@@ -268,6 +268,13 @@ func testCredentials(t *testing.T, fresh func(testing.TB) Database) {
 		}
 	}
 	expect("at first", "0123")
+	// A sign-in that was checked against a password which somebody has replaced meanwhile opens nothing.
+	late := registry.Session{Token: registry.Hash{9}, User: ann.ID, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
+	wantCode(t, nodes[0].CreateSession(ctx, late, "the password before"), registry.CodeUnauthenticated)
+	late.User = registry.ID{7}
+	wantCode(t, nodes[0].CreateSession(ctx, late, ann.Password), registry.CodeUnauthenticated)
+	_, err = nodes[1].SessionByToken(ctx, late.Token)
+	wantCode(t, err, registry.CodeNotFound)
 	list, err := nodes[1].Sessions(ctx, ann.ID, 10)
 	if err != nil || len(list) != 4 || list[0].Address != "192.0.2.1" || list[0].Agent != "browser" {
 		t.Fatalf("sessions: %+v, %v", list, err)
