@@ -33,8 +33,9 @@ func TestSteps_AreTheSameInBothFolders(t *testing.T) {
 func TestMySQLSteps_KeepToWhatAllServersHave(t *testing.T) {
 	forbidden := regexp.MustCompile(`(?i)\b(AUTO_INCREMENT|REFERENCES|FOREIGN|FULLTEXT|RETURNING|TRIGGER|JSON\w*|SEQUENCE|GET_LOCK|utf8mb4_0900\w*|TEXT|VARCHAR)\b`)
 	comment := regexp.MustCompile(`(?m)--.*$`)
-	// The last four together run an ALTER TABLE where what it makes is missing: the step looks first.
-	repeatable := []string{"CREATE TABLE IF NOT EXISTS", "INSERT IGNORE", "SET @step = (SELECT IF(COUNT(*) = 0", "PREPARE step", "EXECUTE step", "DEALLOCATE PREPARE step"}
+	// The four last ones together run an ALTER TABLE where what it makes is missing: the step looks first.
+	// Emptying a table, and setting the one row of search_state to the same again, can be repeated by itself.
+	repeatable := []string{"CREATE TABLE IF NOT EXISTS", "INSERT IGNORE", "TRUNCATE TABLE", "UPDATE search_state SET seen = UNHEX(", "SET @step = (SELECT IF(COUNT(*) = 0", "PREPARE step", "EXECUTE step", "DEALLOCATE PREPARE step"}
 	for _, name := range names(t, MySQL()) {
 		data, err := fs.ReadFile(MySQL(), name)
 		if err != nil {

@@ -119,7 +119,7 @@ mounts:
 	log := slog.New(&awaiting{Handler: slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}), message: "node is ready", seen: ready})
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- registryd.Run(ctx, config, doc, log, t.Output()) }()
+	go func() { ended <- registryd.Run(ctx, config, doc, registryd.Process{Log: log, Out: t.Output()}) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {

@@ -68,7 +68,7 @@ func TestSections_KeepTheirPlaceInTheDocument(t *testing.T) {
 	if section, err := failuresSection.kept(doc); err != nil || section != "" {
 		t.Errorf("%q, %v", section, err)
 	}
-	text, err := document(results{}, "measured earlier\n", "the registry\n")
+	text, err := document(results{}, "measured earlier\n", "the registry\n", "a million\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +88,9 @@ func TestSections_KeepTheirPlaceInTheDocument(t *testing.T) {
 		t.Errorf("%v: %q in\n%s", err, section, after)
 	}
 	if section, err := registrySection.kept(doc); err != nil || section != "the registry\n" {
+		t.Errorf("%q, %v", section, err)
+	}
+	if section, err := scaleSection.kept(doc); err != nil || section != "a million\n" {
 		t.Errorf("%q, %v", section, err)
 	}
 }

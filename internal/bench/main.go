@@ -5,6 +5,7 @@
 //	bench -from FILE          write the document again from raw figures
 //	bench failures [flags]    kill and freeze members under load, and write what the clients saw into the document (`make bench-failures`)
 //	bench registry [flags]    measure the registry beside etcd, and write that into the document (`make bench-registry`)
+//	bench scale [flags]       measure the same operations in a small and in a large store, likewise (`make scale`)
 //	bench -profile FILE       put the loads on elb alone, and write the CPU profile that the compiler optimises it by (`make pgo`)
 //	bench member -addr A      be a member: the server behind the proxies
 //	bench handshake -addr A   be a client that opens a TLS connection for each request
@@ -58,6 +59,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	if len(args) > 0 && args[0] == "registry" {
 		return exitStatus(runRegistry(ctx, args[1:], stdout, stderr), stderr)
+	}
+	if len(args) > 0 && args[0] == "scale" {
+		return exitStatus(runScale(ctx, args[1:], stdout, stderr), stderr)
 	}
 	return exitStatus(runBench(ctx, args, stdout, stderr), stderr)
 }
@@ -169,7 +173,7 @@ func runBench(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	}
 	var r results
 	if o.from != "" {
-		r, err = loadResults(o.from)
+		r, err = loadResults[results](o.from)
 	} else {
 		r, err = measureAll(ctx, o, stdout)
 	}

@@ -44,16 +44,7 @@ func profileAll(ctx context.Context, o options, out io.Writer) error {
 		fmt.Fprintf(out, "%-9s  %5.1f s of CPU time\n", s.Name, cpuTime(p).Seconds())
 		taken = append(taken, p)
 	}
-	guide, err := guideOf(taken)
-	if err != nil {
-		return err
-	}
-	size, err := writeGuide(guide, o.profile)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "written: %s, %d bytes, %.1f s of CPU time in %d functions\n", o.profile, size, cpuTime(guide).Seconds(), len(guide.Function))
-	return nil
+	return writeProfile(taken, o.profile, out)
 }
 
 // profile starts the proxy, warms it up, and takes its CPU profile under one load. Each load has a process of its own, as in a measurement: the
@@ -153,6 +144,20 @@ func checkGuide(p *profile.Profile) error {
 	if !begins {
 		return errors.New("the profile does not tell where functions begin")
 	}
+	return nil
+}
+
+// writeProfile writes what was taken under all loads as one profile, and says so on out.
+func writeProfile(taken []*profile.Profile, file string, out io.Writer) error {
+	guide, err := guideOf(taken)
+	if err != nil {
+		return err
+	}
+	size, err := writeGuide(guide, file)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "written: %s, %d bytes, %.1f s of CPU time in %d functions\n", file, size, cpuTime(guide).Seconds(), len(guide.Function))
 	return nil
 }
 

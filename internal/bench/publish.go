@@ -40,10 +40,11 @@ func publish(r results, o options, out io.Writer) error {
 	}
 	failures, err1 := failuresSection.kept(publicDoc)
 	registry, err2 := registrySection.kept(publicDoc)
-	if err := errors.Join(err1, err2); err != nil {
+	scale, err3 := scaleSection.kept(publicDoc)
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
 	}
-	text, err := document(r, failures, registry)
+	text, err := document(r, failures, registry, scale)
 	if err != nil {
 		return err
 	}
@@ -76,8 +77,9 @@ func saveResults(r results, dir string) (string, error) {
 	return file, os.WriteFile(file, append(text, '\n'), 0o600)
 }
 
-func loadResults(file string) (results, error) {
-	var r results
+// loadResults reads the results of an earlier run.
+func loadResults[T results | regResults](file string) (T, error) {
+	var r T
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return r, err
@@ -101,13 +103,7 @@ func (r results) summaries(s scenario) []summary {
 
 // invalid are the runs that do not count.
 func (r results) invalid() []record {
-	var found []record
-	for _, rec := range r.Records {
-		if rec.Invalid != "" {
-			found = append(found, rec)
-		}
-	}
-	return found
+	return invalidOf(r.Records, func(rec record) string { return rec.Invalid })
 }
 
 // printTables prints a table for each scenario.
@@ -151,7 +147,7 @@ func printVerdicts(r results, out io.Writer) int {
 }
 
 // document is the text for readers, with the sections of the other measurements as they were.
-func document(r results, failures, registry string) ([]byte, error) {
+func document(r results, failures, registry, scale string) ([]byte, error) {
 	t, err := template.New("performance").Funcs(template.FuncMap{
 		"number": number, "within": within, "ratio": ratio, "within2": within2, "ratioOf": ratioOf, "percent": percent,
 	}).Parse(documentText)
@@ -173,7 +169,7 @@ func document(r results, failures, registry string) ([]byte, error) {
 	err = t.Execute(&text, map[string]any{
 		"R": r, "Date": r.Began.Format("2 January 2006"), "Sections": loads, "Verdicts": r.verdicts(), "Invalid": r.invalid(),
 		"Yardstick": yardstick, "Subject": subject, "Cipher": cipher, "Quiet": quietNoise, "Fewest": fewest, "Logged": spreadOf(logged),
-		"Members": memberCount, "Warm": warmUp, "Failures": failuresSection.whole(failures), "Registry": registrySection.whole(registry),
+		"Members": memberCount, "Warm": warmUp, "Failures": failuresSection.whole(failures), "Registry": registrySection.whole(registry), "Scale": scaleSection.whole(scale),
 	})
 	return []byte(text.String()), err
 }

@@ -126,3 +126,19 @@ registry_store_statements_total_other{store="shared"} 9
 		t.Errorf("%v, %v", n, err)
 	}
 }
+
+// A run without a figure, as one whose CPU time could not be read, makes no ratio that is infinite.
+func TestRegRatio_RivalWithoutAFigure(t *testing.T) {
+	c, rival := cell{"get", rigNode}, cell{"get", rigEtcd}
+	r := regResults{Records: []regRecord{
+		{cell: c, Round: 1, CPU: 50, Rate: 100},
+		{cell: rival, Round: 1},
+		{cell: c, Round: 2, CPU: 50, Rate: 100},
+		{cell: rival, Round: 2, CPU: 100, Rate: 50},
+	}}
+	for _, f := range []regFigure{figurePerCPU, figureRate} {
+		if got := r.ratio(c, rival, f); got.N != 1 || got.Median != 2 || got.Max != 2 {
+			t.Errorf("figure %v: %+v", f, got)
+		}
+	}
+}

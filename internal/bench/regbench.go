@@ -100,7 +100,7 @@ func runRegistry(ctx context.Context, args []string, stdout, stderr io.Writer) e
 		return profileRegistry(ctx, o, stdout)
 	}
 	if o.from != "" {
-		r, err := loadRegResults(o.from)
+		r, err := loadResults[regResults](o.from)
 		if err != nil {
 			return err
 		}

@@ -67,18 +67,6 @@ func publishRegistry(r regResults, o regOptions, out io.Writer) error {
 	return nil
 }
 
-func loadRegResults(file string) (regResults, error) {
-	var r regResults
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return r, err
-	}
-	if err := json.Unmarshal(text, &r); err != nil {
-		return r, fmt.Errorf("%s: %w", file, err)
-	}
-	return r, nil
-}
-
 // regTable is the rows of one operation.
 type regTable struct {
 	Op, Title string

@@ -31,16 +31,7 @@ func profileRegistry(ctx context.Context, o regOptions, out io.Writer) error {
 		taken = append(taken, p)
 		b.stopAll(ctx)
 	}
-	guide, err := guideOf(taken)
-	if err != nil {
-		return err
-	}
-	size, err := writeGuide(guide, o.profile)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "written: %s, %d bytes, %.1f s of CPU time in %d functions\n", o.profile, size, cpuTime(guide).Seconds(), len(guide.Function))
-	return nil
+	return writeProfile(taken, o.profile, out)
 }
 
 // profileCell profiles the node of a fresh rig under one load.

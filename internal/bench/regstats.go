@@ -15,15 +15,10 @@ func (r regResults) of(c cell) []regRecord {
 
 // invalid are the runs that do not count.
 func (r regResults) invalid() []regRecord {
-	var found []regRecord
-	for _, rec := range r.Records {
-		if rec.Invalid != "" {
-			found = append(found, rec)
-		}
-	}
-	return found
+	return invalidOf(r.Records, func(rec regRecord) string { return rec.Invalid })
 }
 
+// value is a figure of one run; 0 when there is none.
 func (r regRecord) value(f regFigure) float64 {
 	switch f {
 	case figureRate:
@@ -32,26 +27,22 @@ func (r regRecord) value(f regFigure) float64 {
 		return r.Statements
 	case figurePerCPU:
 	}
+	if r.CPU <= 0 {
+		return 0
+	}
 	return 1e6 / r.CPU
 }
 
-// ratio compares a figure of two cells: each run with the other's of the same round, over the rounds in which both are quiet.
+// ratio compares a figure of two cells; see [ratios].
 func (r regResults) ratio(c, rival cell, f regFigure) spread {
-	rivals := map[int]regRecord{}
-	for _, rec := range r.of(rival) {
-		rivals[rec.Round] = rec
-	}
-	var pairs []pair
-	for _, rec := range r.of(c) {
-		if other, ok := rivals[rec.Round]; ok {
-			pairs = append(pairs, pair{rec.value(f) / other.value(f), max(rec.Noise, other.Noise)})
+	readings := func(c cell) []reading {
+		var all []reading
+		for _, rec := range r.of(c) {
+			all = append(all, reading{rec.Round, rec.value(f), rec.Noise})
 		}
+		return all
 	}
-	var ratios []float64
-	for _, p := range quiet(pairs, func(p pair) float64 { return p.noise }) {
-		ratios = append(ratios, p.ratio)
-	}
-	return spreadOf(ratios)
+	return ratios(readings(c), readings(rival))
 }
 
 // regSummary is a cell over the runs that were kept.
@@ -79,7 +70,7 @@ func (r regResults) summarise(c cell) regSummary {
 		P99:        over(func(r regRecord) float64 { return r.P99 }),
 		CPU:        over(func(r regRecord) float64 { return r.CPU }),
 		Database:   over(func(r regRecord) float64 { return r.Database }),
-		PerCPU:     over(func(r regRecord) float64 { return 1e6 / r.CPU }),
+		PerCPU:     over(func(r regRecord) float64 { return r.value(figurePerCPU) }),
 		Statements: over(func(r regRecord) float64 { return r.Statements }),
 		Noise:      over(func(r regRecord) float64 { return r.Noise }),
 		ToEtcd:     r.ratio(c, cell{c.Op, rigEtcd}, figurePerCPU),

@@ -78,26 +78,52 @@ func (r record) value(f figure) float64 {
 	return r.CPU
 }
 
-// pair is two runs of one round.
-type pair struct{ ratio, noise float64 }
+// reading is a figure of one run.
+type reading struct {
+	round        int
+	value, noise float64
+}
 
-// ratio compares a figure of two proxies: each run with the other's of the same round, over the rounds in which both are quiet.
-func (r results) ratio(scenario, proxy, rival string, f figure) spread {
-	rivals := map[int]record{}
-	for _, rec := range r.of(scenario, rival) {
-		rivals[rec.Round] = rec
+// ratios compares a figure of two sides: each run with the other's of the same round, over the rounds in which both are quiet and the rival has a figure.
+func ratios(own, rivals []reading) spread {
+	byRound := map[int]reading{}
+	for _, s := range rivals {
+		byRound[s.round] = s
 	}
-	var pairs []pair
-	for _, rec := range r.of(scenario, proxy) {
-		if other, ok := rivals[rec.Round]; ok && other.value(f) > 0 {
-			pairs = append(pairs, pair{rec.value(f) / other.value(f), max(rec.Noise, other.Noise)})
+	var pairs []reading
+	for _, s := range own {
+		if other := byRound[s.round]; other.value > 0 {
+			pairs = append(pairs, reading{s.round, s.value / other.value, max(s.noise, other.noise)})
 		}
 	}
-	var ratios []float64
-	for _, p := range quiet(pairs, func(p pair) float64 { return p.noise }) {
-		ratios = append(ratios, p.ratio)
+	var values []float64
+	for _, p := range quiet(pairs, func(p reading) float64 { return p.noise }) {
+		values = append(values, p.value)
 	}
-	return spreadOf(ratios)
+	return spreadOf(values)
+}
+
+// invalidOf are the runs that do not count, those with a reason.
+func invalidOf[T any](runs []T, reason func(T) string) []T {
+	var found []T
+	for _, run := range runs {
+		if reason(run) != "" {
+			found = append(found, run)
+		}
+	}
+	return found
+}
+
+// ratio compares a figure of two proxies; see [ratios].
+func (r results) ratio(scenario, proxy, rival string, f figure) spread {
+	readings := func(proxy string) []reading {
+		var all []reading
+		for _, rec := range r.of(scenario, proxy) {
+			all = append(all, reading{rec.Round, rec.value(f), rec.Noise})
+		}
+		return all
+	}
+	return ratios(readings(proxy), readings(rival))
 }
 
 // summary is a proxy in a scenario: figures over the runs that were kept, and ratios to the yardstick.

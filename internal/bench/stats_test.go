@@ -127,7 +127,7 @@ func TestNoise(t *testing.T) {
 
 func TestDocument(t *testing.T) {
 	r := someResults()
-	text, err := document(r, "", "")
+	text, err := document(r, "", "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestDocument(t *testing.T) {
 		t.Error("elb is said to be built by a profile")
 	}
 	r.Complete, r.Guided = true, true
-	if text, err = document(r, "", ""); err != nil || strings.Contains(string(text), "not a complete") {
+	if text, err = document(r, "", "", ""); err != nil || strings.Contains(string(text), "not a complete") {
 		t.Errorf("a complete measurement is called incomplete, or: %v", err)
 	}
 	if !strings.Contains(string(text), advantage) {
@@ -170,7 +170,7 @@ func TestPublish_TellsOfMissedBars(t *testing.T) {
 	if !strings.Contains(out.String(), "met           1 KiB, plain HTTP, 64 connections: CPU per request <= 1.00 x haproxy: 0.93") {
 		t.Errorf("the output lacks the bar that was met:\n%s", out.String())
 	}
-	again, err := loadResults(dir + "/lb-" + r.Began.Format("20060102-150405") + ".json")
+	again, err := loadResults[results](dir + "/lb-" + r.Began.Format("20060102-150405") + ".json")
 	if err != nil || len(again.Records) != len(r.Records) {
 		t.Errorf("raw figures: %d of %d came back, %v", len(again.Records), len(r.Records), err)
 	}

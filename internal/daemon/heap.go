@@ -23,8 +23,7 @@ const mostGrowth = 800
 func (h Heap) Tune() (stop func()) {
 	var over atomic.Bool
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	current := debug.SetGCPercent(h.Growth)
-	initial := current
+	initial, current := debug.SetGCPercent(h.Growth), h.Growth
 	var arm func()
 	tune := func() {
 		if over.Load() {

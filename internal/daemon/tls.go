@@ -191,8 +191,10 @@ type CertificateEnd struct {
 }
 
 // CertificateEnds tells it for all certificates.
-func (t *TLS) CertificateEnds() []CertificateEnd {
-	m := t.current.Load()
+func (t *TLS) CertificateEnds() []CertificateEnd { return t.current.Load().CertificateEnds() }
+
+// CertificateEnds tells it for all certificates.
+func (m *TLSMaterial) CertificateEnds() []CertificateEnd {
 	var ends []CertificateEnd
 	for i := range m.certificates {
 		ends = append(ends, CertificateEnd{File: m.pairs[i].CertFile, At: m.certificates[i].Leaf.NotAfter})

@@ -2,17 +2,20 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
@@ -24,6 +27,11 @@ type Browser struct {
 	ctx   context.Context
 	t     testing.TB
 	shots int
+
+	watching sync.WaitGroup // for the goroutines that read events
+
+	mu       sync.Mutex
+	expected []string
 }
 
 // OpenBrowser starts Chromium with a window of that size. Where it is not installed the test is skipped, or fails when REGISTRY_TEST_REQUIRE has
@@ -54,15 +62,14 @@ func OpenBrowser(t testing.TB, width, height int) *Browser {
 	ctx, closeTab := chromedp.NewContext(allocator)
 	b := &Browser{ctx: ctx, t: t}
 	messages := chromedp.Console(ctx)
-	var watching sync.WaitGroup
-	watching.Go(func() { b.watch(messages) })
+	b.watching.Go(func() { b.watch(messages) })
 	t.Cleanup(func() {
 		if t.Failed() {
 			b.Shot("failed")
 		}
 		closeTab()
 		closeAll()
-		watching.Wait()
+		b.watching.Wait()
 	})
 	return b
 }
@@ -74,9 +81,25 @@ func (b *Browser) watch(messages iter.Seq2[chromedp.ConsoleMessage, error]) {
 			return // the tab is closed
 		}
 		if m.Type == chromedp.ConsoleError || m.Type == chromedp.ConsoleException {
+			if b.expects(m.Text) {
+				continue
+			}
 			b.t.Errorf("the browser's console, at %s: %s", m.URL, m.Text)
 		}
 	}
+}
+
+// Expect lets errors in the browser's console pass that contain a text.
+func (b *Browser) Expect(text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.expected = append(b.expected, text)
+}
+
+func (b *Browser) expects(text string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.ContainsFunc(b.expected, func(e string) bool { return strings.Contains(text, e) })
 }
 
 func findChromium() string {
@@ -92,6 +115,7 @@ func findChromium() string {
 func (b *Browser) Do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	for _, step := range steps {
+		b.AwaitPage()
 		ctx, cancel := context.WithTimeout(b.ctx, stepLimit)
 		err := chromedp.Do(ctx, step)
 		cancel()
@@ -99,6 +123,20 @@ func (b *Browser) Do(what string, steps ...chromedp.Action[chromedp.Void]) {
 			b.t.Fatalf("browser: %s: %v; the page is %s:\n%s", what, err, b.URL(), b.Text("body"))
 		}
 	}
+}
+
+// AwaitPage waits until the page is loaded: elements found before that belong to a document that the browser may replace.
+func (b *Browser) AwaitPage() {
+	b.t.Helper()
+	Await(b.t, stepLimit, "a loaded page", func() error {
+		ctx, cancel := context.WithTimeout(b.ctx, stepLimit)
+		defer cancel()
+		state, err := chromedp.Run(ctx, chromedp.Evaluate[string]("document.readyState"))
+		if err == nil && state != "complete" {
+			err = fmt.Errorf("%s is %s", b.URL(), state)
+		}
+		return err
+	})
 }
 
 // Read runs a step that gives a value; one that fails ends the test.
@@ -119,6 +157,66 @@ func Command[P any](command cdp.Command[P, cdp.Empty], params P) chromedp.Action
 		_, err := cdp.Call(ctx, t, command, params)
 		return chromedp.Void{}, err
 	}
+}
+
+// Record keeps the events of one kind in the tab from now on; the function that it gives tells those until then.
+func Record[E any](b *Browser, kind cdp.Event[E]) func() []E {
+	var mu sync.Mutex
+	var all []E
+	events := chromedp.Events(b.ctx, kind)
+	b.watching.Go(func() {
+		for e, err := range events {
+			if err != nil {
+				return // the tab is closed
+			}
+			mu.Lock()
+			all = append(all, e)
+			mu.Unlock()
+		}
+	})
+	return func() []E {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(all)
+	}
+}
+
+// Theme is what the browser's user prefers: "light" or "dark", and that nothing moves, so that colours change at once.
+func (b *Browser) Theme(name string) {
+	b.t.Helper()
+	features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}, {Name: "prefers-reduced-motion", Value: "reduce"}}
+	b.Do("theme "+name, Command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features}))
+}
+
+// PostForm sends a form to an address of the page's own origin, as a page with that form would, and waits for the answer, whose status it gives.
+func (b *Browser) PostForm(address string, pairs ...string) int64 {
+	b.t.Helper()
+	b.AwaitPage()
+	fields, err := json.Marshal(pairs)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	script := fmt.Sprintf(`{
+		const form = document.createElement("form"), pairs = %s;
+		form.method = "post";
+		form.action = %q;
+		for (let i = 0; i < pairs.length; i += 2) {
+			const field = document.createElement("input");
+			field.type = "hidden";
+			field.name = pairs[i];
+			field.value = pairs[i + 1];
+			form.append(field);
+		}
+		document.body.append(form);
+		form.submit();
+	}`, fields, address)
+	ctx, cancel := context.WithTimeout(b.ctx, stepLimit)
+	defer cancel()
+	response, err := chromedp.RunResponse(ctx, chromedp.Evaluate[chromedp.Void](script))
+	if err != nil {
+		b.t.Fatalf("browser: form to %s: %v", address, err)
+	}
+	return response.Status
 }
 
 // URL is the address of the page; "" when the tab does not answer.
@@ -144,6 +242,29 @@ func (b *Browser) Text(selector string) string {
 	return text
 }
 
+// Leave runs steps that lead to another page and waits until that is loaded.
+func (b *Browser) Leave(what string, steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	b.AwaitPage()
+	Read(b, what, chromedp.Evaluate[bool](`window.isOld = true`))
+	b.Do(what, steps...)
+	Await(b.t, stepLimit, "another page after "+what, func() error {
+		ctx, cancel := context.WithTimeout(b.ctx, stepLimit)
+		defer cancel()
+		loaded, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`!("isOld" in window) && document.readyState === "complete"`))
+		if err == nil && !loaded {
+			err = fmt.Errorf("still at %s", b.URL())
+		}
+		return err
+	})
+}
+
+// Has tells whether the page has an element.
+func (b *Browser) Has(selector string) bool {
+	b.t.Helper()
+	return Read(b, selector, chromedp.Evaluate[bool](fmt.Sprintf("document.querySelector(%q) !== null", selector)))
+}
+
 // AwaitText waits until the page shows a text.
 func (b *Browser) AwaitText(want string) {
 	b.t.Helper()
@@ -152,6 +273,28 @@ func (b *Browser) AwaitText(want string) {
 			return fmt.Errorf("%s shows: %.600s", b.URL(), text)
 		}
 		return nil
+	})
+}
+
+// Keep writes a text into the test's artifacts.
+func (b *Browser) Keep(name, text string) {
+	b.t.Helper()
+	if err := os.WriteFile(filepath.Join(artifactDir(b.t), name), []byte(text), 0o600); err != nil {
+		b.t.Error(err)
+	}
+}
+
+// AwaitTrue waits until an expression of the page's script is true, on this page or one that follows.
+func (b *Browser) AwaitTrue(what, expression string) {
+	b.t.Helper()
+	Await(b.t, stepLimit, what, func() error {
+		ctx, cancel := context.WithTimeout(b.ctx, stepLimit)
+		defer cancel()
+		is, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
+		if err == nil && !is {
+			err = fmt.Errorf("not so at %s", b.URL())
+		}
+		return err
 	})
 }
 

@@ -43,6 +43,13 @@ func TestBrowser_Console(t *testing.T) {
 		b.AwaitText(n.Name)
 	}
 	b.Shot("cluster")
+	b.Do("type a path", chromedp.SendKeys("#location", "/_system/governance/apis/pay"), chromedp.WaitVisible("ul.suggestions li"))
+	b.Shot("suggestions")
+	b.Do("take the suggestion", chromedp.Click("ul.suggestions li"))
+	b.AwaitText("fees.json")
+	b.Do("the overview", chromedp.Navigate(console))
+	b.AwaitText("What changed lately")
+	b.Shot("overview")
 	b.Do("the server", chromedp.Navigate(console+"server"))
 	b.AwaitText("/_system/governance")
 	b.Shot("server")
@@ -88,16 +95,16 @@ func uploadInBrowser(t *testing.T, b *e2e.Browser, console string) {
 	}
 	b.Do("upload", chromedp.Navigate(console+"upload/_system/governance/apis/payments"), chromedp.WaitVisible("#file"),
 		chromedp.SetUploadFiles("#file", []string{file}), chromedp.Click(`form[enctype] button[type=submit]`))
-	b.AwaitText("title: Payments")
+	b.AwaitText("OpenAPI 3.1.0")
 	b.Shot("resource")
 }
 
 func editInBrowser(b *e2e.Browser) {
-	b.Do("edit", chromedp.Click(`a[href^="/console/edit/"]`), chromedp.WaitVisible("#text"),
-		chromedp.SetValue("#text", strings.Replace(openapi, "1.0.0", "2.0.0", 1)))
+	b.Do("edit", chromedp.Click(`a[href^="/console/edit/"]`))
+	typeInEditor(b, strings.Replace(openapi, "1.0.0", "2.0.0", 1))
 	b.Shot("edit")
 	b.Do("save", chromedp.Click(`form[action^="/console/edit/"] button[type=submit]`))
-	b.AwaitText("version: 2.0.0")
+	b.AwaitText("2.0.0")
 }
 
 func restoreInBrowser(t *testing.T, b *e2e.Browser, c *e2e.Cluster) {

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/regent-registry/regent/pkg/registry/client"
 )
 
 // WatchedEvent is what a watch tells of one thing that happened.
@@ -110,4 +112,24 @@ func (w *Watcher) stream(ctx context.Context, tell func(WatchedEvent) bool) (don
 		}
 	}
 	return false, nil
+}
+
+// FollowAsClient follows a path with the product's own client, as Watch and Follow do without it, and tells how many streams that took.
+func (c *Client) FollowAsClient(ctx context.Context, path, from string, tell func(WatchedEvent) bool) (connections int, err error) {
+	_, port, _ := strings.Cut(strings.TrimPrefix(c.base, "http://"), ":")
+	watcher, err := client.New(client.Config{URL: "http://" + c.host + ":" + port, Credentials: client.Basic(c.user, c.password)})
+	if err != nil {
+		return 0, err
+	}
+	defer watcher.CloseIdle()
+	connections = 1
+	for e, err := range watcher.Watch(ctx, path, client.WatchOptions{From: from, Lost: func(error) { connections++ }}) {
+		if err != nil {
+			return connections, err
+		}
+		if !tell(WatchedEvent{ID: e.ID, Seq: e.Seq, Item: e.Item, Action: e.Action, Path: e.Path}) {
+			break
+		}
+	}
+	return connections, nil
 }

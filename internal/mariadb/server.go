@@ -116,6 +116,21 @@ func (s *Server) exec(ctx context.Context, statement string) error {
 	return nil
 }
 
+// RowsRead is how many rows and entries of indexes the server's handlers have read so far, for all of its clients.
+func (s *Server) RowsRead(ctx context.Context) (int64, error) {
+	db, err := sql.Open("mysql", s.DSN(""))
+	if err != nil {
+		return 0, fmt.Errorf("mariadb: %w", err)
+	}
+	defer db.Close()
+	var n int64
+	const query = "SELECT CAST(SUM(VARIABLE_VALUE) AS SIGNED) FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME LIKE 'HANDLER_READ_%' AND VARIABLE_NAME NOT LIKE 'HANDLER_READ_RND%'"
+	if err := db.QueryRowContext(ctx, query).Scan(&n); err != nil {
+		return 0, fmt.Errorf("mariadb: %w", err)
+	}
+	return n, nil
+}
+
 // Stop ends the server in an orderly way and kills it when that takes more than 30 s, which is then the error.
 func (s *Server) Stop() error {
 	if err := s.process.Stop(stopTimeout); err != nil {

@@ -36,7 +36,29 @@ func TestMain_StatusSaysWhatKindOfFailure(t *testing.T) {
 			w.WriteHeader(answer)
 			_, _ = fmt.Fprintf(w, `{"status":%d,"detail":"the reason","request_id":"r-77"}`, answer)
 		}
-		for _, args := range [][]string{{"ls", "-l"}, {"cat", "/x"}, {"rm", "-r", "/x"}, {"mv", "/x", "/y"}, {"cp", "/x", "/y/"}, {"put", "-", "/x"}, {"prop", "/x", "a=b"}, {"restore", "/x", "1"}} {
+		for _, args := range [][]string{
+			{"ls", "-l"},
+			{"cat", "/x"},
+			{"rm", "-r", "/x"},
+			{"mv", "/x", "/y"},
+			{"cp", "/x", "/y/"},
+			{"put", "-", "/x"},
+			{"prop", "/x", "a=b"},
+			{"restore", "/x", "1"},
+			{"tag", "/x", "a"},
+			{"tag"},
+			{"comment", "/x", "-d", "7"},
+			{"rate", "/x", "3"},
+			{"assoc", "/x", "uses", "/y"},
+			{"assoc", "/x", "-tree"},
+			{"label", "/x", "prod=1"},
+			{"checkpoint", "/x", "v1"},
+			{"retention", "/x"},
+			{"trash", "/x"},
+			{"undelete", "/x"},
+			{"watch", "/x"},
+			{"bench", "-q", "-duration", "1s"},
+		} {
 			got, stdout, stderr := run(t, h, args...)
 			if got != want || strings.Contains(stderr, "s3cret") || !strings.HasPrefix(stderr, "registry: "+args[0]+": ") {
 				t.Errorf("%v, answer %d: status %d, want %d, with %q", args, answer, got, want, stderr)
@@ -101,6 +123,36 @@ func TestMain_TextsOfTheServerStayTexts(t *testing.T) {
 	}
 }
 
+// TestStat_TellsOfLinks: where a path leads, and with -link where the link itself leads.
+func TestStat_TellsOfLinks(t *testing.T) {
+	h := func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/api/v1/resource/latest":
+			_, _ = io.WriteString(w, `{"path":"/latest","kind":"resource","real_path":"/v2"}`)
+		case "/api/v1/link/latest":
+			_, _ = io.WriteString(w, `{"path":"/latest","kind":"link","target":"/v2"}`)
+		default:
+			_, _ = io.WriteString(w, `{"entries":[{"path":"/latest","name":"latest","kind":"link","target":"/v2"}]}`)
+		}
+	}
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"stat", "/latest"}, "real path:   /v2\n"},
+		{[]string{"stat", "/latest", "-link"}, "target:      /v2\n"},
+		{[]string{"stat", "/latest", "-link", "-json"}, `"target": "/v2"`},
+		{[]string{"ls", "-l"}, "latest -> /v2\n"},
+	} {
+		if status, stdout, stderr := run(t, h, tt.args...); status != 0 || !strings.Contains(stdout, tt.want) {
+			t.Errorf("%v: status %d, %q, %q", tt.args, status, stdout, stderr)
+		}
+	}
+	if status, _, _ := run(t, h, "stat", "/latest", "-link", "-version", "2"); status != 2 {
+		t.Errorf("-link with -version: status %d", status)
+	}
+}
+
 // TestList_EndsWithItsFirstError: a list that breaks off is no list.
 func TestList_EndsWithItsFirstError(t *testing.T) {
 	pages := 0
@@ -114,6 +166,48 @@ func TestList_EndsWithItsFirstError(t *testing.T) {
 	status, stdout, _ := run(t, h, "ls", "-json")
 	if status != 4 || !strings.HasPrefix(stdout, "[\n{") || strings.Contains(stdout, "]\n") {
 		t.Errorf("status %d, printed %q", status, stdout)
+	}
+}
+
+// TestRetention_KeepsThePartThatIsNotGiven: one number changes that part of the rule that was read, and of no other; a negative one is no number.
+func TestRetention_KeepsThePartThatIsNotGiven(t *testing.T) {
+	const own = `{"path":"/a","keep_last":5,"keep_days":90,"own":true,"from":"/a"}`
+	for _, tt := range []struct {
+		args   []string
+		etag   string // of the path's own rule
+		rule   string
+		status int
+		want   string // what is sent, with its conditions
+	}{
+		{args: []string{"-last", "10"}, etag: `"7"`, rule: own, want: `{"keep_days":90,"keep_last":10} "7"/`},
+		{args: []string{"-days", "0"}, etag: `"7"`, rule: own, want: `{"keep_days":0,"keep_last":5} "7"/`},
+		{args: []string{"-last", "0", "-days", "3"}, etag: `"7"`, rule: own, want: `{"keep_days":3,"keep_last":0} /`},
+		{args: []string{"-last", "10"}, rule: `{"path":"/a","keep_last":5,"keep_days":90,"from":"/"}`, want: `{"keep_days":90,"keep_last":10} /*`},
+		{args: []string{"-last", "10"}, rule: `{"path":"/a"}`, want: `{"keep_days":0,"keep_last":10} /*`},
+		{args: []string{"-last", "10", "-if-match", `"7"`}, etag: `"7"`, rule: own, want: `{"keep_days":90,"keep_last":10} "7"/`},
+		{args: []string{"-last", "10", "-if-match", `*`}, etag: `"7"`, rule: own, want: `{"keep_days":90,"keep_last":10} "7"/`},
+		{args: []string{"-last", "10", "-if-match", `*`}, rule: `{"path":"/a"}`, want: `{"keep_days":0,"keep_last":10} */`},
+		{args: []string{"-last", "10", "-if-match", `"6"`}, etag: `"7"`, rule: own, status: 5},
+		{args: []string{"-last", "-1"}, etag: `"7"`, rule: own, status: 2},
+		{args: []string{"-last", "5", "-days", "-90"}, etag: `"7"`, rule: own, status: 2},
+		{args: []string{"-days", "x"}, etag: `"7"`, rule: own, status: 2},
+	} {
+		sent := ""
+		h := func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPut {
+				body, _ := io.ReadAll(r.Body)
+				sent += string(body) + " " + r.Header.Get("If-Match") + "/" + r.Header.Get("If-None-Match")
+				return
+			}
+			if tt.etag != "" {
+				w.Header().Set("ETag", tt.etag)
+			}
+			_, _ = io.WriteString(w, tt.rule)
+		}
+		status, _, stderr := run(t, h, append([]string{"retention", "/a"}, tt.args...)...)
+		if status != tt.status || sent != tt.want {
+			t.Errorf("%v: status %d, sent %s, want %s: %s", tt.args, status, sent, tt.want, stderr)
+		}
 	}
 }
 

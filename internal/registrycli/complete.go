@@ -78,7 +78,7 @@ func complete(ctx context.Context, s *session, words []string) {
 		for _, v := range verbs() {
 			s.offer(v.name, last)
 		}
-		for _, name := range []string{"run", "check", "migrate", "keys", "version", "help"} { // those of the node
+		for _, name := range []string{"run", "check", "doctor", "migrate", "transfers", "keys", "version", "help"} { // those of the node
 			s.offer(name, last)
 		}
 		return

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/regent-registry/regent/pkg/registry/client"
 )
@@ -17,6 +18,7 @@ import (
 func list(f *flag.FlagSet) action {
 	long := f.Bool("l", false, "version, size, time and user too")
 	deep := f.Bool("r", false, "all that is below, with whole paths")
+	at := f.String("at", "", atUsage)
 	return func(ctx context.Context, s *session, args []string) error {
 		c, err := s.client()
 		if err != nil {
@@ -26,7 +28,7 @@ func list(f *flag.FlagSet) action {
 		if len(args) > 0 {
 			path = args[0]
 		}
-		entries := listed(ctx, c, path, *deep)
+		entries := listed(ctx, c, path, *at, *deep)
 		if s.json {
 			return writeList(s, entries)
 		}
@@ -68,20 +70,25 @@ func longList(s *session, entries iter.Seq2[client.Resource, error], name func(c
 		if r.Kind == client.KindResource {
 			size = strconv.FormatInt(r.Size, 10)
 		}
-		t.row(version, size, moment(r.UpdatedAt), r.UpdatedBy, name(r))
+		text := name(r)
+		if r.Kind == client.KindLink {
+			text += " -> " + r.Target
+		}
+		t.row(version, size, moment(r.UpdatedAt), r.UpdatedBy, text)
 	}
 	return t.end(nil)
 }
 
 // listed gives what is in a collection, or a resource itself.
-func listed(ctx context.Context, c *client.Client, path string, deep bool) iter.Seq2[client.Resource, error] {
-	entries := c.Children(ctx, path, client.ListOptions{PageSize: 1000})
+func listed(ctx context.Context, c *client.Client, path, at string, deep bool) iter.Seq2[client.Resource, error] {
+	o := client.ListOptions{PageSize: listPage, At: at}
+	entries := c.Children(ctx, path, o)
 	if deep {
-		entries = c.Walk(ctx, path, client.ListOptions{PageSize: 1000})
+		entries = c.Walk(ctx, path, o)
 	}
 	return func(yield func(client.Resource, error) bool) {
 		for r, err := range entries {
-			if errors.Is(err, client.ErrConflict) {
+			if errors.Is(err, client.ErrConflict) && at == "" {
 				r, err = c.Stat(ctx, path, 0)
 			}
 			if !yield(r, err) || err != nil {
@@ -93,12 +100,21 @@ func listed(ctx context.Context, c *client.Client, path string, deep bool) iter.
 
 func stat(f *flag.FlagSet) action {
 	version := f.Int64("version", 0, "the `number` of an older version; PATH;version:N says the same")
+	link := f.Bool("link", false, "a symbolic link itself, not what it leads to")
 	return func(ctx context.Context, s *session, args []string) error {
+		if *link && *version != 0 {
+			return usagef("-version is about what a link leads to, -link about the link")
+		}
 		c, err := s.client()
 		if err != nil {
 			return err
 		}
-		r, err := c.Stat(ctx, args[0], *version)
+		var r client.Resource
+		if *link {
+			r, err = c.Link(ctx, args[0])
+		} else {
+			r, err = c.Stat(ctx, args[0], *version)
+		}
 		if err != nil {
 			return err
 		}
@@ -111,7 +127,9 @@ func stat(f *flag.FlagSet) action {
 			}
 		}
 		line("path", r.Path)
+		line("real path", r.RealPath)
 		line("kind", r.Kind)
+		line("target", r.Target)
 		line("version", strconv.FormatInt(r.Version, 10))
 		line("current", strconv.FormatInt(r.CurrentVersion, 10))
 		line("media type", r.MediaType)
@@ -147,28 +165,24 @@ func history(f *flag.FlagSet) action {
 		if err != nil {
 			return err
 		}
-		page := 1000
-		if *most > 0 {
-			page = min(page, *most)
-		}
-		versions := newest(c.Versions(ctx, args[0], client.ListOptions{PageSize: page}), *most)
+		versions := first(c.Versions(ctx, args[0], client.ListOptions{PageSize: pageFor(*most, listPage)}), *most)
 		if s.json {
 			return writeList(s, versions)
 		}
-		t := s.table("VERSION", "TIME", "BY", "SIZE", "MEDIA TYPE", "SHA-256")
+		t := s.table("VERSION", "TIME", "BY", "SIZE", "MEDIA TYPE", "SHA-256", "LABELS", "COMMENT")
 		for v, err := range versions {
 			if err != nil {
 				return t.end(err)
 			}
-			t.row(strconv.FormatInt(v.Version, 10), moment(v.CreatedAt), v.CreatedBy, strconv.FormatInt(v.Size, 10), v.MediaType, v.SHA256[:min(12, len(v.SHA256))])
+			t.row(strconv.FormatInt(v.Version, 10), moment(v.CreatedAt), v.CreatedBy, strconv.FormatInt(v.Size, 10), v.MediaType, v.SHA256[:min(12, len(v.SHA256))], strings.Join(v.Labels, " "), v.Comment)
 		}
 		return t.end(nil)
 	}
 }
 
-// newest gives the first n of a list; all when n is 0.
-func newest(all iter.Seq2[client.Version, error], n int) iter.Seq2[client.Version, error] {
-	return func(yield func(client.Version, error) bool) {
+// first gives the first n of a list; all when n is 0.
+func first[T any](all iter.Seq2[T, error], n int) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		given := 0
 		for v, err := range all {
 			if given++; !yield(v, err) || given == n {
@@ -176,6 +190,14 @@ func newest(all iter.Seq2[client.Version, error], n int) iter.Seq2[client.Versio
 			}
 		}
 	}
+}
+
+// pageFor is how many entries a page needs for the first n, 0 for all, of a list whose pages have most of them.
+func pageFor(n, most int) int {
+	if n > 0 {
+		return min(n, most)
+	}
+	return most
 }
 
 func mounts(*flag.FlagSet) action {

@@ -43,13 +43,13 @@ func login(*flag.FlagSet) action {
 				return err
 			}
 		}
-		if _, err := s.connect(at); err != nil {
+		if _, err := s.connect(at, nil); err != nil {
 			return err // before anybody types a password
 		}
 		if err := s.askFor(ctx, &at); err != nil {
 			return err
 		}
-		c, err := s.connect(at)
+		c, err := s.connect(at, nil)
 		if err != nil {
 			return err
 		}

@@ -48,6 +48,8 @@ type action func(ctx context.Context, s *session, args []string) error
 
 func allRemote(int) bool { return true }
 
+func firstRemote(i int) bool { return i == 0 }
+
 // verbs is the table of all verbs.
 func verbs() []verb {
 	return []verb{
@@ -57,19 +59,31 @@ func verbs() []verb {
 		{name: "ls", arguments: "[PATH]", summary: "list a collection", most: 1, make: list, remote: allRemote},
 		{name: "stat", arguments: "PATH", summary: "print what is known about a path", least: 1, most: 1, make: stat, remote: allRemote},
 		{name: "cat", arguments: "PATH...", summary: "print contents", least: 1, most: -1, make: cat, remote: allRemote},
-		{name: "get", arguments: "PATH [FILE]", summary: "print a content, or write it to a file", least: 1, most: 2, make: get, remote: func(i int) bool { return i == 0 }},
+		{name: "get", arguments: "PATH [FILE]", summary: "print a content, or write it to a file", least: 1, most: 2, make: get, remote: firstRemote},
 		{name: "put", arguments: "FILE PATH", summary: "store a file, - for standard input", least: 2, most: 2, make: put, remote: func(i int) bool { return i == 1 }},
 		{name: "mkdir", arguments: "PATH...", summary: "make collections", least: 1, most: -1, make: mkdir, remote: allRemote},
 		{name: "rm", arguments: "PATH...", summary: "delete resources, with -r collections", least: 1, most: -1, make: remove, remote: allRemote},
 		{name: "mv", arguments: "PATH NEW", summary: "rename or move, also to another store", least: 2, most: 2, make: move, remote: allRemote},
 		{name: "cp", arguments: "PATH NEW", summary: "copy, with all that is below", least: 2, most: 2, make: duplicate, remote: allRemote},
-		{name: "prop", arguments: "PATH [NAME[=VALUE]...]", summary: "print, set or delete properties", least: 1, most: -1, make: properties, remote: func(i int) bool { return i == 0 }},
-		{name: "perm", arguments: "PATH [ROLE=[-]RIGHT,...]...", summary: "print, set or explain permissions", least: 1, most: -1, make: permissions, remote: func(i int) bool { return i == 0 }},
+		{name: "prop", arguments: "PATH [NAME[=VALUE]...]", summary: "print, set or delete properties", least: 1, most: -1, make: properties, remote: firstRemote},
+		{name: "tag", arguments: "[PATH [TAG...]]", summary: "print or add tags, or find what has one", most: -1, make: tag, remote: firstRemote},
+		{name: "comment", arguments: "PATH [TEXT]", summary: "print, add, edit or delete comments", least: 1, most: 2, make: comment, remote: firstRemote},
+		{name: "rate", arguments: "PATH [1-5]", summary: "print or give ratings", least: 1, most: 2, make: rate, remote: firstRemote},
+		{name: "assoc", arguments: "PATH [TYPE TARGET]", summary: "print, add, remove or follow associations", least: 1, most: 3, make: associate, remote: func(i int) bool { return i != 1 }},
+		{name: "perm", arguments: "PATH [ROLE=[-]RIGHT,...]...", summary: "print, set or explain permissions", least: 1, most: -1, make: permissions, remote: firstRemote},
 		{name: "token", arguments: "[new NAME|revoke ID]", summary: "list, make or end API tokens", most: 2, make: tokens},
+		{name: "webhook", arguments: "[ls|add NAME URL|rm ID|test ID|log ID]", summary: "list, make, remove and test webhooks, or print what they sent", most: 3, make: webhooks},
 		{name: "log", arguments: "PATH", summary: "list the versions", least: 1, most: 1, make: history, remote: allRemote},
 		{name: "diff", arguments: "PATH[;version:N] [PATH[;version:N]]", summary: "compare two contents, or a version with what is there now", least: 1, most: 2, make: difference, remote: allRemote},
-		{name: "restore", arguments: "PATH VERSION", summary: "make an old version the newest", least: 2, most: 2, make: restore, remote: func(i int) bool { return i == 0 }},
+		{name: "restore", arguments: "PATH VERSION", summary: "make an old version the newest", least: 2, most: 2, make: restore, remote: firstRemote},
+		{name: "label", arguments: "PATH [LABEL=VERSION...]", summary: "print, set or remove labels of versions", least: 1, most: -1, make: labels, remote: firstRemote},
+		{name: "checkpoint", arguments: "PATH [NAME]", summary: "print or make checkpoints of a collection, or restore one", least: 1, most: 2, make: checkpoint, remote: firstRemote},
+		{name: "retention", arguments: "PATH", summary: "print or change the rule by which old versions go", least: 1, most: 1, make: retention, remote: allRemote},
+		{name: "trash", arguments: "PATH", summary: "list what was deleted, or remove it for good", least: 1, most: 1, make: trash, remote: allRemote},
+		{name: "undelete", arguments: "PATH", summary: "bring back what was deleted", least: 1, most: 1, make: undelete, remote: allRemote},
 		{name: "search", arguments: "QUERY...", summary: "find resources by their words and metadata", most: -1, make: search},
+		{name: "watch", arguments: "PATH", summary: "print what happens, as it happens", least: 1, most: 1, make: follow, remote: allRemote},
+		{name: "bench", summary: "put load on a registry, and measure how it answers", make: bench},
 		{name: "mounts", summary: "list the mounts of the node that answers", make: mounts},
 		{name: "completion", arguments: "bash|zsh|fish", summary: "print the completion for a shell", least: 1, most: 1, make: completion},
 		{name: completeVerb, most: -1},

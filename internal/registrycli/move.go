@@ -2,7 +2,6 @@ package registrycli
 
 import (
 	"context"
-	"crypto/rand"
 	"flag"
 	"path"
 	"strings"
@@ -37,7 +36,6 @@ func place(f *flag.FlagSet, do func(context.Context, *client.Client, string, str
 		if strings.HasSuffix(to, "/") {
 			to += path.Base(from)
 		}
-		o.IdempotencyKey = rand.Text() // so that the client may send it again
 		res, err := do(ctx, c, from, to, o)
 		if err != nil {
 			return err

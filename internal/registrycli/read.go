@@ -16,18 +16,30 @@ import (
 	"github.com/regent-registry/regent/pkg/registry/client"
 )
 
-const versionUsage = "the `number` of an older version; PATH;version:N says the same"
+const (
+	versionUsage = "the `number` of an older version; PATH;version:N says the same"
+	atUsage      = "what was there at a `moment`: a position of the change log such as shared:4711, or a time such as 2026-01-31T12:00:00Z"
+)
+
+// stateFlags defines the flags that choose a state of a content.
+func stateFlags(f *flag.FlagSet) *client.GetOptions {
+	var o client.GetOptions
+	f.Int64Var(&o.Version, "version", 0, versionUsage)
+	f.StringVar(&o.Label, "label", "", "the version that a `label` points at")
+	f.StringVar(&o.At, "at", "", atUsage)
+	return &o
+}
 
 // cat prints contents one after the other.
 func cat(f *flag.FlagSet) action {
-	version := f.Int64("version", 0, versionUsage)
+	state := stateFlags(f)
 	return func(ctx context.Context, s *session, args []string) error {
 		c, err := s.client()
 		if err != nil {
 			return err
 		}
 		for _, p := range args {
-			if err := s.copyOut(ctx, c, p, *version, s.Out); err != nil {
+			if err := s.copyOut(ctx, c, p, *state, s.Out); err != nil {
 				return err
 			}
 		}
@@ -37,14 +49,14 @@ func cat(f *flag.FlagSet) action {
 
 // get prints a content, or writes it to a file, or into a folder under its own name.
 func get(f *flag.FlagSet) action {
-	version := f.Int64("version", 0, versionUsage)
+	state := stateFlags(f)
 	return func(ctx context.Context, s *session, args []string) error {
 		c, err := s.client()
 		if err != nil {
 			return err
 		}
 		if len(args) == 1 || args[1] == "-" {
-			return s.copyOut(ctx, c, args[0], *version, s.Out)
+			return s.copyOut(ctx, c, args[0], *state, s.Out)
 		}
 		file := args[1]
 		if info, err := os.Stat(file); err == nil && info.IsDir() || strings.HasSuffix(file, string(filepath.Separator)) {
@@ -54,13 +66,13 @@ func get(f *flag.FlagSet) action {
 			}
 			file = filepath.Join(file, name)
 		}
-		return replaceFile(file, func(w io.Writer) error { return s.copyOut(ctx, c, args[0], *version, w) })
+		return replaceFile(file, func(w io.Writer) error { return s.copyOut(ctx, c, args[0], *state, w) })
 	}
 }
 
 // copyOut writes a content. At its end its digest has been checked.
-func (s *session) copyOut(ctx context.Context, c *client.Client, p string, version int64, w io.Writer) error {
-	content, err := c.Get(ctx, p, client.GetOptions{Version: version})
+func (s *session) copyOut(ctx context.Context, c *client.Client, p string, o client.GetOptions, w io.Writer) error {
+	content, err := c.Get(ctx, p, o)
 	if err != nil {
 		return err
 	}

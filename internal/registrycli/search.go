@@ -101,7 +101,7 @@ func listSaved(ctx context.Context, s *session, c *client.Client) error {
 // hits prints what was found: a path and a line of its text for each, and a word when that is not all.
 func hits(ctx context.Context, s *session, c *client.Client, query string, most int) error {
 	if s.json {
-		return writeList(s, firstHits(ctx, c, query, most))
+		return writeList(s, first(c.SearchAll(ctx, query, client.ListOptions{PageSize: pageFor(most, searchPage)}), most))
 	}
 	given, cursor := 0, ""
 	for {
@@ -153,22 +153,6 @@ func snippetLine(h client.Hit) string {
 		b.WriteString(p.Text)
 	}
 	return strings.Join(strings.Fields(b.String()), " ")
-}
-
-// firstHits gives the first n hits; all when n is 0.
-func firstHits(ctx context.Context, c *client.Client, query string, n int) func(func(client.Hit, error) bool) {
-	page := searchPage
-	if n > 0 {
-		page = min(page, n)
-	}
-	return func(yield func(client.Hit, error) bool) {
-		given := 0
-		for h, err := range c.SearchAll(ctx, query, client.ListOptions{PageSize: page}) {
-			if given++; !yield(h, err) || given == n {
-				return
-			}
-		}
-	}
 }
 
 func facets(ctx context.Context, s *session, c *client.Client, query string) error {

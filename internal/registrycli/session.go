@@ -150,15 +150,19 @@ func filled(password, from string) (string, error) {
 	return password, nil
 }
 
-// connect makes the client for a server, who signs in by an API token when there is one.
-func (s *session) connect(at server) (*client.Client, error) {
+// connect makes the client for a server, who signs in by an API token when there is one. change, unless nil, changes its configuration.
+func (s *session) connect(at server, change func(*client.Config)) (*client.Client, error) {
 	credentials := client.Basic(at.User, at.Password)
 	if at.Token != "" {
 		credentials = client.Bearer(at.Token)
 	}
-	c, err := client.New(client.Config{
+	config := client.Config{
 		URL: at.URL, Credentials: credentials, CAFile: at.CAFile, InsecureHTTP: at.InsecureHTTP, UserAgent: "regent-registry-cli",
-	})
+	}
+	if change != nil {
+		change(&config)
+	}
+	c, err := client.New(config)
 	switch {
 	case errors.Is(err, client.ErrInsecure):
 		return nil, usagef("%s, or write -insecure-http", err)
@@ -169,7 +173,10 @@ func (s *session) connect(at server) (*client.Client, error) {
 }
 
 // client signs in for a verb.
-func (s *session) client() (*client.Client, error) {
+func (s *session) client() (*client.Client, error) { return s.clientWith(nil) }
+
+// clientWith signs in with a configuration that change changes.
+func (s *session) clientWith(change func(*client.Config)) (*client.Client, error) {
 	at, err := s.server()
 	if err != nil {
 		return nil, err
@@ -177,7 +184,7 @@ func (s *session) client() (*client.Client, error) {
 	if at.Token == "" && (at.User == "" || at.Password == "") {
 		return nil, &client.Error{Code: client.ErrUnauthenticated, Detail: "no user and password for " + at.URL + " are known, and no token"}
 	}
-	return s.connect(at)
+	return s.connect(at, change)
 }
 
 // say tells people that something was done.

@@ -23,10 +23,16 @@ func condition(f *flag.FlagSet, o *client.WriteOptions) {
 	f.StringVar(&o.IfMatch, "if-match", "", "change only the state with this entity `tag`, as stat prints it")
 }
 
+// commented defines the flag of a change that makes a version.
+func commented(f *flag.FlagSet, o *client.WriteOptions) {
+	f.StringVar(&o.Comment, "m", "", "what `changed`: the comment of the version that it makes")
+}
+
 // put stores a file, or a folder with all that is in it.
 func put(f *flag.FlagSet) action {
 	var o client.PutOptions
 	condition(f, &o.WriteOptions)
+	commented(f, &o.WriteOptions)
 	deep := f.Bool("r", false, "FILE is a folder: store all files in it below PATH, and make its folders collections")
 	create := f.Bool("create-only", false, "fail when there is something already")
 	f.StringVar(&o.MediaType, "type", "", "the media `type`; guessed from the name when not given and nothing is there")
@@ -76,6 +82,11 @@ func (s *session) putFile(ctx context.Context, c *client.Client, from, to string
 			size = info.Size()
 		}
 	}
+	return s.send(ctx, c, in, size, to, o)
+}
+
+// send stores what in has, size bytes of it or -1 when that is not known.
+func (s *session) send(ctx context.Context, c *client.Client, in io.Reader, size int64, to string, o client.PutOptions) error {
 	m := s.meter(to, size)
 	res, err := c.Put(ctx, to, m.reader(in), o)
 	m.end()
@@ -144,13 +155,7 @@ func (s *session) putInside(ctx context.Context, c *client.Client, root *os.Root
 	if err != nil {
 		return err
 	}
-	m := s.meter(target, info.Size())
-	res, err := c.Put(ctx, target, m.reader(f), o)
-	m.end()
-	if err != nil {
-		return err
-	}
-	return s.told(res)
+	return s.send(ctx, c, f, info.Size(), target, o)
 }
 
 func mkdir(f *flag.FlagSet) action {
@@ -223,6 +228,7 @@ func properties(f *flag.FlagSet) action {
 	var o client.WriteOptions
 	var gone names
 	condition(f, &o)
+	commented(f, &o)
 	f.Var(&gone, "d", "delete the property of that `name`; may be given several times")
 	return func(ctx context.Context, s *session, args []string) error {
 		set, asked, err := assignments(args[1:])
@@ -304,6 +310,7 @@ func (s *session) printProperties(p string, all client.Properties, asked []strin
 func restore(f *flag.FlagSet) action {
 	var o client.WriteOptions
 	condition(f, &o)
+	commented(f, &o)
 	return func(ctx context.Context, s *session, args []string) error {
 		n, err := strconv.ParseInt(args[1], 10, 64)
 		if err != nil || n < 1 {

@@ -11,6 +11,7 @@ import (
 	"github.com/regent-registry/regent/internal/daemon"
 	"github.com/regent-registry/regent/pkg/registry"
 	"github.com/regent-registry/regent/pkg/registry/auth"
+	"github.com/regent-registry/regent/pkg/registry/console"
 )
 
 // EnvPrefix begins the environment variables that set keys of the configuration: REGISTRY_HTTP_PROXY_PORT, REGISTRY_STORES_SHARED_DSN, ….
@@ -38,6 +39,9 @@ type Config struct {
 
 	MaxContentSize  int64         `yaml:"max_content_size"` // bytes of one content
 	SessionLifetime time.Duration `yaml:"session_lifetime"`
+	// MaxSessions is how many sessions one user may have at a time; MaxWatches how many watches one node serves to one user.
+	MaxSessions int `yaml:"max_sessions"`
+	MaxWatches  int `yaml:"max_watches"`
 	// ActivityRetention is how long the change log with who did what is kept; 0: for ever. The newest operations are kept in any case.
 	ActivityRetention time.Duration `yaml:"activity_retention"`
 	// RetentionInterval is how often, about, the node tries to remove the versions that rules of retention do not keep; 0 for never.
@@ -46,12 +50,18 @@ type Config struct {
 	TransferTimeout time.Duration `yaml:"transfer_timeout"`
 	AnonymousAccess bool          `yaml:"anonymous_access"` // requests without credentials may read what the role anonymous is allowed to
 	Passwords       Passwords     `yaml:"passwords"`
-	AdminUser       string        `yaml:"admin_user"`     // made at first start
-	AdminPassword   daemon.Secret `yaml:"admin_password"` // of the administrator made at first start; a random one when empty
+	// AcceptFindings are checks of the doctor whose errors do not keep the node from starting.
+	AcceptFindings []string      `yaml:"accept_findings"`
+	AdminUser      string        `yaml:"admin_user"`     // made at first start
+	AdminPassword  daemon.Secret `yaml:"admin_password"` // of the administrator made at first start; a random one when empty
+
+	// FetchHosts are the hosts from which users may have files fetched; see [console.Config]. None: nothing is fetched.
+	FetchHosts []string `yaml:"fetch_hosts"`
 
 	// TrustedProxies are the peers whose X-Forwarded-* headers are believed, as addresses or CIDR ranges; load balancers in the
 	// group are trusted as well.
 	TrustedProxies []string         `yaml:"trusted_proxies"`
+	Webhooks       WebhooksConfig   `yaml:"webhooks"`
 	TLS            daemon.TLSFiles  `yaml:"tls"`
 	DrainDelay     time.Duration    `yaml:"drain_delay"`   // how long a stopping node goes on serving while load balancers learn of it
 	DrainTimeout   time.Duration    `yaml:"drain_timeout"` // how long running requests may take after that
@@ -120,11 +130,14 @@ func Default() Config {
 		},
 		MaxContentSize:    registry.DefaultContentLimit,
 		SessionLifetime:   12 * time.Hour,
+		MaxSessions:       auth.DefaultSessions,
+		MaxWatches:        registry.DefaultUserWatches,
 		RetentionInterval: time.Hour,
 		TransferTimeout:   registry.DefaultTransferTimeout,
 		Passwords:         Passwords{MinLength: auth.MinPasswordLength, MinClasses: 1, Guesses: 10},
 		AdminUser:         "admin",
 		TrustedProxies:    []string{"127.0.0.0/8", "::1"},
+		Webhooks:          WebhooksConfig{Timeout: 10 * time.Second, GiveUpAfter: registry.DefaultWebhookGiveUp, KeepLog: registry.DefaultWebhookKeep},
 		DrainDelay:        2 * time.Second,
 		DrainTimeout:      30 * time.Second,
 		Log:               daemon.LogConfig{Format: "text", Level: "info"},
@@ -192,7 +205,7 @@ func (c *Config) complete(d *daemon.Document) error {
 }
 
 func (c *Config) validate(d *daemon.Document) []error {
-	faults := slices.Concat(c.validatePorts(d), c.validateMembership(d), c.validateStores(d), c.Passwords.validate(d), c.Log.Validate(d, "log"), c.TLS.Validate(d, "tls"))
+	faults := slices.Concat(c.validatePorts(d), c.validateMembership(d), c.validateStores(d), c.validateFindings(d), c.Passwords.validate(d), c.Webhooks.validate(d), c.Log.Validate(d, "log"), c.TLS.Validate(d, "tls"))
 	fault := func(key, format string, args ...any) { faults = append(faults, d.Fault(key, format, args...)) }
 	if c.StateDir == "" {
 		fault("state_dir", "must name a folder")
@@ -202,6 +215,12 @@ func (c *Config) validate(d *daemon.Document) []error {
 	}
 	if c.SessionLifetime < time.Minute {
 		fault("session_lifetime", "is %s; it must be at least 1m", c.SessionLifetime)
+	}
+	if n := c.MaxSessions; n < 1 || n > auth.MaxSessions {
+		fault("max_sessions", "is %d; it must be 1 to %d", n, auth.MaxSessions)
+	}
+	if n := c.MaxWatches; n < 1 || n > registry.MaxWatches {
+		fault("max_watches", "is %d; it must be 1 to %d", n, registry.MaxWatches)
 	}
 	if c.TransferTimeout < time.Second {
 		fault("transfer_timeout", "is %s; it must be at least 1s", c.TransferTimeout)
@@ -222,6 +241,11 @@ func (c *Config) validate(d *daemon.Document) []error {
 	if c.AdminPassword != "" {
 		if err := auth.CheckPassword(c.AdminPassword.Reveal()); err != nil {
 			fault("admin_password", "%s", err)
+		}
+	}
+	for i, host := range c.FetchHosts {
+		if err := console.CheckFetchHost(host); err != nil {
+			fault(fmt.Sprintf("fetch_hosts[%d]", i), "%s", err)
 		}
 	}
 	for i, p := range c.TrustedProxies {

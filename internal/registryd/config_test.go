@@ -108,3 +108,14 @@ func TestLoadConfig_NeverShowsAPassword(t *testing.T) {
 		t.Error("the log shows it")
 	}
 }
+
+func TestLoadConfig_FetchHostsAreHosts(t *testing.T) {
+	c, err := loadText(t, "fetch_hosts: [example.org, \"*.example.org:8443\", 10.0.0.0/8, \"::1\"]\n")
+	if err != nil || len(c.FetchHosts) != 4 {
+		t.Errorf("%v: %v", c.FetchHosts, err)
+	}
+	_, err = loadText(t, "fetch_hosts:\n  - example.org\n  - https://example.org/\n")
+	if err == nil || !strings.Contains(err.Error(), "registry.yaml:3: fetch_hosts[1]: \"https://example.org/\" is no host to fetch from") {
+		t.Error(err)
+	}
+}

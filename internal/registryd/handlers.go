@@ -26,10 +26,11 @@ func (n *node) handler() (http.Handler, error) {
 	observe := newObserver(n.metrics, n.log, n.config.AccessLog)
 	api := httpapi.New(httpapi.Config{Service: n.service, Auth: n.auth, Logger: n.log, Version: daemon.Version()})
 	pages, err := console.New(console.Config{
-		Service: n.service, Auth: n.auth, Logger: n.log, Node: n.config.NodeName, Members: n.consoleMembers, Server: n.serverInfo,
+		Service: n.service, Auth: n.auth, Logger: n.log, Node: n.config.NodeName, Members: n.consoleMembers, Server: n.serverInfo, Journal: n.consoleJournal(), Samples: n.samples.list, Order: n.giveOrder, RunJob: n.runJob, MetricsURL: "http://" + n.admin.Addr() + "/metrics",
 		PublicHTTP:  publicURL("http", n.config.HostName, n.config.HTTPProxyPort, n.config.HTTPPort+n.config.Offset, 80),
 		PublicHTTPS: publicURL("https", n.config.HostName, n.config.HTTPSProxyPort, n.config.HTTPSPort+n.config.Offset, 443),
 		SelfHTTPS:   "https://" + net.JoinHostPort(n.config.Membership.LocalMemberHost, strconv.Itoa(n.https.Port())), Private: n.privateMounts(),
+		FetchHosts: n.config.FetchHosts,
 	})
 	if err != nil {
 		return nil, err
@@ -119,6 +120,14 @@ func (n *node) members() []membership.Member {
 	return nil
 }
 
+// carrier is the group, nil before there is one.
+func (n *node) carrier() carrier {
+	if g := n.group.Load(); g != nil {
+		return g
+	}
+	return nil
+}
+
 // consoleMembers is the cluster as the console shows it.
 func (n *node) consoleMembers() []console.Member {
 	var all []console.Member
@@ -130,7 +139,8 @@ func (n *node) consoleMembers() []console.Member {
 	for _, m := range g.Members() {
 		all = append(all, console.Member{
 			ID: m.ID, Name: m.Name, Domain: m.Domain, SubDomain: m.SubDomain, Host: m.Host, MemberPort: m.Port, HTTPPort: m.HTTPPort, HTTPSPort: m.HTTPSPort,
-			State: m.State.String(), Since: m.Since, Version: m.Version, Balancer: m.Balancer, Self: m.ID == self,
+			State: m.State.String(), Since: m.Since, Started: m.StartedAt, Version: m.Version, Balancer: m.Balancer, Self: m.ID == self,
+			Facts: n.post.shown(m.ID),
 		})
 	}
 	return all
@@ -145,6 +155,10 @@ func (n *node) serverInfo(ctx context.Context) console.ServerInfo {
 	info := console.ServerInfo{
 		Version: daemon.Version(), GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Node: n.config.NodeName, Host: host,
 		PID: os.Getpid(), Started: n.started,
+	}
+	info.ConfigFile, info.Config, info.Goroutines = n.doc.File(), n.config.shown(), runtime.NumGoroutine()
+	if last, ok := n.samples.last(); ok {
+		info.Heap, info.Resident = int64(last.Heap), int64(last.Resident)
 	}
 	for _, s := range n.listeners {
 		info.Addresses = append(info.Addresses, s.Name()+" "+s.Addr())

@@ -2,7 +2,9 @@ package registryd
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +16,11 @@ func (n *node) startJobs(ctx context.Context) func() {
 	ctx, end := context.WithCancel(ctx)
 	var jobs sync.WaitGroup
 	jobs.Go(func() { n.recoverTransfers(ctx) })
+	jobs.Go(func() { n.announce(ctx) })
+	jobs.Go(func() { n.doctor.attend(ctx, n.book) })
+	jobs.Go(func() { n.service.NewCourier().Run(ctx) })
+	jobs.Go(func() { n.samples.take(ctx) })
+	jobs.Go(func() { n.post.run(ctx) })
 	if n.config.RetentionInterval > 0 {
 		jobs.Go(func() { n.retain(ctx) })
 	}
@@ -28,7 +35,9 @@ func (n *node) recoverTransfers(ctx context.Context) {
 	tick := time.NewTicker(n.config.TransferTimeout / 2)
 	defer tick.Stop()
 	for {
+		noted := n.book.begin(jobTransfers, "", time.Now().Add(n.config.TransferTimeout/2))
 		ended, err := n.service.RecoverTransfers(ctx)
+		noted(fmt.Sprintf("ended %d", ended), err)
 		if err != nil && ctx.Err() == nil {
 			n.log.WarnContext(ctx, "moves to other stores could not be ended", "error", err)
 		}
@@ -47,21 +56,52 @@ func (n *node) recoverTransfers(ctx context.Context) {
 func (n *node) retain(ctx context.Context) {
 	every := n.config.RetentionInterval
 	for {
-		pause := time.NewTimer(every/2 + rand.N(every)) // so that nodes that started together do not come together
+		pause := every/2 + rand.N(every) // so that nodes that started together do not come together
+		n.book.due(jobRetention, time.Now().Add(pause))
+		due := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
-			pause.Stop()
+			due.Stop()
 			return
-		case <-pause.C:
+		case <-n.retainNow:
+			due.Stop()
+		case <-due.C:
 		}
-		reports, err := n.service.RunRetention(ctx, registry.Actor{User: "system", Roles: []registry.ID{registry.RoleAdmin}})
-		if err != nil && ctx.Err() == nil {
-			n.log.WarnContext(ctx, "retention ended early", "error", err)
+		n.retainOnce(ctx)
+	}
+}
+
+// retainOnce applies the rules of all stores, and says what came of it.
+func (n *node) retainOnce(ctx context.Context) {
+	ended := n.book.begin(jobRetention, "", time.Time{})
+	reports, err := n.service.RunRetention(ctx, registry.Actor{User: "system", Roles: []registry.ID{registry.RoleAdmin}})
+	if err != nil && ctx.Err() == nil {
+		n.log.WarnContext(ctx, "retention ended early", "error", err)
+	}
+	var said []string
+	for _, r := range reports {
+		switch {
+		case r.Busy:
+			said = append(said, r.Store+": another node was at it")
+		default:
+			said = append(said, fmt.Sprintf("%s: removed %d versions, %d contents", r.Store, r.Versions, r.Contents))
 		}
-		for _, r := range reports {
-			if r.Versions+r.Contents > 0 {
-				n.log.InfoContext(ctx, "retention removed old versions", "store", r.Store, "versions", r.Versions, "contents", r.Contents)
-			}
+		if r.Versions+r.Contents > 0 {
+			n.log.InfoContext(ctx, "retention removed old versions", "store", r.Store, "versions", r.Versions, "contents", r.Contents)
 		}
 	}
+	ended(cutText(strings.Join(said, "; ")), err)
+	n.post.tell()
+}
+
+// runJob makes a job run at this node at once, in the background.
+func (n *node) runJob(name string) error {
+	if name != jobRetention || n.config.RetentionInterval <= 0 {
+		return registry.Errorf(registry.CodeInvalid, "the job %q cannot be run by hand here", cutText(name))
+	}
+	select {
+	case n.retainNow <- struct{}{}:
+	default: // it is to run already
+	}
+	return nil
 }

@@ -25,6 +25,7 @@ func (n *node) bind() error {
 	if err != nil {
 		return err
 	}
+	n.tls = secure
 	// The doors are made after the ports are known to be free, and before the listeners start.
 	service := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.doors.ServeHTTP(w, r) })
 	for _, l := range []struct {

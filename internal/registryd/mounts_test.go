@@ -29,7 +29,7 @@ func mountNode(t *testing.T, dir, mounts string) (*node, error) {
 	}
 	n := &node{config: c, doc: doc, stores: map[string]*sqlstore.Store{}}
 	for _, name := range []string{"a", "b", "c"} {
-		s, err := openStore(t.Context(), c, doc, name, nil, nil)
+		s, err := openStore(t.Context(), c, doc, name, nil, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -53,7 +53,9 @@ func (o *observer) door(name string, next http.Handler) http.Handler {
 				o.recovered(rec, r, p)
 			}
 			elapsed := time.Since(started)
-			duration.Observe(elapsed.Seconds())
+			if rec.Header().Get("Content-Type") != "text/event-stream" { // that lasts as long as its reader likes
+				duration.Observe(elapsed.Seconds())
+			}
 			o.requests.WithLabelValues(name, methodLabel(r.Method), strconv.Itoa(rec.code())).Inc()
 			if o.accessLog {
 				o.log.InfoContext(r.Context(), "request", "door", name, "method", r.Method, "path", path, "status", rec.code(), "bytes", rec.bytes,

@@ -2,6 +2,7 @@ package registryd
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -25,14 +26,22 @@ type node struct {
 	config  Config
 	doc     *daemon.Document
 	log     *slog.Logger
+	journal *daemon.Journal
 	stdout  io.Writer
 	metrics *prometheus.Registry
 	started time.Time
 
-	stores  map[string]*sqlstore.Store
-	service *registry.Service
-	auth    *auth.Authenticator
-	group   atomic.Pointer[membership.Group]
+	stores    map[string]*sqlstore.Store
+	service   *registry.Service
+	auth      *auth.Authenticator
+	group     atomic.Pointer[membership.Group]
+	doctor    *doctor
+	samples   *samples
+	post      *post
+	book      *jobBook
+	retainNow chan struct{} // holds a token when retention is to run at once
+	id        registry.ID   // of this process, among those that use a database
+	tls       *daemon.TLS
 
 	stopKeys func() // ends the following of the gossip key file; set with group
 
@@ -42,12 +51,30 @@ type node struct {
 	http      *daemon.Server
 	https     *daemon.Server
 
-	state atomic.Pointer[string] // why the node is not ready; nil when it is
+	standing standing
+	shed     *time.Timer            // sends away who watches; set with standing.by
+	state    atomic.Pointer[string] // why the node is not ready; nil when it is
+}
+
+// Process is what a node has of its process.
+type Process struct {
+	Log     *slog.Logger
+	Journal *daemon.Journal // of Log; nil: the console shows no logs
+	Out     io.Writer
 }
 
 // Run runs a node until ctx ends (then it stops gracefully, and returns nil) or something fails for good.
-func Run(ctx context.Context, c Config, doc *daemon.Document, log *slog.Logger, stdout io.Writer) error {
-	n := &node{config: c, doc: doc, log: log, stdout: stdout, metrics: daemon.NewMetrics("registry"), started: time.Now(), stores: map[string]*sqlstore.Store{}}
+func Run(ctx context.Context, c Config, doc *daemon.Document, p Process) error {
+	log := p.Log
+	n := &node{
+		config: c, doc: doc, log: log, journal: p.Journal, stdout: p.Out, metrics: daemon.NewMetrics("registry"), started: time.Now(),
+		stores: map[string]*sqlstore.Store{},
+	}
+	n.doctor = newDoctor(c.NodeName, log, n.metrics, n.examine)
+	n.samples = &samples{from: n.metrics, watches: func() int { return n.service.Watches() }, now: time.Now}
+	n.book, n.retainNow = newJobBook(), make(chan struct{}, 1)
+	n.post = newPost(log, n.carrier, n.ownFacts, n.obey)
+	_, _ = rand.Read(n.id[:]) // it never fails: see its documentation
 	n.notReady("starting")
 	defer n.closeStores()
 	failed, err := n.start(ctx)
@@ -121,7 +148,7 @@ func (n *node) join(ctx context.Context) error {
 		},
 		BindHost: m.LocalMemberHost, BindPort: m.LocalMemberPort, PortKey: "membership.local_member_port",
 		Seeds: m.Members, Keys: keys, InsecureGossip: m.InsecureGossip, Policy: m.policy(),
-		Logger: n.log, Registerer: n.metrics,
+		Receive: n.post.receive, Logger: n.log, Registerer: n.metrics,
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", n.doc.Where("membership.local_member_port"), err)
@@ -160,7 +187,7 @@ func (n *node) healthy(ctx context.Context) error {
 // stop drains and stops the node: the group is told first, and the listeners answer, on kept connections too, until the load balancers had time
 // to hear it. A connection closed sooner could take a request with it that nobody may repeat.
 func (n *node) stop() {
-	n.notReady("draining")
+	n.beginStop()
 	group := n.group.Load()
 	if group != nil {
 		if err := group.SetState(membership.StateDraining); err != nil {

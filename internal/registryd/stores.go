@@ -17,11 +17,14 @@ import (
 // openStores opens every store and brings its schema up to date.
 func (n *node) openStores(ctx context.Context) error {
 	for _, name := range sortedKeys(n.config.Stores) {
-		s, err := openStore(ctx, n.config, n.doc, name, n.log, n.metrics)
+		s, err := openStore(ctx, n.config, n.doc, name, n.log, n.metrics, n.book.work(name))
 		if err != nil {
 			return err
 		}
 		n.stores[name] = s
+		if err := n.fit(ctx, name); err != nil {
+			return err
+		}
 		if err := s.Migrate(ctx); err != nil {
 			return n.doc.Fault("stores."+name+".dsn", "%s", err)
 		}
@@ -29,14 +32,18 @@ func (n *node) openStores(ctx context.Context) error {
 	return nil
 }
 
-func openStore(ctx context.Context, c Config, doc *daemon.Document, name string, log *slog.Logger, metrics prometheus.Registerer) (*sqlstore.Store, error) {
-	s, err := sqlstore.Open(ctx, sqlstore.Config{
-		Name: name, DSN: c.Stores[name].DSN.Reveal(), CommitGroup: c.Stores[name].CommitGroup, Logger: log, Registerer: metrics, KeepLog: c.ActivityRetention,
-	})
+func openStore(ctx context.Context, c Config, doc *daemon.Document, name string, log *slog.Logger, metrics prometheus.Registerer, work sqlstore.Work) (*sqlstore.Store, error) {
+	config := c.storeConfig(name)
+	config.Logger, config.Registerer, config.Work = log, metrics, work
+	s, err := sqlstore.Open(ctx, config)
 	if err != nil {
 		return nil, doc.Fault("stores."+name+".dsn", "%s", err)
 	}
 	return s, nil
+}
+
+func (c *Config) storeConfig(name string) sqlstore.Config {
+	return sqlstore.Config{Name: name, DSN: c.Stores[name].DSN.Reveal(), CommitGroup: c.Stores[name].CommitGroup, KeepLog: c.ActivityRetention}
 }
 
 func (n *node) closeStores() {
@@ -55,14 +62,14 @@ func (n *node) buildService(ctx context.Context) error {
 	}
 	home := n.stores[n.config.UserStore]
 	n.service = registry.NewService(registry.Config{
-		Mounts: mounts, Authorizer: registry.NewAccess(mounts, home), Directory: home, Limits: registry.Limits{Content: n.config.MaxContentSize}, Accesses: home,
-		Saved: home, TransferTimeout: n.config.TransferTimeout,
+		Mounts: mounts, Authorizer: registry.NewAccess(mounts, home), Directory: home, Limits: registry.Limits{Content: n.config.MaxContentSize, UserWatches: n.config.MaxWatches}, Accesses: home,
+		Saved: home, TransferTimeout: n.config.TransferTimeout, Doctor: n.doctor, Webhooks: n.webhooks(home), Orders: home, Backups: n.backups(),
 	})
 	if err := n.service.EnsureMounts(ctx); err != nil {
 		return fmt.Errorf("mounts: %w", err)
 	}
 	n.auth = auth.New(auth.Config{
-		Accounts: home, SessionLifetime: n.config.SessionLifetime, Anonymous: n.config.AnonymousAccess, Guesses: n.config.Passwords.Guesses,
+		Accounts: home, SessionLifetime: n.config.SessionLifetime, Sessions: n.config.MaxSessions, Anonymous: n.config.AnonymousAccess, Guesses: n.config.Passwords.Guesses,
 		Passwords: auth.PasswordRules{MinLength: n.config.Passwords.MinLength, MinClasses: n.config.Passwords.MinClasses},
 	})
 	if err := n.ensureAdmin(ctx); err != nil {
@@ -105,7 +112,7 @@ func migrate(ctx context.Context, in daemon.Invocation) error {
 		return err
 	}
 	for _, name := range sortedKeys(c.Stores) {
-		s, err := openStore(ctx, c, doc, name, log, nil)
+		s, err := openStore(ctx, c, doc, name, log, nil, nil)
 		if err != nil {
 			return err
 		}

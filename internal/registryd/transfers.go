@@ -26,7 +26,7 @@ func transfers(ctx context.Context, in daemon.Invocation) error {
 		}
 	}()
 	for _, name := range sortedKeys(c.Stores) {
-		s, err := openStore(ctx, c, doc, name, log, nil)
+		s, err := openStore(ctx, c, doc, name, log, nil, nil)
 		if err != nil {
 			return err
 		}

@@ -18,7 +18,11 @@ type refusal struct {
 	detail     string // what happened and what to do, for the client's eyes
 	retryAfter int    // seconds; 0 = not said
 	allow      string // methods, with 405
+	undone     bool   // no member has had anything of the request, and some may later
 }
+
+// codeUnavailable is what programs go by: nothing of the request was carried out, and it may be sent again. The registry means the same by it.
+const codeUnavailable = "unavailable"
 
 func (p refusal) title() string {
 	if p.status == statusClientGone {
@@ -36,6 +40,7 @@ type problem struct {
 	Title     string   `json:"title" xml:"title"`
 	Status    int      `json:"status" xml:"status"`
 	Detail    string   `json:"detail" xml:"detail"`
+	Code      string   `json:"code,omitempty" xml:"code,omitempty"`
 	RequestID string   `json:"request_id" xml:"request_id"`
 }
 
@@ -94,6 +99,9 @@ const (
 
 func (p refusal) body(kind, id string) []byte {
 	doc := problem{Title: p.title(), Status: p.status, Detail: p.detail, RequestID: id}
+	if p.undone {
+		doc.Code = codeUnavailable
+	}
 	switch kind {
 	case kindHTML:
 		return fmt.Appendf(nil, "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>%d %s</title>\n<h1>%d %s</h1>\n<p>%s</p>\n<p><small>Request %s</small></p></html>\n",
@@ -163,11 +171,12 @@ func (x *exchange) refuseFailure() *refusal {
 	case r.Failure == FailureClient:
 		return &refusal{status: statusClientGone, detail: "The client closed the connection."}
 	case r.Failure == FailureTimeout, r.Failure == FailureDown, r.Failure == FailureSlow, r.Failure == FailureConnect && isTimeout(r.Err):
-		return &refusal{status: http.StatusGatewayTimeout, detail: "The member that had this request did not answer in time."}
+		// That no connection could be made in time leaves the request as it was, unless another member had it before.
+		return &refusal{undone: r.Failure == FailureConnect && !x.sent, status: http.StatusGatewayTimeout, detail: "The member that had this request did not answer in time."}
 	case r.Failure == FailureConnect && x.sent:
 		return &refusal{status: http.StatusBadGateway, detail: "The member that had this request broke off its answer, and no other could be reached."}
 	case r.Failure == FailureConnect:
-		return &refusal{status: http.StatusBadGateway, detail: "No member could be reached. Nothing of the request was carried out."}
+		return &refusal{undone: true, status: http.StatusBadGateway, detail: "No member could be reached. Nothing of the request was carried out."}
 	}
 	return &refusal{status: http.StatusBadGateway, detail: "The member that had this request broke off its answer; not sent again, since " + x.stopped + "."}
 }

@@ -288,8 +288,9 @@ func TestChecks_RequestsLeaveAMemberThatIsDown(t *testing.T) {
 	}{
 		{"GET", "", nil, true},
 		{"HEAD", "", nil, true},
-		{"PUT", "data", nil, true},
-		{"DELETE", "", nil, true},
+		{"OPTIONS", "", nil, true},
+		{"PUT", "data", nil, false},
+		{"DELETE", "", nil, false},
 		{"PUT", "data", []string{"If-Match", `"1"`}, false},
 		{"POST", "data", nil, false},
 	} {

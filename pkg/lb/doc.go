@@ -46,7 +46,8 @@
 //     unless its address is a trusted proxy. It may name its request (X-Request-Id), in harmless characters, and the trace that it belongs to.
 //   - A request is sent a second time only if nothing of it can have been acted on, or if its method is idempotent and
 //     its body is still there; and never to the same member while another one is eligible. No header makes an
-//     exception. That nothing can have been acted on is known if nothing was written, or if TCP proves that the
+//     exception. A member that gives no answer keeps what changes something: it may carry it out when it goes on, after
+//     others have built on another member's answer. That nothing can have been acted on is known if nothing was written, or if TCP proves that the
 //     member had closed the connection before (wire.Conn.Unheard).
 //   - Framing is never passed through: lengths and chunks are read strictly, and written anew.
 //   - A connection to a member is used again only if its last answer ended exactly where its bytes ended.

@@ -38,6 +38,9 @@ func TestProxy_AnswersByAccept(t *testing.T) {
 		{"unknown.example", "image/png", 404, kindText, "404"},
 		{"empty.example", "application/xml", 503, kindXML, "No member of empty.domain"},
 		{"app.example", "application/json", 502, kindJSON, "Nothing of the request was carried out"},
+		{"app.example", "application/json", 502, kindJSON, `"code":"unavailable"`},
+		{"empty.example", "application/json", 503, kindJSON, `"code":"unavailable"`},
+		{"empty.example", "application/xml", 503, kindXML, "<code>unavailable</code>"},
 	} {
 		res, body := b.get("/", "Host", c.host, "Accept", c.accept)
 		if res.StatusCode != c.status || res.Header.Get("Content-Type") != c.kind || !strings.Contains(body, c.words) {

@@ -15,7 +15,7 @@ const maxAttempts = 3
 // RetrySpec is when requests of a pool are sent once more. The zero value is: when an attempt has failed.
 type RetrySpec struct {
 	// TryTimeout is how long an attempt may take to the first byte of its answer. One that takes longer counts as failed if the request may be sent to another
-	// member, which can be had; else it is waited for as ever. 0 = attempts are waited for.
+	// member, which can be had, and changes nothing; else it is waited for as ever. 0 = attempts are waited for.
 	TryTimeout time.Duration
 	// Hedge has the attempt of a GET or HEAD without a body that takes longer than that go on beside the next one, instead of being given up: the first of the two
 	// that begins an answer wins. It needs a TryTimeout.
@@ -54,6 +54,7 @@ const (
 // A request of which nothing was sent may go anywhere. One that was sent may have been carried out, so it is
 // repeated only if that does no harm: the method is idempotent, and no condition would now turn the
 // client's own success into a refusal (a PUT with If-Match that was carried out fails when it is repeated).
+// Of a member that gives no answer, but is not known to have ended, only what changes nothing is taken away (await).
 func (x *exchange) stopReason(r Result) string {
 	sent := r.sent()
 	switch {

@@ -176,7 +176,7 @@ func (p *Proxy) forward(x *exchange) {
 
 // turnAway refuses a request that no member was asked for.
 func (p *Proxy) turnAway(x *exchange) {
-	no := &refusal{status: http.StatusServiceUnavailable, retryAfter: 5}
+	no := &refusal{undone: true, status: http.StatusServiceUnavailable, retryAfter: 5}
 	switch {
 	case x.result.Failure == FailureClient: // it left the line
 		no = x.refuseFailure()

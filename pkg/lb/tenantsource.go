@@ -63,7 +63,7 @@ func (p *Proxy) screenTenant(x *exchange) *refusal {
 	case len(x.tenant) == 0:
 		return &refusal{status: http.StatusNotFound, detail: "The host " + x.host + " serves tenants only: name one in the path, as in /t/example.com/."}
 	case x.owner.Err != nil && !x.owner.Known:
-		return &refusal{status: http.StatusServiceUnavailable, retryAfter: 5, detail: "Which domain serves the tenant " + string(x.tenant) + " cannot be found out now. Try again in a few seconds."}
+		return &refusal{undone: true, status: http.StatusServiceUnavailable, retryAfter: 5, detail: "Which domain serves the tenant " + string(x.tenant) + " cannot be found out now. Try again in a few seconds."}
 	}
 	return &refusal{status: http.StatusNotFound, detail: "No domain of the host " + x.host + " serves the tenant " + string(x.tenant) + "."}
 }

@@ -69,9 +69,10 @@ func TestProxy_TryTimeoutTable(t *testing.T) {
 	}{
 		{name: "GET", method: "GET", leaves: true},
 		{name: "GET, conditional", method: "GET", header: []string{"If-None-Match", `"1"`}, leaves: true},
-		{name: "PUT", method: "PUT", body: 10, leaves: true},
-		{name: "PUT, largest body kept", method: "PUT", body: keepMost, leaves: true},
-		{name: "PUT, big body", method: "PUT", body: 4 * keepMost},
+		{name: "GET, largest body kept", method: "GET", body: keepMost, leaves: true},
+		{name: "GET, big body", method: "GET", body: 4 * keepMost},
+		{name: "PUT", method: "PUT", body: 10},
+		{name: "DELETE", method: "DELETE"},
 		{name: "PUT, conditional", method: "PUT", body: 10, header: []string{"If-Match", `"1"`}},
 		{name: "POST", method: "POST", body: 10},
 		{name: "GET, switched off", method: "GET", change: off},

@@ -19,9 +19,10 @@ const (
 	waitBack              // the answer of the attempt that was set aside came first
 )
 
-// await begins to wait for an answer. A request that does no harm when it is carried out twice need not wait for a member that is down.
+// await begins to wait for an answer. A request that changes nothing need not wait for a member that is down. One that changes something must, though it
+// may be idempotent: a member that stands still may carry it out when it goes on, long after another one has answered and others have built on that answer.
 func (x *exchange) await() {
-	if isIdempotent(x.method) && (isSafe(x.method) || !x.conditional()) {
+	if isSafe(x.method) {
 		x.awaits.Store(waitMay)
 	} else {
 		x.awaits.Store(waitOn)

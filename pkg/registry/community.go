@@ -17,6 +17,7 @@ type CommunityReader interface {
 	TagReader
 	CommentReader
 	RatingReader
+	StarReader
 	AssociationReader
 }
 
@@ -25,6 +26,7 @@ type CommunityWriter interface {
 	TagWriter
 	CommentWriter
 	RatingWriter
+	StarWriter
 	AssociationWriter
 }
 
@@ -50,18 +52,22 @@ func annotate[T any](
 		ID   ID   `json:"id"`
 		Kind Kind `json:"kind"`
 		Made T    `json:"made"`
+
+		found Resource // not kept
 	}
 	kept, seq, err := changeOnce(ctx, s, a, m, func(tx Tx) (answer, error) {
-		if r, err = tx.Get(sp); err != nil {
+		found, err := tx.Get(sp)
+		if err != nil {
 			return answer{}, at(p, err)
 		}
-		r.Path = p
-		made, err := change(tx, r)
-		return answer{r.ID, r.Kind, made}, err
+		found.Path = p
+		made, err := change(tx, found)
+		return answer{found.ID, found.Kind, made, found}, err
 	})
 	if err != nil {
 		return Resource{}, made, err
 	}
+	r = kept.found
 	if r.ID.IsZero() { // answered before
 		r = Resource{ID: kept.ID, Kind: kept.Kind, Path: p}
 	}
@@ -161,26 +167,29 @@ func (t *Mounts) shows(store Store, sp Path) (Path, bool) {
 	return sp.rebase(best.Target, best.Path), true
 }
 
+// holds tells whether a store may have something at or below a path, and where in the store that lies.
+func (t *Mounts) holds(store Store, p Path) (Path, bool) {
+	for _, m := range t.mounts {
+		if m.Store == store && m.Path != p && p.Covers(m.Path) {
+			return Root, true
+		}
+	}
+	m, sp, ok := t.Resolve(p)
+	return sp, ok && m.Store == store
+}
+
 // stores gives the mounted stores, each once, in the order of their first mount.
-func (t *Mounts) stores() []Store {
+func (t *Mounts) stores() []Store { return storesOf(t.All()) }
+
+// storesOf gives the stores of mounts, each once.
+func storesOf(mounts []Mount) []Store {
 	var stores []Store
-	for _, m := range t.All() {
+	for _, m := range mounts {
 		if !slices.Contains(stores, m.Store) {
 			stores = append(stores, m.Store)
 		}
 	}
 	return stores
-}
-
-// checkTag is Check for what has an entity tag of its own.
-func (c Precondition) checkTag(tag string) error {
-	if len(c.Match) > 0 && !slices.Contains(c.Match, "*") && !slices.Contains(c.Match, tag) {
-		return Errorf(CodePrecondition, "If-Match: the current entity tag is %s", tag)
-	}
-	if slices.Contains(c.NoneMatch, "*") || slices.Contains(c.NoneMatch, tag) {
-		return Errorf(CodePrecondition, "If-None-Match: the current entity tag is %s", tag)
-	}
-	return nil
 }
 
 // within gives n, or the default for 0; outside of 1 to most it is [CodeInvalid].

@@ -54,13 +54,14 @@ const (
 	ContentTooLarge ContentState = "too_large" // they differ, and a side has more than MaxDiffSize bytes
 )
 
-// ContentDiff tells how the contents differ. Hunks are set for ContentText alone.
+// ContentDiff tells how the contents differ. Hunks and ToLines are set for ContentText alone.
 type ContentDiff struct {
-	State ContentState
-	Hunks []Hunk
+	State   ContentState
+	Hunks   []Hunk
+	ToLines int // lines that the newer text has
 }
 
-// Hunk is a stretch of lines that differ, with up to three equal ones around it. Lines count from 1.
+// Hunk is a stretch of lines that differ, with some equal ones around it. Lines count from 1.
 type Hunk struct {
 	FromLine, FromCount int
 	ToLine, ToCount     int
@@ -111,16 +112,16 @@ func (d *Diff) compareMeta() {
 
 // compareContents compares two contents that differ, line by line where both are texts. The comparison takes bounded time: beyond a hundred
 // scattered differences it says less finely where they are.
-func compareContents(from, to []byte) (ContentDiff, error) {
+func compareContents(from, to []byte, context int) (ContentDiff, error) {
 	if !isText(from) || !isText(to) {
 		return ContentDiff{State: ContentBinary}, nil
 	}
 	before, after := string(from), string(to)
-	u, err := udiff.ToUnifiedDiff("", "", before, udiff.Lines(before, after), udiff.DefaultContextLines)
+	u, err := udiff.ToUnifiedDiff("", "", before, udiff.Lines(before, after), context)
 	if err != nil {
 		return ContentDiff{}, fmt.Errorf("compare texts: %w", err)
 	}
-	d := ContentDiff{State: ContentText}
+	d := ContentDiff{State: ContentText, ToLines: len(linesOf(after))}
 	shift := 0 // lines that To has more than From, up to here; udiff's own ToLine is wrong after the first hunk
 	for _, h := range u.Hunks {
 		hunk := Hunk{FromLine: h.FromLine, ToLine: h.FromLine + shift}

@@ -23,7 +23,7 @@ func TestCompareContents(t *testing.T) {
 		{"no UTF-8", "a", "\xff", ContentBinary, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d, err := compareContents([]byte(c.from), []byte(c.to))
+			d, err := compareContents([]byte(c.from), []byte(c.to), DefaultDiffContext)
 			if err != nil || d.State != c.state {
 				t.Fatalf("state %q, %v", d.State, err)
 			}
@@ -52,7 +52,7 @@ func TestCompareContents_IsWholeAndBounded(t *testing.T) {
 	for _, size := range []int{0, 1, 10, 1000, 50_000} {
 		for _, words := range []int{2, 1000} {
 			from, to := text(size, words), text(size, words)
-			d, err := compareContents([]byte(from), []byte(to))
+			d, err := compareContents([]byte(from), []byte(to), DefaultDiffContext)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -52,6 +52,14 @@ func Errorf(code Code, format string, args ...any) error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
+// afterwards is err, of what was to follow a change that is durable: [CodeUnavailable] would promise that nothing has happened.
+func afterwards(err error) error {
+	if CodeOf(err) != CodeUnavailable {
+		return err
+	}
+	return &Error{Code: CodeInternal, Message: "the change was made, but not all that follows it", Err: err}
+}
+
 // CodeOf tells the code of err; [CodeInternal] when it holds no [Error], "" when it is nil.
 func CodeOf(err error) Code {
 	if err == nil {

@@ -18,6 +18,7 @@ type Event struct {
 	Moves   bool      // what lay below Path came, went or moved with it
 	Related Path      // the other path that it is about: where a move led to or came from, what was copied, where the deleted was, the target of an association; or ""
 	Node    ID        // of the resource or the account
+	Other   ID        // of what is at Related; zero where the log does not say
 	Version int64     // that it has since, that the label points at or that retention removed; 0 where there is none
 	Number  int64     // of the comment; or the rating, 0 when it was taken away
 	Before  Hash      // of the content; zero for none

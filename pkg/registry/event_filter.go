@@ -40,13 +40,12 @@ func (f eventFilter) pass(ctx context.Context, a Actor, events []Event) ([]Event
 	}
 	kept := list[:0]
 	for i, e := range list {
-		if hidden[i] {
-			continue
+		if !hidden[i] {
+			kept = append(kept, e)
 		}
-		if err := f.relate(ctx, a, &e); err != nil {
-			return nil, err
-		}
-		kept = append(kept, e)
+	}
+	if err := f.relate(ctx, a, kept); err != nil {
+		return nil, err
 	}
 	return kept, nil
 }
@@ -99,23 +98,56 @@ func (f eventFilter) mayReadNodes(ctx context.Context, a Actor, nodes []Place) (
 	return may, nil
 }
 
-// relate leaves the other path of an event only to those who may read there; anywhere in the registry, since a move can lead out of the scope.
-func (f eventFilter) relate(ctx context.Context, a Actor, e *Event) error {
-	if e.Related == "" {
-		return nil
-	}
-	p, ok := f.scope.mounts.shows(f.scope.store, e.Related)
-	if ok {
-		var err error
-		if ok, err = f.mayRead(ctx, a, p); err != nil {
+// relate leaves the other path of events only to those who may read the thing there; anywhere in the registry, since a move can lead out of the scope.
+func (f eventFilter) relate(ctx context.Context, a Actor, events []Event) error {
+	var nodes []Place
+	var index []int
+	for i := range events {
+		e := &events[i]
+		if e.Related == "" {
+			continue
+		}
+		place, err := f.other(ctx, a, e)
+		if err != nil {
 			return err
 		}
+		if e.Related = ""; !place.ID.IsZero() {
+			nodes, index = append(nodes, place), append(index, i)
+		}
 	}
+	if len(nodes) == 0 {
+		return nil
+	}
+	may, err := f.mayReadNodes(ctx, a, nodes)
+	for i, ok := range may {
+		if ok {
+			events[index[i]].Related = nodes[i].Path
+		}
+	}
+	return err
+}
+
+// lostID is of no node: it stands for one that nobody can find any more, which only administrators may read.
+var lostID = ID{0: 0xff, 15: 0xff}
+
+// other is what was at the other path of an event, at the path where the registry has it; zero when the actor may not be told. Where the log does not say
+// what it was, it is what is there now: another thing of that name tells nothing, and where nothing is, permissions may have gone with what was.
+func (f eventFilter) other(ctx context.Context, a Actor, e *Event) (Place, error) {
+	p, ok := f.scope.mounts.shows(f.scope.store, e.Related)
 	if !ok {
-		p = ""
+		return Place{}, nil
 	}
-	e.Related = p
-	return nil
+	if ok, err := f.mayRead(ctx, a, p); err != nil || !ok {
+		return Place{}, err
+	}
+	if e.Other.IsZero() {
+		r, err := f.scope.store.Get(ctx, e.Related, Freshness{})
+		if CodeOf(err) == CodeNotFound {
+			return Place{ID: lostID, Path: p}, nil
+		}
+		return Place{ID: r.ID, Path: p}, err
+	}
+	return Place{ID: e.Other, Path: p}, nil
 }
 
 func (f eventFilter) mayRead(ctx context.Context, a Actor, p Path) (bool, error) {

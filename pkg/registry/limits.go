@@ -3,7 +3,8 @@ package registry
 // Limits of one request. Lengths of names and texts count characters (Unicode code points), sizes count bytes. The zero value of a field means
 // its default.
 type Limits struct {
-	Content int64 // bytes of one content; default 100 MiB
+	Content     int64 // bytes of one content; default 100 MiB
+	UserWatches int   // watches of one user at this node; default DefaultUserWatches
 }
 
 // Fixed limits: columns and keys of every store are sized for them.
@@ -25,9 +26,12 @@ const (
 	MaxKeepLast            = 1_000_000
 	MaxKeepDays            = 36_500
 	MaxDiffSize            = 1 << 20 // bytes of a content that is compared line by line
-	MaxRoles               = 1000    // roles of a registry, built-in ones included
+	MaxRoles               = 10_000  // roles of a registry, built-in ones included
 	MaxPageSize            = 1000
 	DefaultPageSize        = 100
+
+	// DefaultUserWatches is what Limits.UserWatches is when it is zero.
+	DefaultUserWatches = 1000
 
 	// DefaultContentLimit is what Limits.Content is when it is zero.
 	DefaultContentLimit = 100 << 20
@@ -38,4 +42,11 @@ func (l Limits) content() int64 {
 		return l.Content
 	}
 	return DefaultContentLimit
+}
+
+func (l Limits) userWatches() int {
+	if l.UserWatches > 0 {
+		return l.UserWatches
+	}
+	return DefaultUserWatches
 }

@@ -107,50 +107,55 @@ func (o outcome) result(tx Tx) (PutResult, error) {
 // already gets the same again.
 func changeOnce[T any](ctx context.Context, s *Service, a Actor, m Mount, change func(Tx) (T, error)) (made T, seq Seq, err error) {
 	var earlier int64
-	seq, err = m.Store.Update(ctx, s.op(a), func(tx Tx) error {
-		earlier = 0
-		return once(a, tx, func() (err error) {
-			made, err = change(tx)
-			return err
-		}, func() T { return made }, func(kept T, n int64) error {
-			made, earlier = kept, n
-			return nil
-		})
+	seq, err = m.Store.Update(ctx, s.op(a), func(tx Tx) (err error) {
+		made, earlier, err = once(a, tx, func() (T, error) { return change(tx) })
+		return err
 	})
 	if err != nil {
 		var none T
 		return none, Seq{}, err
 	}
-	if earlier > 0 {
-		seq.N = earlier
-	}
-	return made, seq, nil
+	return made, seq.orEarlier(earlier), nil
 }
 
-// once runs a change of a transaction unless its request was answered already; then it gives that answer to replay, with the position of the log.
-// keep tells what to remember of a change that was run.
-func once[T any](a Actor, tx OnceTx, change func() error, keep func() T, replay func(kept T, n int64) error) error {
+// orEarlier is s, or the position n of the same store where n is not 0: that of the first time of a request that was repeated.
+func (s Seq) orEarlier(n int64) Seq {
+	if n > 0 {
+		s.N = n
+	}
+	return s
+}
+
+// once runs a change of a transaction and keeps what it made, unless its request was answered already: then it gives that answer, and the position of the
+// log, which is not 0, at which it took effect.
+func once[T any](a Actor, tx OnceTx, change func() (T, error)) (made T, earlier int64, err error) {
 	if a.Once.IsZero() {
-		return change()
+		made, err = change()
+		return made, 0, err
 	}
-	data, n, answered, err := tx.Answered()
+	made, earlier, answered, err := kept[T](tx)
+	if err != nil || answered {
+		return made, earlier, err
+	}
+	if made, err = change(); err != nil {
+		return made, 0, err
+	}
+	data, err := json.Marshal(made)
 	if err != nil {
-		return err
-	}
-	if answered {
-		var kept T
-		if err := json.Unmarshal(data, &kept); err != nil {
-			return fmt.Errorf("read a kept answer: %w", err)
-		}
-		return replay(kept, n)
-	}
-	if err := change(); err != nil {
-		return err
-	}
-	data, err = json.Marshal(keep())
-	if err != nil {
-		return fmt.Errorf("keep an answer: %w", err)
+		return made, 0, fmt.Errorf("keep an answer: %w", err)
 	}
 	tx.Answer(data)
-	return nil
+	return made, 0, nil
+}
+
+// kept gives what once kept for an earlier run of the request, if there was one.
+func kept[T any](tx OnceTx) (made T, n int64, answered bool, err error) {
+	data, n, answered, err := tx.Answered()
+	if err != nil || !answered {
+		return made, 0, false, err
+	}
+	if err := json.Unmarshal(data, &made); err != nil {
+		return made, 0, false, fmt.Errorf("read a kept answer: %w", err)
+	}
+	return made, n, true, nil
 }

@@ -36,7 +36,7 @@ type Store interface {
 	Permissions(ctx context.Context, p Path, ids []ID, f Freshness) (Permissions, error)
 
 	// Denials gives, for each node below the node top at which one of the roles is denied the right, the entries on the way from there down to
-	// it; at the time of the call. More than limit nodes are [CodeUnavailable].
+	// it; at the time of the call. More than limit nodes are [CodeConflict].
 	Denials(ctx context.Context, top ID, roles []ID, r Right, limit int) ([][]Bound, error)
 
 	// Origins tells of nodes where they are, or of those in the trash where they would be had they not been deleted, and the permission entries that would count there, their own

@@ -30,6 +30,10 @@ type Retainer interface {
 	// that no version names any more. Only one process at a time does this on a database; others are told Busy.
 	ApplyRetention(ctx context.Context, op Op) (RetentionReport, error)
 
+	// PreviewRetention tells what a run at op.At would remove if the collection rule.Resource had that rule. It changes nothing, and looks at some hundred
+	// resources at most.
+	PreviewRetention(ctx context.Context, op Op, rule Retention) (RetentionPreview, error)
+
 	// RemoveVersion runs a change, as Update does, which may call remove once: that removes version n of r, which is not the current one.
 	// [CodeNotFound] when there is none, [CodeConflict] when a checkpoint needs it. Labels are the caller's business.
 	RemoveVersion(ctx context.Context, op Op, change func(tx Tx, remove func(r Resource, n int64) error) error) (Seq, error)

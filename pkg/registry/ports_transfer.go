@@ -23,8 +23,8 @@ type TreeExport struct {
 	Path Path
 	// Whole reads all versions, labels, rules of retention, permission entries and what users attached, too. Without it only the current state of each node is read.
 	Whole bool
-	// Admit sees every node before it is read, with its path in the store, and may end the export with an error.
-	Admit func(Resource) error
+	// If is held against the top of the tree.
+	If Precondition
 	// Crossing gives the error for an association that has one end in the tree and one outside. Needed with Whole.
 	Crossing func(Association) error
 }
@@ -39,6 +39,7 @@ type TreeBatch struct {
 	Tags         []Tagging
 	Comments     []Comment
 	Ratings      []RatingBy
+	Stars        []StarBy
 	Permissions  []Permission
 	Associations []Association // both ends in the tree, or the target a URI
 }
@@ -95,9 +96,13 @@ type TransferStore interface {
 	// complete tree in its place; [TransferStore.AbandonArrival] gives it up.
 	ImportTree(ctx context.Context, op Op, in TreeImport, b TreeBatch) error
 
-	// AbandonArrival sees to it that a tree never arrives, and removes what there is of it; when it has arrived already it only says so. Also an
-	// import that never began is given up, as long as no batch of it comes later.
+	// AbandonArrival sees to it, in one short transaction, that a tree never arrives; when it has arrived already it only says so. Also an import that
+	// never began is given up, as long as no batch of it comes later. What there is of the tree [TransferStore.ClearArrivals] removes.
 	AbandonArrival(ctx context.Context, op Op, id ID) (arrived bool, err error)
+
+	// ClearArrivals removes what there is of a tree that was given up, or with a zero id of all of them, in many small changes between which others have their
+	// turn. When it ends early the next call goes on. Of all of them one process at a time removes what there is; others do nothing.
+	ClearArrivals(ctx context.Context, id ID) error
 
 	// HasArrived tells whether a tree has arrived, and nobody has been told to forget it.
 	HasArrived(ctx context.Context, id ID) (bool, error)

@@ -29,6 +29,8 @@ type TreeTx interface {
 	Undelete(id ID, parent Resource, name string) (Resource, error)
 	// Purge says that an entry of the trash can never come back. [TreeStore.Remove] then removes what it was.
 	Purge(id ID) error
+	// Copy puts a copy of r alone, a resource or a link, at name in the collection parent, where the name must be free. It has an id of its own and begins at version 1.
+	Copy(r, parent Resource, name string) (Resource, error)
 	// Attach puts a complete copy that [TreeStore.CopyTree] made at name in the collection parent, where the name must be free.
 	Attach(id ID, parent Resource, name string) (Resource, error)
 	OnceTx
@@ -51,8 +53,7 @@ type TreeStore interface {
 	// Remove removes for good what [TreeTx.Purge] has marked, or an incomplete copy. What an error or a crash leaves, the store removes later.
 	Remove(ctx context.Context, id ID) error
 
-	// CopyTree copies what is at p, with all below it, to a place that no path leads to, all of it as it was at one moment. admit sees every node
-	// before it is copied, with its path in the store, and may end the copy with an error. The caller attaches the copy with
-	// [TreeTx.Attach], or removes it. Contents are shared. Older versions stay behind: the copy begins with version 1.
-	CopyTree(ctx context.Context, op Op, p Path, admit func(Resource) error) (ID, error)
+	// CopyTree copies what is at p, with all below it, to a place that no path leads to, all of it as it was at one moment, if the condition holds for the
+	// top. The caller attaches the copy with [TreeTx.Attach], or removes it. Contents are shared. Older versions stay behind: the copy begins with version 1.
+	CopyTree(ctx context.Context, op Op, p Path, c Precondition) (ID, error)
 }

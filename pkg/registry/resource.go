@@ -15,6 +15,15 @@ type ID [16]byte
 // String gives 32 hexadecimal digits.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
 
+// ParseID reads what String gives; what names it in the error.
+func ParseID(what, s string) (ID, error) {
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) != len(ID{}) {
+		return ID{}, Errorf(CodeInvalid, "%s is %q; it must be 32 hexadecimal digits", what, firstRunes(s, 40))
+	}
+	return ID(b), nil
+}
+
 // IsZero tells whether id names nothing.
 func (id ID) IsZero() bool { return id == ID{} }
 

@@ -45,3 +45,10 @@ type RetentionReport struct {
 	Versions int64 // removed
 	Contents int64 // removed, with metadata that nothing names any more
 }
+
+// RetentionPreview tells what a rule of retention would remove.
+type RetentionPreview struct {
+	Looked   int   // resources and collections with older versions that were looked at
+	Versions int64 // of theirs that would be removed
+	Whole    bool  // that is all; else there are more than were looked at
+}

@@ -92,17 +92,14 @@ func (s *Service) RemoveRevision(ctx context.Context, a Actor, in RevisionInput)
 		return Seq{}, err
 	}
 	var earlier int64
-	seq, err := m.Store.RemoveVersion(ctx, s.op(a), func(tx Tx, remove func(Resource, int64) error) error {
-		earlier = 0
-		return once(a, tx, func() error { return in.remove(tx, sp, remove) }, func() bool { return true }, func(_ bool, n int64) error {
-			earlier = n
-			return nil
-		})
+	seq, err := m.Store.RemoveVersion(ctx, s.op(a), func(tx Tx, remove func(Resource, int64) error) (err error) {
+		_, earlier, err = once(a, tx, func() (bool, error) { return true, in.remove(tx, sp, remove) })
+		return err
 	})
-	if err == nil && earlier > 0 {
-		seq.N = earlier
+	if err != nil {
+		return Seq{}, err
 	}
-	return seq, err
+	return seq.orEarlier(earlier), nil
 }
 
 func (in RevisionInput) remove(tx Tx, sp Path, remove func(Resource, int64) error) error {

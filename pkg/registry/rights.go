@@ -90,11 +90,15 @@ type Grants uint8
 
 // The administrative rights. The role admin has them all.
 const (
-	GrantUsers  Grants = 1 << iota // make, change and remove users and roles, but none that has more rights
-	GrantServer                    // see members, stores and mounts
+	GrantUsers    Grants = 1 << iota // make, change and remove users and roles, but none that has more rights
+	GrantServer                      // see members, stores and mounts
+	GrantWebhooks                    // make webhooks, which tell others what one may read
 )
 
-var grantNames = [...]string{"manage_users", "view_server"}
+var grantNames = [...]string{"manage_users", "view_server", "manage_webhooks"}
+
+// AllGrants has every administrative right.
+const AllGrants = GrantUsers | GrantServer | GrantWebhooks
 
 // Names are the names of the rights in the set, never nil.
 func (g Grants) Names() []string {
@@ -128,7 +132,7 @@ func (a Actor) Holds(g Grants) bool {
 	return (a.IsAdmin() || a.Grants&g == g) && (a.Scope == nil || a.Scope.Manage)
 }
 
-// roles calls f for each role that a has, until f tells true; it tells whether f did. A role that counts for everybody comes last.
+// anyRole calls f for each role that a has, until f tells true; it tells whether f did. A role that counts for everybody comes last.
 func (a Actor) anyRole(f func(ID) bool) bool {
 	return slices.ContainsFunc(a.Roles, f) || a.User != "" && f(RoleEveryone) || f(RoleAnonymous)
 }
@@ -166,8 +170,9 @@ type Permissions struct {
 
 // Origin is where an entry of the trash would be in its store, and the permission entries on the way there, from the root down.
 type Origin struct {
-	Path Path
-	Way  []Bound
+	Path   Path
+	Parent ID // the collection that it was deleted from
+	Way    []Bound
 }
 
 // PathID stands for a path that no store has, in the permission entries of the store of users: the root, which is always there, and the

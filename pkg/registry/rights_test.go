@@ -13,7 +13,7 @@ func TestRights_NamesAreParsedBack(t *testing.T) {
 			t.Errorf("%v: %v, %v", s.Names(), back, err)
 		}
 	}
-	for g := range GrantUsers | GrantServer + 1 {
+	for g := range AllGrants + 1 {
 		back, err := ParseGrants(g.Names())
 		if err != nil || back != g {
 			t.Errorf("%v: %v, %v", g.Names(), back, err)
@@ -102,7 +102,7 @@ func TestExplain_AgreesWithTheDecision(t *testing.T) {
 		}
 		up := slices.Clone(way)
 		slices.Reverse(up)
-		x := explain(User{Name: "u", Roles: actor.Roles}, "/x/y", RightRead, roles, up)
+		x := explain(User{Name: "u", Roles: actor.Roles}, "/x/y", RightRead, roles, up, nil)
 		if x.Allowed != want || want != strings.Contains(x.Reason, "is allowed to read at") {
 			t.Fatalf("%v: %+v, want %v", choices, x, want)
 		}

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -52,7 +53,7 @@ func (s *Service) keepsSearches(a Actor) error {
 	case a.Scope != nil: // they may say of what the token is not good for
 		return Errorf(CodeDenied, "saved searches are for people who sign in, not for tokens")
 	case s.saved == nil:
-		return Errorf(CodeUnavailable, "this registry keeps no searches")
+		return Errorf(CodeConflict, "this registry keeps no searches")
 	}
 	return nil
 }
@@ -100,33 +101,21 @@ func (s *Service) changeSaved(ctx context.Context, a Actor, name string, change 
 	var made keptSearch
 	var earlier int64
 	seq, err := s.saved.SaveSearch(ctx, s.op(a), name, func(tx OnceTx, old *SavedSearch, count int64) (*SavedSearch, error) {
-		after := old
-		earlier = 0
-		err := once(a, tx, func() (err error) {
-			if made, err = change(old, count); err != nil {
-				return err
-			}
-			switch after = nil; {
-			case old != nil && made.Search == *old:
-				after = old
-			case made.Search.Name != "":
-				saved := made.Search
-				after = &saved
-			}
-			return nil
-		}, func() keptSearch { return made }, func(kept keptSearch, n int64) error {
-			made, earlier = kept, n
-			return nil
-		})
-		return after, err
+		var err error
+		made, earlier, err = once(a, tx, func() (keptSearch, error) { return change(old, count) })
+		switch {
+		case err != nil || earlier > 0 || old != nil && made.Search == *old:
+			return old, err
+		case made.Search.Name == "":
+			return nil, nil
+		}
+		saved := made.Search
+		return &saved, nil
 	})
 	if err != nil {
 		return keptSearch{}, Seq{}, err
 	}
-	if earlier > 0 {
-		seq.N = earlier
-	}
-	return made, seq, nil
+	return made, seq.orEarlier(earlier), nil
 }
 
 // ForgetSearch deletes a saved search of the actor's; [CodeNotFound] when there is none of that name.
@@ -142,20 +131,18 @@ func (s *Service) ForgetSearch(ctx context.Context, a Actor, name string, c Prec
 		if old == nil {
 			return keptSearch{}, Errorf(CodeNotFound, "%s has no saved search %q", a.User, name)
 		}
-		return keptSearch{}, c.checkTag(old.ETag())
+		return keptSearch{}, c.checkSaved(old, name)
 	})
 	return seq, err
 }
 
 // checkSaved checks the condition against a saved search, or against none.
 func (c Precondition) checkSaved(old *SavedSearch, name string) error {
+	tag := ""
 	if old != nil {
-		return c.checkTag(old.ETag())
+		tag = old.ETag()
 	}
-	if len(c.Match) > 0 {
-		return Errorf(CodePrecondition, "If-Match: there is no saved search %q", name)
-	}
-	return nil
+	return c.CheckTag("saved search "+strconv.Quote(name), tag)
 }
 
 func cleanSavedName(s string) (string, error) {

@@ -3,7 +3,6 @@ package registry
 import (
 	"cmp"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -97,7 +96,7 @@ func cutBytes(s string, n int) string { return s[:min(n, len(s))] }
 func (p *queryParser) property(key string, v value) expr {
 	name := norm.NFC.String(key)
 	if v.text == "" {
-		return has{p.lookup(Lookup{propTerm(name, ""), false, v.at + 1, v.text})}
+		return has{p.lookup(Lookup{valueTerm(name), false, v.at + 1, v.text})}
 	}
 	t := propTerm(name, fold(v.text))
 	if v.prefix {
@@ -143,7 +142,7 @@ func (p *queryParser) compares() bool {
 	if p.at('>') || p.at('<') || p.at('=') {
 		return true
 	}
-	for i := p.pos; i+1 < len(p.in) && p.in[i] != ' ' && p.in[i] != '"'; i++ {
+	for i := p.pos; i+1 < len(p.in) && !endsValue(p.in[i]); i++ {
 		if p.in[i] == '.' && p.in[i+1] == '.' {
 			return true
 		}
@@ -167,7 +166,10 @@ func (p *queryParser) rangeOf(name, key string) (expr, error) {
 	if v.prefix {
 		return nil, p.fail(v.at, "a * has no meaning in %s", name)
 	}
-	r := interval{field: name, key: norm.NFC.String(key)}
+	r := interval{field: name}
+	if name == "prop" {
+		r.lookup = p.lookup(Lookup{Term: valueTerm(norm.NFC.String(key))})
+	}
 	if low, high, ok := strings.Cut(v.text, ".."); ok && op == "" {
 		if r.low, err = p.bound(name, value{at: v.at, text: low}); err == nil {
 			r.high, err = p.bound(name, value{at: v.at + len([]rune(low)) + 2, text: high})
@@ -216,8 +218,8 @@ func (p *queryParser) bound(name string, v value) (bound, error) {
 		return bound{n, n, true, ""}, nil
 	case "rating":
 		n, err := strconv.ParseFloat(v.text, 64)
-		if err != nil || n < 0 || n > 5 {
-			return bound{}, p.fail(v.at, "rating is %q; it must be a number from 0 to 5", v.text)
+		if err != nil || n < 0 || n > MaxRating {
+			return bound{}, p.fail(v.at, "rating is %q; it must be a number from 0 to %d", v.text, MaxRating)
 		}
 		return bound{n, n, true, ""}, nil
 	}
@@ -249,17 +251,24 @@ func bytesOf(s string) (float64, bool) {
 
 // interval is a range of a number, a time or a property.
 type interval struct {
-	field, key        string
+	field             string
+	lookup            int // of the property's values
 	low, high         bound
 	lowOpen, highOpen bool // no end there
 	lowOut, highOut   bool // the end itself is outside
 }
 
 func (r interval) eval(c *Candidate) truth {
-	f := c.Facts
-	if f == nil {
+	if r.field == "prop" {
+		if c.Hits[r.lookup] == nil {
+			return no
+		}
+		return truthOf(c.values != nil && anyValue(c.values[r.lookup], r.property))
+	}
+	if !c.known {
 		return maybe
 	}
+	f := c.Brief
 	switch r.field {
 	case "created":
 		return r.number(float64(f.Created))
@@ -270,13 +279,11 @@ func (r interval) eval(c *Candidate) truth {
 			return no
 		}
 		return r.number(float64(f.Size))
-	case "rating":
-		if f.Votes == 0 {
-			return no
-		}
-		return r.number(f.Rating())
 	}
-	return truthOf(slices.ContainsFunc(f.Values[r.key], r.property))
+	if f.Votes == 0 {
+		return no
+	}
+	return r.number(float64(f.Stars) / float64(f.Votes))
 }
 
 func (r interval) number(n float64) truth {
@@ -284,12 +291,15 @@ func (r interval) number(n float64) truth {
 }
 
 // property compares a value as a number when the ends of the range are numbers, else as a text.
-func (r interval) property(s string) bool {
-	n, err := strconv.ParseFloat(s, 64)
+func (r interval) property(value []byte) bool {
 	if (r.lowOpen || r.low.number) && (r.highOpen || r.high.number) {
+		if len(value) == 0 || value[0] > '9' && value[0] != 'i' && value[0] != 'I' { // an error has its price
+			return false
+		}
+		n, err := strconv.ParseFloat(string(value), 64)
 		return err == nil && r.number(n) == yes
 	}
-	s = fold(s)
+	s := fold(string(value))
 	return r.inside(func(b bound) (int, int) { c := cmp.Compare(s, b.text); return c, c })
 }
 
@@ -308,9 +318,4 @@ func (r interval) inside(compare func(bound) (first, last int)) bool {
 		}
 	}
 	return true
-}
-
-// TooMany says that a beginning of a word has more words than a search takes.
-func (l Lookup) TooMany() error {
-	return Errorf(CodeInvalid, "query, character %d: too many words begin with %q; write more of it", l.at, l.word)
 }

@@ -18,7 +18,7 @@ const (
 	maxFactValues  = 64        // values of properties that ranges look at
 	maxFactValue   = 100       // bytes of one
 	maxFactTags    = 50        // tags that facets count
-	maxSearchNotes = 500       // comments, and associations
+	MaxSearchNotes = 500       // comments, and associations
 )
 
 // field is a part of a resource that has words. The numbers are those in the index.
@@ -57,22 +57,22 @@ type SearchSource struct {
 
 // SearchFacts is what a search result and its ranges need to know of a resource, beside its words.
 type SearchFacts struct {
-	ID        ID         `json:"-"`
-	Parent    ID         `json:"p"`
-	Name      string     `json:"n"`
-	Kind      Kind       `json:"k"`
-	MediaType string     `json:"t,omitempty"`
-	Size      int64      `json:"s,omitempty"`
-	Hash      Hash       `json:"h"`
-	Created   int64      `json:"c"` // microseconds
-	Updated   int64      `json:"u"`
-	Owner     string     `json:"o"`
-	User      string     `json:"a"`
-	Tags      []string   `json:"g,omitempty"`
-	Votes     int64      `json:"v,omitempty"`
-	Stars     int64      `json:"r,omitempty"` // the sum of the votes
-	Words     int        `json:"w,omitempty"` // of the content
-	Values    Properties `json:"m,omitempty"` // short values of properties
+	ID        ID
+	Parent    ID
+	Name      string
+	Kind      Kind
+	MediaType string
+	Size      int64
+	Hash      Hash
+	Created   int64 // microseconds
+	Updated   int64
+	Owner     string
+	User      string
+	Tags      []string
+	Votes     int64
+	Stars     int64      // the sum of the votes
+	Words     int        // of the content
+	Values    Properties // short values of properties
 }
 
 // Rating is the mean of the votes, 0 without any.
@@ -185,7 +185,7 @@ func (d *docBuilder) properties(all Properties) {
 		if SystemProperty(name) {
 			continue
 		}
-		d.term(propTerm(name, ""))
+		d.term(valueTerm(name))
 		for _, value := range all[name] {
 			d.words(fieldProperty, value)
 			d.term(propTerm(name, fold(value)))
@@ -235,29 +235,6 @@ func AppendPosting(b []byte, doc int, positions []uint32) []byte {
 }
 
 var errPosting = errors.New("the search index has a row that is not well formed")
-
-// EachPosting reads what [AppendPosting] wrote.
-func EachPosting(b []byte, give func(doc int, positions []uint32)) error {
-	for len(b) > 0 {
-		doc, n, rest, err := postingHead(b)
-		if err != nil {
-			return err
-		}
-		positions := make([]uint32, n)
-		last := uint64(0)
-		for i := range positions {
-			delta, k := binary.Uvarint(rest)
-			if last += delta; k <= 0 || last > 1<<32-1 {
-				return errPosting
-			}
-			positions[i] = uint32(last)
-			rest = rest[k:]
-		}
-		give(doc, positions)
-		b = rest
-	}
-	return nil
-}
 
 func postingHead(b []byte) (int, int, []byte, error) {
 	doc, k := binary.Uvarint(b)

@@ -4,15 +4,21 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"strings"
 )
 
 // Candidate is a document that may be a hit. Hits are, for each lookup of the query, the positions where its words stand; nil where the document does
 // not have it. Facts and Path are filled in when they are known.
 type Candidate struct {
+	Brief
+	Doc   int64 // its number in the index; 0 when it is not from there
 	Hits  [][]uint32
 	Facts *SearchFacts
 	Path  Path // "" while it is not known
 	Score int64
+
+	known  bool     // Brief is
+	values [][]byte // of the lookups that are properties
 }
 
 // truth is what is known of a condition.
@@ -119,17 +125,23 @@ func (q *SearchQuery) Possible(c *Candidate) bool { return q.root.eval(c) != no 
 
 // Examine makes a candidate of a document that no index has, nil when it is no hit.
 func (q *SearchQuery) Examine(d *SearchDoc) *Candidate {
-	c := &Candidate{Hits: make([][]uint32, len(q.lookups)), Facts: &d.Facts}
+	c := &Candidate{Hits: make([][]uint32, len(q.lookups)), Facts: &d.Facts, Brief: d.Facts.Brief(), known: true}
 	for i, l := range q.lookups {
-		if !l.Prefix {
-			if list, ok := d.Terms[l.Term]; ok {
-				c.Add(i, list)
+		switch {
+		case l.Prefix:
+			c.Hits[i] = d.beginning(l.Term)
+		case IsValues(l.Term):
+			if _, ok := d.Terms[l.Term]; ok {
+				if c.values == nil {
+					c.values = make([][]byte, len(q.lookups))
+				}
+				c.Hits[i], c.values[i] = none, d.Facts.values(l.Term)
 			}
-			continue
-		}
-		for t, list := range d.Terms {
-			if len(t) >= len(l.Term) && t[:len(l.Term)] == l.Term {
-				c.Add(i, list)
+		default:
+			if list, ok := d.Terms[l.Term]; ok {
+				if c.Hits[i] = list; list == nil {
+					c.Hits[i] = none
+				}
 			}
 		}
 	}
@@ -139,21 +151,19 @@ func (q *SearchQuery) Examine(d *SearchDoc) *Candidate {
 	return c
 }
 
-// Add notes that the candidate has a term of a lookup at those positions; the list is not changed.
-func (c *Candidate) Add(lookup int, positions []uint32) {
-	if c.Hits[lookup] == nil {
-		if positions == nil {
-			positions = []uint32{}
+// beginning gives where the words stand that begin so; nil when none does.
+func (d *SearchDoc) beginning(with string) []uint32 {
+	var all []uint32
+	for t, list := range d.Terms {
+		if strings.HasPrefix(t, with) {
+			if all == nil {
+				all = make([]uint32, 0, len(list))
+			}
+			all = append(all, list...)
 		}
-		c.Hits[lookup] = positions
-		return
 	}
-	if len(positions) == 0 {
-		return
-	}
-	all := slices.Concat(c.Hits[lookup], positions)
 	slices.Sort(all)
-	c.Hits[lookup] = slices.Compact(all)
+	return slices.Compact(all)
 }
 
 // What a word in a field weighs: who has it in the name is meant sooner than who has it somewhere.
@@ -185,7 +195,7 @@ func NewRanking(counts []int64, docs int64) Ranking {
 // counts less and less, as in BM25.
 func (q *SearchQuery) Score(c *Candidate, r Ranking) {
 	sum := 0.0
-	norm := saturation * (1 - lengthPart + lengthPart*min(float64(c.Facts.Words)/usualLength, 10))
+	norm := saturation * (1 - lengthPart + lengthPart*min(float64(c.Words)/usualLength, 10))
 	for _, p := range q.parts {
 		worth, weight := int64(0), 0.0
 		for _, w := range p.words {

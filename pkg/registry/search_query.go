@@ -38,6 +38,45 @@ func (q *SearchQuery) String() string { return q.text }
 // Lookups are the terms whose documents the query needs; hits of a [Candidate] are in their order.
 func (q *SearchQuery) Lookups() []Lookup { return q.lookups }
 
+// Ranked tells whether hits differ in how good they are: a query of conditions alone has them in the order of their last change.
+func (q *SearchQuery) Ranked() bool { return len(q.parts) > 0 }
+
+// Required are lookups that every hit has.
+func (q *SearchQuery) Required() []int {
+	var list []int
+	for _, e := range q.top() {
+		switch e := e.(type) {
+		case has:
+			list = append(list, e.lookup)
+		case phrase:
+			list = append(list, e.words...)
+		case interval:
+			if e.field == "prop" {
+				list = append(list, e.lookup)
+			}
+		}
+	}
+	return list
+}
+
+// top gives what must all be so.
+func (q *SearchQuery) top() []expr {
+	if list, ok := q.root.(allOf); ok {
+		return list
+	}
+	return []expr{q.root}
+}
+
+// within gives a path that all hits are at or below.
+func (q *SearchQuery) within() Path {
+	for _, e := range q.top() {
+		if u, ok := e.(under); ok {
+			return u.path
+		}
+	}
+	return Root
+}
+
 // ParseSearch understands a query: words, "exact words", beginnings*, field:value, ranges like updated:>2026-01-01 and size:1k..2k, - for what must not
 // be, OR and parentheses. Its error is [CodeInvalid] and names the place.
 func ParseSearch(text string) (*SearchQuery, error) {
@@ -253,6 +292,9 @@ type value struct {
 	prefix bool // a * follows
 }
 
+// endsValue tells whether a value without quotes ends before r.
+func endsValue(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`()"*`, r) }
+
 // value reads a word up to white space or ")", or a text in quotes.
 func (p *queryParser) value() (value, error) {
 	v := value{at: p.pos}
@@ -272,7 +314,7 @@ func (p *queryParser) value() (value, error) {
 		p.pos++
 		v.text = b.String()
 	} else {
-		for p.pos < len(p.in) && !unicode.IsSpace(p.in[p.pos]) && !strings.ContainsRune(`()"*`, p.in[p.pos]) {
+		for p.pos < len(p.in) && !endsValue(p.in[p.pos]) {
 			p.pos++
 		}
 		v.text = string(p.in[v.at:p.pos])

@@ -1,8 +1,6 @@
 package registry
 
 import (
-	"bytes"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +57,24 @@ func FuzzEachWord(f *testing.F) {
 			return true
 		})
 	})
+}
+
+// Every term fits into a term of a store, whatever the characters are.
+func TestSearchDoc_TermsFit(t *testing.T) {
+	const wide = "\U00010348" // four bytes, and a letter
+	long := strings.Repeat(wide, 1000)
+	d := NewSearchDoc(SearchSource{
+		Name: long, Text: long + " " + strings.Repeat(wide+"X", 200), Tags: []string{long}, Associations: []string{long}, Comments: []string{long},
+		Resource: Resource{CreatedBy: long, UpdatedBy: long, Meta: Meta{MediaType: "text/" + long, Description: long, Properties: Properties{long: {long}, "short": {long}}}},
+	})
+	if len(d.Terms) < 10 {
+		t.Errorf("%d terms", len(d.Terms))
+	}
+	for term := range d.Terms {
+		if len(term) > MaxTerm {
+			t.Errorf("a term of %d bytes: %.20q", len(term), term)
+		}
+	}
 }
 
 func TestParseSearch_Refuses(t *testing.T) {
@@ -118,7 +134,7 @@ func TestSearchQuery_Examine(t *testing.T) {
 		"one", "ONE two", `"one two three two"`, `"two thr"*`, "on*", "-four", "four OR one", "(four OR one) -(five six)", "NOT four", "pays", "pay", "gold", "first second",
 		"name:pay", "content:one", "description:bills", "comment:second", `name:"pay wsdl"`, "tag:x", `tag:"gold card"`, `tag:"GOLD CARD"`, "tag:gold*", "type:wsdl", "type:xml",
 		"type:application/wsdl+xml", "type:app*", "kind:resource", "owner:ann", "author:joe", "assoc:depends", "prop.level:3", "prop.level:*", `prop.note:"two words"`, "prop.note:words",
-		"prop.note:tw*", "prop.level:>=3", "prop.level:2..3", "prop.note:>3", "prop.level:..3", "created:2026-01-31", "created:2026-01", "created:2026", "created:<=2026-01-31",
+		"prop.note:tw*", "prop.level:>=3", "prop.level:2..3", "prop.note:words\nsize:1k..3k", "prop.note:words\tsize:1k..3k", "(prop.note:words)\tsize:1k..3k", "prop.note:>3", "prop.level:..3", "created:2026-01-31", "created:2026-01", "created:2026", "created:<=2026-01-31",
 		"created:>=2026-01-31", "created:2026-01..2026-02", "updated:>2026-02", "updated:>=2026-03-01T00:00:00Z", "updated:<2026-03-02", "size:2k", "size:>1k", "size:2048", "size:1KiB..1M",
 		"rating:3.5", "rating:>3", "path:/anywhere", "one AND two", "-path:/anywhere",
 	}
@@ -161,7 +177,7 @@ func TestSearchQuery_PathsAreDecidedLast(t *testing.T) {
 // A query of conditions alone, or of what must not be, needs all documents; one with words needs theirs.
 func TestParseSearch_KnowsWhatItNeeds(t *testing.T) {
 	for text, want := range map[string]string{
-		"a b": "wa wb", "pay*": "wpay*", "tag:x -a": "tx wa", "-a": "wa *", "size:>1": "*", "a OR size:>1": "wa *", "path:/a": "*", `"a b" a`: "wa wb", "a size:>1": "wa",
+		"a b": "wa wb", "pay*": "wpay*", "tag:x -a": "tx wa", "-a": "wa *", "size:>1": "*", "a OR size:>1": "wa *", "prop.x:>1": "vx", "a -prop.x:>1": "wa vx", "-prop.x:>1": "vx *", "path:/a": "*", `"a b" a`: "wa wb", "a size:>1": "wa",
 	} {
 		q, err := ParseSearch(text)
 		if err != nil {
@@ -238,44 +254,6 @@ func TestSnippet(t *testing.T) {
 			t.Errorf("%s in %.40q gives %q, want %q", c.query, c.text, b.String(), c.want)
 		}
 	}
-}
-
-func TestPostings_RoundTrip(t *testing.T) {
-	var b []byte
-	want := map[int][]uint32{0: {}, 7: {1}, 1023: {0, 5, 1 << 16, 1<<16 + 9, 5 << 16}}
-	for _, doc := range []int{7, 0, 1023} {
-		b = AppendPosting(b, doc, want[doc])
-	}
-	var docs []int
-	if err := EachPosting(b, func(doc int, positions []uint32) {
-		docs = append(docs, doc)
-		if !slices.Equal(positions, want[doc]) {
-			t.Errorf("document %d has %v", doc, positions)
-		}
-	}); err != nil || !slices.Equal(docs, []int{7, 0, 1023}) {
-		t.Errorf("documents %v, %v", docs, err)
-	}
-}
-
-// FuzzEachPosting: no row makes the reader panic or give what cannot be, and what it reads it would write.
-func FuzzEachPosting(f *testing.F) {
-	f.Add([]byte{})
-	f.Add(AppendPosting(AppendPosting(nil, 3, []uint32{1, 2, 300}), 1000, nil))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		var again []byte
-		err := EachPosting(b, func(doc int, positions []uint32) {
-			if doc < 0 || doc >= BlockDocs || len(positions) > maxPositions || !slices.IsSorted(positions) {
-				t.Errorf("document %d with %v", doc, positions)
-			}
-			again = AppendPosting(again, doc, positions)
-		})
-		if err == nil && len(again) > len(b) {
-			t.Errorf("%x became %x", b, again)
-		}
-		if err == nil && len(again) == len(b) && !bytes.Equal(again, b) {
-			t.Errorf("%x became %x", b, again)
-		}
-	})
 }
 
 // FuzzParseSearch: no query makes the parser or what it gives panic, and each error names a place.

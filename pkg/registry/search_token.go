@@ -126,7 +126,8 @@ const (
 	termUser  = "a" // who wrote the current version
 	termKind  = "k"
 	termLink  = "s" // the type of an association, whole
-	termProp  = "p" // name, 0, and: a word of a value, the whole value, or nothing
+	termProp  = "p" // name, 0, and: a word of a value, or the whole value
+	termValue = "v" // the name of a property; see IsValues
 )
 
 // MaxTerm is the most bytes that a term of the search index has.

@@ -16,6 +16,11 @@ type Service struct {
 	saved     SavedSearches
 	watching  *watching
 	accesses  *accesses
+	doctor    Doctor
+	hooks     Webhooks
+	backups   []Backuper
+	hookIDs   *deliveryIDs
+	orders    OrderLog
 	limits    Limits
 	now       func() time.Time
 
@@ -31,7 +36,11 @@ type Config struct {
 	Saved      SavedSearches // nil: nobody can save searches
 	Limits     Limits
 	Now        func() time.Time
-	Accesses   Log // where sign-ins and refusals are noted; nil drops them
+	Accesses   Log        // where sign-ins and refusals are noted; nil drops them
+	Doctor     Doctor     // nil: an examination finds nothing
+	Webhooks   Webhooks   // without a Store there are none
+	Orders     OrderLog   // where orders to nodes are noted; nil: none are given
+	Backups    []Backuper // stores that can be backed up
 	// TransferTimeout is how long a move to another store may stand still before others take it over; [DefaultTransferTimeout] when 0.
 	TransferTimeout time.Duration
 }
@@ -51,11 +60,12 @@ func NewService(c Config) *Service {
 	return &Service{
 		mounts: c.Mounts, auth: c.Authorizer, access: access, directory: c.Directory, moderator: c.Moderator, limits: c.Limits, now: c.Now,
 		watching: &watching{}, accesses: &accesses{log: c.Accesses, now: c.Now},
-		saved: c.Saved, transferTimeout: c.TransferTimeout,
+		saved: c.Saved, transferTimeout: c.TransferTimeout, doctor: c.Doctor, hooks: c.Webhooks.withDefaults(), hookIDs: &deliveryIDs{},
+		orders: c.Orders, backups: c.Backups,
 	}
 }
 
-// Mounts is the table of mounts, for pages that show it.
+// Mounts is the table of mounts, by which doors find the store of a path. What a door tells of it to people it takes from [Service.ServerView].
 func (s *Service) Mounts() *Mounts { return s.mounts }
 
 // ContentLimit is the most bytes that one content may have.
@@ -97,21 +107,22 @@ func (s *Service) writable(ctx context.Context, a Actor, right Right, p Path) (M
 func (s *Service) update(ctx context.Context, a Actor, m Mount, p Path, change func(Tx, *PutResult) error) (PutResult, error) {
 	var res PutResult
 	var earlier int64
-	seq, err := m.Store.Update(ctx, s.op(a), func(tx Tx) error {
-		res, earlier = PutResult{}, 0
-		return once(a, tx, func() error { return change(tx, &res) }, func() outcome { return outcomeOf(res) }, func(o outcome, n int64) (err error) {
-			earlier = n
-			res, err = o.result(tx)
-			return err
+	seq, err := m.Store.Update(ctx, s.op(a), func(tx Tx) (err error) {
+		res = PutResult{}
+		var made outcome
+		made, earlier, err = once(a, tx, func() (outcome, error) {
+			err := change(tx, &res)
+			return outcomeOf(res), err
 		})
+		if err == nil && earlier > 0 {
+			res, err = made.result(tx)
+		}
+		return err
 	})
 	if err != nil {
 		return PutResult{}, err
 	}
-	if earlier > 0 {
-		seq.N = earlier
-	}
-	res.Resource.Path, res.Resource.Mount, res.Resource.Seq = p, m.Path == p, seq
+	res.Resource.Path, res.Resource.Mount, res.Resource.Seq = p, m.Path == p, seq.orEarlier(earlier)
 	if s.auth.Authorize(ctx, a, RightRead, p) != nil {
 		res.Resource = res.Resource.concealed()
 	}

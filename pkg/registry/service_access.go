@@ -2,7 +2,7 @@ package registry
 
 import (
 	"context"
-	"encoding/hex"
+	"slices"
 	"sync"
 	"time"
 )
@@ -41,11 +41,21 @@ func (g *accesses) note(a AccessEvent) {
 	if g.closed {
 		return
 	}
+	a.Times, a.At = 1, g.now()
+	g.add(a)
+	if g.timer == nil {
+		g.timer = time.AfterFunc(accessEvery, g.flush)
+	}
+}
+
+// add puts an access among those that wait: with one that is like it, or, where too many wait, with all of its kind.
+func (g *accesses) add(a AccessEvent) {
+	times := a.Times
 	key := AccessEvent{Kind: a.Kind, User: firstRunes(a.User, MaxUserNameLength), Client: a.Client, Path: a.Path}
 	i, ok := g.index[key]
 	if !ok && len(g.waiting) >= accessBatch {
 		key = AccessEvent{Kind: a.Kind} // of whomever, from wherever
-		a = key
+		a = AccessEvent{Kind: a.Kind, At: a.At}
 		i, ok = g.index[key]
 	}
 	if !ok {
@@ -53,14 +63,11 @@ func (g *accesses) note(a AccessEvent) {
 			g.index = map[AccessEvent]int{}
 		}
 		i = len(g.waiting)
-		a.User, a.At = key.User, g.now()
+		a.User, a.Times = key.User, 0
 		g.index[key] = i
 		g.waiting = append(g.waiting, a)
 	}
-	g.waiting[i].Times++
-	if g.timer == nil {
-		g.timer = time.AfterFunc(accessEvery, g.flush)
-	}
+	g.waiting[i].Times += times
 }
 
 // StoreAccesses stores the accesses that wait, and lets no more be noted: for a node that stops, before its stores are closed.
@@ -94,14 +101,17 @@ func (g *accesses) flush() {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.waiting) > 0 || g.closed {
-		return // newer ones have come; these are lost, as the store was
+	if g.closed {
+		return
 	}
-	g.waiting, g.index = list, map[AccessEvent]int{}
-	for i, a := range list {
-		g.index[AccessEvent{Kind: a.Kind, User: a.User, Client: a.Client, Path: a.Path}] = i
+	newer := g.waiting
+	g.waiting, g.index = nil, nil
+	for _, a := range slices.Concat(list, newer) {
+		g.add(a)
 	}
-	g.timer = time.AfterFunc(accessEvery, g.flush)
+	if g.timer == nil {
+		g.timer = time.AfterFunc(accessEvery, g.flush)
+	}
 }
 
 // AccessPage is a page of accesses, newest first.
@@ -120,8 +130,10 @@ func (s *Service) Accesses(ctx context.Context, a Actor, cursor string, limit in
 		return AccessPage{}, err
 	}
 	var before ID
-	if n, err := hex.Decode(before[:], []byte(firstRunes(cursor, 2*len(before)))); err != nil || cursor != "" && (n != len(before) || len(cursor) != 2*n) {
-		return AccessPage{}, Errorf(CodeInvalid, "cursor %q is not one that a page gave", firstRunes(cursor, 60))
+	if cursor != "" {
+		if before, err = ParseID("cursor", cursor); err != nil {
+			return AccessPage{}, badCursor(cursor)
+		}
 	}
 	if s.accesses.log == nil {
 		return AccessPage{}, nil

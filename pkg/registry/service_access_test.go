@@ -17,12 +17,16 @@ type accessLog struct {
 
 	mu     sync.Mutex
 	refuse bool
+	during func() // what happens while the store is asked
 	stored [][]AccessEvent
 }
 
 func (l *accessLog) NoteAccess(_ context.Context, list []AccessEvent) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.during != nil {
+		l.during()
+	}
 	if l.refuse {
 		return errors.New("no database")
 	}
@@ -34,7 +38,9 @@ func (l *accessLog) NoteAccess(_ context.Context, list []AccessEvent) error {
 func (l *accessLog) taken(refuse bool) [][]AccessEvent {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.refuse = refuse
+	if l.refuse = refuse; !refuse {
+		l.during = nil
+	}
 	return slices.Clone(l.stored)
 }
 
@@ -77,6 +83,28 @@ func TestNoteAccess_CountsAlikeOnesTogether(t *testing.T) {
 		synctest.Wait()
 		if stored = l.taken(false); len(stored) != 2 || len(stored[1]) != 1 || stored[1][0].Times != 2 {
 			t.Errorf("after the store was away: %+v", stored[1:])
+		}
+	})
+}
+
+// What could not be stored is stored with what has come since, and nothing of it twice.
+func TestNoteAccess_LosesNothingWhileTheStoreIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &accessLog{refuse: true}
+		s := NewService(Config{Accesses: l})
+		note := func(user string) { s.NoteAccess(AccessEvent{Kind: AccessFailed, User: user, Client: "192.0.2.1"}) }
+		l.during = func() { note("joe") }
+		note("ann")
+		for range 3 {
+			time.Sleep(accessEvery)
+			synctest.Wait()
+		}
+		l.taken(false)
+		time.Sleep(accessEvery)
+		synctest.Wait()
+		stored := l.taken(false)
+		if len(stored) != 1 || len(stored[0]) != 2 || stored[0][0].User != "ann" || stored[0][0].Times != 1 || stored[0][1].User != "joe" || stored[0][1].Times != 3 {
+			t.Errorf("stored %+v", stored)
 		}
 	})
 }

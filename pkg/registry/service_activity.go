@@ -81,8 +81,8 @@ func (s *Service) Activity(ctx context.Context, a Actor, in ActivityInput) (Acti
 // Actions are the words that an event's action can be.
 func (s *Service) Actions() []string {
 	var all []string
-	for _, m := range s.mounts.All() {
-		all = append(all, m.Store.Actions()...)
+	for _, store := range s.mounts.stores() {
+		all = append(all, store.Actions()...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
@@ -108,7 +108,7 @@ func (in ActivityInput) query(sc scope, limit int) (ActivityQuery, error) {
 	if in.Cursor != "" {
 		p, store, err := ParsePosition(in.Cursor)
 		if err != nil || store != "" || p.Seq == 0 {
-			return q, Errorf(CodeInvalid, "cursor %q is not one that a page gave", firstRunes(in.Cursor, 60))
+			return q, badCursor(in.Cursor)
 		}
 		q.Older = p
 	}

@@ -21,54 +21,28 @@ func (s *Service) AssociateAll(ctx context.Context, a Actor, p Path, list []NewA
 	if len(list) == 0 || len(list) > MaxAssociationsAtOnce {
 		return Seq{}, Errorf(CodeInvalid, "the list has %d associations; it must have from 1 to %d", len(list), MaxAssociationsAtOnce)
 	}
-	type link struct {
-		kind  string
-		to    End
-		there Path // in the store
-	}
-	links := make([]link, 0, len(list))
+	links := make([]pendingLink, 0, len(list))
 	for _, n := range list {
-		var l link
-		if l.kind, err = cleanType(n.Type); err != nil {
+		l, err := s.pending(ctx, a, m, p, n)
+		switch CodeOf(err) {
+		case "":
+			links = append(links, l)
+		case CodeNotFound:
+		default:
 			return Seq{}, err
 		}
-		if l.to.Path, l.to.URI, err = parseTarget(n.Target); err != nil {
-			return Seq{}, err
-		}
-		if l.to.URI == "" {
-			l.there, err = s.sameStore(ctx, a, m, p, l.to.Path)
-			switch {
-			case CodeOf(err) == CodeNotFound:
-				continue
-			case err != nil:
-				return Seq{}, err
-			}
-		}
-		links = append(links, l)
 	}
-	r, _, err := annotate(ctx, s, a, m, sp, p, func(tx Tx, r Resource) (made int, err error) {
+	// How many were there: what nodes of an older version keep of the answer.
+	r, _, err := annotate(ctx, s, a, m, sp, p, func(tx Tx, r Resource) (there int, err error) {
 		for _, l := range links {
-			if l.to.URI == "" {
-				t, err := lookup(tx, l.there)
-				switch {
-				case err != nil:
-					return made, err
-				case t == nil:
-					continue
-				case t.ID == r.ID:
-					return made, Errorf(CodeInvalid, "target is the resource itself, %s", p)
-				}
-				l.to.Place = Place{t.ID, t.Kind, l.to.Path}
-			}
-			changed, err := tx.Associate(r, l.to, l.kind)
-			if err != nil {
-				return made, err
-			}
-			if changed {
-				made++
+			switch _, err := l.run(tx, r, associate(p)); {
+			case err == nil:
+				there++
+			case CodeOf(err) != CodeNotFound:
+				return there, err
 			}
 		}
-		return made, nil
+		return there, nil
 	})
 	return r.Seq, err
 }

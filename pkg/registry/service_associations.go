@@ -111,64 +111,83 @@ func (s *Service) showEnds(ctx context.Context, a Actor, store Store, list []Ass
 // Associate links what is at p to a target: a path of the registry, which must be in the same store, or an absolute URI. It gives the ends and the type of the
 // link, and false when it was there already. Needs [RightWrite] on p and [RightRead] on the target.
 func (s *Service) Associate(ctx context.Context, a Actor, p Path, kind, target string) (Association, Seq, bool, error) {
-	return s.link(ctx, a, p, kind, target, func(tx Tx, r Resource, to End, kind string) (bool, error) {
+	return s.linkOne(ctx, a, p, kind, target, associate(p))
+}
+
+// associate makes a link of what is at p.
+func associate(p Path) linkChange {
+	return func(tx Tx, r Resource, to End, kind string) (bool, error) {
 		if to.URI == "" && to.ID == r.ID {
 			return false, Errorf(CodeInvalid, "target is the resource itself, %s", p)
 		}
 		return tx.Associate(r, to, kind)
-	})
+	}
 }
 
 // Dissociate removes a link; [CodeNotFound] when there is none. Needs [RightWrite] on p and [RightRead] on the target.
 func (s *Service) Dissociate(ctx context.Context, a Actor, p Path, kind, target string) (Seq, error) {
-	_, seq, _, err := s.link(ctx, a, p, kind, target, func(tx Tx, r Resource, to End, kind string) (bool, error) {
+	_, seq, _, err := s.linkOne(ctx, a, p, kind, target, func(tx Tx, r Resource, to End, kind string) (bool, error) {
 		return true, tx.Dissociate(r, to, kind)
 	})
 	return seq, err
 }
 
-// link runs a change of the link of that type from p to target, and tells whether there was anything to change.
-func (s *Service) link(
-	ctx context.Context, a Actor, p Path, kind, target string, change func(tx Tx, r Resource, to End, kind string) (bool, error),
-) (Association, Seq, bool, error) {
-	fail := func(err error) (Association, Seq, bool, error) { return Association{}, Seq{}, false, err }
+// linkChange changes one link of r, and tells whether there was anything to change.
+type linkChange func(tx Tx, r Resource, to End, kind string) (bool, error)
+
+// linked is the answer to a change of one link.
+type linked struct {
+	To      End
+	Changed bool
+}
+
+// linkOne runs a change of the link of that type from p to target.
+func (s *Service) linkOne(ctx context.Context, a Actor, p Path, kind, target string, change linkChange) (Association, Seq, bool, error) {
+	var one pendingLink
 	m, sp, err := s.writable(ctx, a, RightWrite, p)
+	if err == nil {
+		one, err = s.pending(ctx, a, m, p, NewAssociation{kind, target})
+	}
 	if err != nil {
-		return fail(err)
+		return Association{}, Seq{}, false, err
 	}
-	if kind, err = cleanType(kind); err != nil {
-		return fail(err)
-	}
-	tp, uri, err := parseTarget(target)
+	r, made, err := annotate(ctx, s, a, m, sp, p, func(tx Tx, r Resource) (linked, error) { return one.run(tx, r, change) })
 	if err != nil {
-		return fail(err)
+		return Association{}, Seq{}, false, err
 	}
-	var there Path // in the store
-	if uri == "" {
-		if there, err = s.sameStore(ctx, a, m, p, tp); err != nil {
-			return fail(err)
+	return Association{Source: End{Place: Place{r.ID, r.Kind, p}}, Target: made.To, Type: one.kind}, r.Seq, made.Changed, nil
+}
+
+// pendingLink is a link to change, with what is known of it before the transaction.
+type pendingLink struct {
+	kind  string
+	to    End
+	there Path // of the target, in the store; "" for a URI
+}
+
+// pending checks a link from p, in the store of m, and authorises a look at its target.
+func (s *Service) pending(ctx context.Context, a Actor, m Mount, p Path, n NewAssociation) (l pendingLink, err error) {
+	if l.kind, err = cleanType(n.Type); err != nil {
+		return l, err
+	}
+	if l.to.Path, l.to.URI, err = parseTarget(n.Target); err != nil || l.to.URI != "" {
+		return l, err
+	}
+	l.there, err = s.sameStore(ctx, a, m, p, l.to.Path)
+	return l, err
+}
+
+// run finds the target and changes the link of r.
+func (l pendingLink) run(tx Tx, r Resource, change linkChange) (linked, error) {
+	if l.to.URI == "" {
+		t, err := tx.Get(l.there)
+		if err != nil {
+			return linked{}, at(l.to.Path, err)
 		}
+		l.to.Place = Place{t.ID, t.Kind, l.to.Path}
 	}
-	type linked struct {
-		To      End
-		Changed bool
-	}
-	r, made, err := annotate(ctx, s, a, m, sp, p, func(tx Tx, r Resource) (linked, error) {
-		to := End{URI: uri}
-		if uri == "" {
-			t, err := tx.Get(there)
-			if err != nil {
-				return linked{}, at(tp, err)
-			}
-			to.Place = Place{t.ID, t.Kind, tp}
-		}
-		changed, err := change(tx, r, to, kind)
-		return linked{to, changed}, err
-	})
-	if err != nil {
-		return fail(err)
-	}
-	return Association{Source: End{Place: Place{r.ID, r.Kind, p}}, Target: made.To, Type: kind}, r.Seq, made.Changed, nil
+	changed, err := change(tx, r, l.to, l.kind)
+	return linked{l.to, changed}, err
 }
 
 // sameStore authorises a look at the target and finds its path in the store of m.

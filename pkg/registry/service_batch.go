@@ -100,43 +100,38 @@ func (s *Service) Batch(ctx context.Context, a Actor, steps []Step) ([]PutResult
 	var results []PutResult
 	var earlier int64
 	op := s.op(a)
-	seq, err := store.Update(ctx, op, func(tx Tx) error {
-		results, earlier = nil, 0
-		return once(a, tx, func() error {
+	seq, err := store.Update(ctx, op, func(tx Tx) (err error) {
+		results = nil
+		var made []outcome
+		made, earlier, err = once(a, tx, func() (made []outcome, err error) {
 			inner := s.within(tx, store, rights, op)
 			plain := a
 			plain.Once = Once{}
 			for i, step := range steps {
 				res, err := step.run(inner, ctx, plain, staged[i])
 				if err != nil {
-					return stepError(i, step, err)
+					return nil, stepError(i, step, err)
 				}
-				results = append(results, res)
+				results, made = append(results, res), append(made, outcomeOf(res))
 			}
-			return nil
-		}, func() (kept []outcome) {
-			for _, res := range results {
-				kept = append(kept, outcomeOf(res))
-			}
-			return kept
-		}, func(kept []outcome, n int64) error {
-			earlier = n
-			for _, o := range kept {
-				res, err := o.result(tx)
-				if err != nil {
-					return err
-				}
-				results = append(results, res)
-			}
-			return nil
+			return made, nil
 		})
+		if err != nil || earlier == 0 {
+			return err
+		}
+		for _, o := range made {
+			res, err := o.result(tx)
+			if err != nil {
+				return err
+			}
+			results = append(results, res)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, Seq{}, err
 	}
-	if earlier > 0 {
-		seq.N = earlier
-	}
+	seq = seq.orEarlier(earlier)
 	for i := range results {
 		results[i].Resource.Seq = seq
 		paths := steps[i].paths
@@ -335,7 +330,7 @@ func (s *inTx) Update(_ context.Context, _ Op, change func(Tx) error) (Seq, erro
 }
 
 // CopyTree implements [TreeStore].
-func (s *inTx) CopyTree(_ context.Context, _ Op, p Path, _ func(Resource) error) (ID, error) {
+func (s *inTx) CopyTree(_ context.Context, _ Op, p Path, _ Precondition) (ID, error) {
 	return ID{}, Errorf(CodeConflict, "%s is a collection; it cannot be copied in a batch", p)
 }
 

@@ -133,11 +133,8 @@ func (s *Service) remove(ctx context.Context, a Actor, p Path, c Precondition, a
 	if err := s.auth.AuthorizeTree(ctx, a, RightDelete, p); err != nil {
 		return Seq{}, err
 	}
-	if m.Path == p || sp.IsRoot() {
-		return Seq{}, Errorf(CodeConflict, "%s is a mount point; it cannot be deleted", p)
-	}
-	if below := s.mounts.below(p); len(below) > 0 {
-		return Seq{}, Errorf(CodeConflict, "%s has mount points below it (%s); it cannot be deleted", p, below[0].name)
+	if err := s.fixed(m, p, sp, "deleted"); err != nil {
+		return Seq{}, err
 	}
 	return s.change(ctx, a, m, func(tx Tx) error {
 		current, err := tx.Get(sp)
@@ -156,16 +153,6 @@ func (s *Service) remove(ctx context.Context, a Actor, p Path, c Precondition, a
 
 // change runs one change without a result on the store of m.
 func (s *Service) change(ctx context.Context, a Actor, m Mount, change func(Tx) error) (Seq, error) {
-	var earlier int64
-	seq, err := m.Store.Update(ctx, s.op(a), func(tx Tx) error {
-		earlier = 0
-		return once(a, tx, func() error { return change(tx) }, func() bool { return true }, func(_ bool, n int64) error {
-			earlier = n
-			return nil
-		})
-	})
-	if err == nil && earlier > 0 {
-		seq.N = earlier
-	}
+	_, seq, err := changeOnce(ctx, s, a, m, func(tx Tx) (bool, error) { return true, change(tx) })
 	return seq, err
 }

@@ -1,6 +1,9 @@
 package registry
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Checkpoints are the checkpoints of the collection at p, by name, at most [MaxCheckpoints]. Needs [RightRead].
 func (s *Service) Checkpoints(ctx context.Context, a Actor, p Path, f Freshness) (Resource, []Checkpoint, error) {
@@ -28,7 +31,7 @@ type CheckpointInput struct {
 }
 
 // SetCheckpoint gives the state of a collection, with all below it, a name. One of that name already is [CodeConflict]: a checkpoint never
-// moves. The collection's versions and entity tag stay. Needs [RightWrite].
+// moves. A moment at which another collection was at the path is [CodeConflict], too. The collection's versions and entity tag stay. Needs [RightWrite].
 func (s *Service) SetCheckpoint(ctx context.Context, a Actor, in CheckpointInput) (Checkpoint, error) {
 	m, sp, err := s.writable(ctx, a, RightWrite, in.Path)
 	if err != nil {
@@ -41,12 +44,14 @@ func (s *Service) SetCheckpoint(ctx context.Context, a Actor, in CheckpointInput
 		return Checkpoint{}, err
 	}
 	c := Checkpoint{Name: in.Name, Comment: in.Comment}
+	var then ID
 	if !in.At.IsZero() {
 		// Only a state that can still be read whole is worth a name; of what lies below, retention may have removed some.
 		past, _, err := s.getAt(ctx, a, in.Path, in.At)
 		if err != nil {
 			return Checkpoint{}, err
 		}
+		then = past.ID
 		if c.Seq = past.Seq; c.Seq.N == 0 {
 			return Checkpoint{}, Errorf(CodeNotFound, "nothing had changed yet at %s", in.At)
 		}
@@ -57,6 +62,8 @@ func (s *Service) SetCheckpoint(ctx context.Context, a Actor, in CheckpointInput
 			return Checkpoint{}, err
 		}
 		switch {
+		case !then.IsZero() && then != r.ID:
+			return Checkpoint{}, Errorf(CodeConflict, "%s was another collection then; a checkpoint is one of the collection that is there", in.Path)
 		case findCheckpoint(list, in.Name) != nil:
 			return Checkpoint{}, Errorf(CodeConflict, "%s has a checkpoint %q already", in.Path, in.Name)
 		case len(list) >= MaxCheckpoints:
@@ -117,11 +124,15 @@ type RestoreTreeInput struct {
 	At         Moment
 	Comment    string // of the versions that this makes
 	If         Precondition
+	DryRun     bool // tell what it would do, and leave all as it is
 }
+
+// errDryRun takes back what a dry run did.
+var errDryRun = errors.New("dry run")
 
 // RestoreTree makes the collection at a path, with all below it, what was there then: what differs gets new versions that hold what the old ones
 // held, what was deleted since comes back, what is new goes to the trash. All of it happens or nothing does; more than [MaxRestore] resources and
-// collections are [CodeTooLarge]. Mount points below the path are [CodeConflict]. Needs [RightWrite] and [RightDelete] on all that is there,
+// collections are [CodeTooLarge]. A dry run has the same errors, and gives the counts alone. Mount points below the path are [CodeConflict]. Needs [RightWrite] and [RightDelete] on all that is there,
 // and [RightRead] and [RightWrite] on all that was.
 func (s *Service) RestoreTree(ctx context.Context, a Actor, in RestoreTreeInput) (TreeRestored, error) {
 	m, sp, err := s.writable(ctx, a, RightWrite, in.Path)
@@ -137,19 +148,18 @@ func (s *Service) RestoreTree(ctx context.Context, a Actor, in RestoreTreeInput)
 	if below := s.mounts.below(in.Path); len(below) > 0 {
 		return TreeRestored{}, Errorf(CodeConflict, "%s has mount points below it (%s); restore what lies in them by itself", in.Path, below[0].name)
 	}
-	seq, err := s.restorePoint(ctx, a, m, in)
+	then, err := s.restorePoint(ctx, a, m, in)
 	if err != nil {
 		return TreeRestored{}, err
 	}
-	if err := s.mayRestoreTree(ctx, a, m, in.Path, sp, seq); err != nil {
+	if err := s.mayRestoreTree(ctx, a, m, in.Path, sp, then); err != nil {
 		return TreeRestored{}, at(in.Path, err)
 	}
-	r := TreeRestore{Path: sp, Seq: seq, Limit: MaxRestore, Comment: in.Comment}
+	r := TreeRestore{Path: sp, Seq: then, Limit: MaxRestore, Comment: in.Comment}
 	var done TreeRestored
 	var earlier int64
-	done.Seq, err = m.Store.RestoreTree(ctx, s.op(a), r, func(tx Tx, restore func() (TreeRestored, error)) error {
-		done, earlier = TreeRestored{}, 0
-		return once(a, tx, func() (err error) {
+	seq, err := m.Store.RestoreTree(ctx, s.op(a), r, func(tx Tx, restore func() (TreeRestored, error)) (err error) {
+		done, earlier, err = once(a, tx, func() (TreeRestored, error) {
 			current, err := tx.Get(sp)
 			if err == nil {
 				err = mustBeCollection(current)
@@ -157,23 +167,26 @@ func (s *Service) RestoreTree(ctx context.Context, a Actor, in RestoreTreeInput)
 			if err == nil {
 				err = in.If.Check(&current)
 			}
-			if err == nil {
-				done, err = restore()
+			if err != nil {
+				return TreeRestored{}, err
 			}
-			return err
-		}, func() TreeRestored { return done }, func(kept TreeRestored, n int64) error {
-			done, earlier = kept, n
-			return nil
+			made, err := restore()
+			if err == nil && in.DryRun {
+				err = errDryRun
+			}
+			return made, err
 		})
+		return err
 	})
 	switch {
+	case errors.Is(err, errDryRun):
+		return TreeRestored{Revised: done.Revised, Returned: done.Returned, Created: done.Created, Removed: done.Removed}, nil
 	case CodeOf(err) == CodeNotFound:
 		return TreeRestored{}, Errorf(CodeNotFound, "nothing is, or nothing was then, at %s", in.Path)
 	case err != nil:
 		return TreeRestored{}, err
-	case earlier > 0:
-		done.Seq.N = earlier
 	}
+	done.Seq = seq.orEarlier(earlier)
 	done.Resource.Path, done.Resource.Mount, done.Resource.Seq = in.Path, m.Path == in.Path, done.Seq
 	if s.auth.Authorize(ctx, a, RightRead, in.Path) != nil {
 		done.Resource = done.Resource.concealed()

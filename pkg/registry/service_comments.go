@@ -124,7 +124,7 @@ func (s *Service) changeComment(
 		case old.Author != a.User && foreign != nil:
 			return Comment{}, foreign
 		}
-		if err := c.checkTag(old.ETag()); err != nil {
+		if err := c.CheckTag("the comment", old.ETag()); err != nil {
 			return Comment{}, err
 		}
 		return change(tx, old)

@@ -60,12 +60,8 @@ func (s *Service) Copy(ctx context.Context, a Actor, in MoveInput) (PutResult, e
 		if err := in.If.Check(&current); err != nil {
 			return err
 		}
-		parent, err := vacate(tx, tp, in)
-		if err != nil {
-			return err
-		}
-		res.Resource, err = tx.Create(parent, tp.Name(), current.Kind, Draft{Meta: current.Meta, Hash: current.Hash, Size: current.Size})
 		res.Created, res.Changed = true, true
+		res.Resource, err = into(tx, tp, in, func(parent Resource) (Resource, error) { return tx.Copy(current, parent, tp.Name()) })
 		return err
 	})
 }
@@ -75,19 +71,15 @@ func (s *Service) copyTree(ctx context.Context, a Actor, in MoveInput, from Moun
 	if err := s.vacant(ctx, a, in, to, tp); err != nil {
 		return PutResult{}, err
 	}
-	id, err := from.Store.CopyTree(ctx, s.op(a), fp, copyable(in, fp))
+	id, err := from.Store.CopyTree(ctx, s.op(a), fp, in.If)
 	if err = at(in.From, err); err == nil {
-		err = s.readableStill(ctx, a, in.From)
+		err = s.copyableStill(ctx, a, in)
 	}
 	var res PutResult
 	if err == nil {
-		res, err = s.update(ctx, a, to, in.To, func(tx Tx, res *PutResult) error {
-			parent, err := vacate(tx, tp, in)
-			if err != nil {
-				return err
-			}
-			res.Resource, err = tx.Attach(id, parent, tp.Name())
+		res, err = s.update(ctx, a, to, in.To, func(tx Tx, res *PutResult) (err error) {
 			res.Created, res.Changed = true, true
+			res.Resource, err = into(tx, tp, in, func(parent Resource) (Resource, error) { return tx.Attach(id, parent, tp.Name()) })
 			return err
 		})
 	}
@@ -98,20 +90,14 @@ func (s *Service) copyTree(ctx context.Context, a Actor, in MoveInput, from Moun
 	return res, err
 }
 
-// copyable holds the condition of a copy against what is copied. Who may read it was looked at before, and is looked at again after.
-func copyable(in MoveInput, fp Path) func(Resource) error {
-	return func(r Resource) error {
-		if r.Path == fp {
-			return in.If.Check(&r)
-		}
-		return nil
-	}
-}
-
-// readableStill asks again, as of now, whether the actor may read what was copied: what came below meanwhile was copied, too.
-func (s *Service) readableStill(ctx context.Context, a Actor, p Path) error {
+// copyableStill asks again, as of now, whether the actor may read what was copied, where what came below meanwhile was copied, too, and put it where it goes.
+func (s *Service) copyableStill(ctx context.Context, a Actor, in MoveInput) error {
 	a.Seen = Seq{}
-	return s.auth.AuthorizeTree(ctx, a, RightRead, p)
+	if err := s.auth.AuthorizeTree(ctx, a, RightRead, in.From); err != nil {
+		return err
+	}
+	_, _, err := s.target(ctx, a, in)
+	return err
 }
 
 // copyAcross is [Service.Copy] to another store.
@@ -125,29 +111,25 @@ func (s *Service) copyAcross(ctx context.Context, a Actor, in MoveInput, from Mo
 	}
 	op := s.op(a)
 	batch := TreeImport{ID: id, Open: from.Store.Open}
-	err = from.Store.ExportTree(ctx, TreeExport{Path: fp, Admit: copyable(in, fp)}, func(b TreeBatch) error {
+	err = from.Store.ExportTree(ctx, TreeExport{Path: fp, If: in.If}, func(b TreeBatch) error {
 		return to.Store.ImportTree(ctx, op, batch, b)
 	})
 	if err = at(in.From, err); err == nil {
-		err = s.readableStill(ctx, a, in.From)
+		err = s.copyableStill(ctx, a, in)
 	}
 	var res PutResult
 	if err == nil {
-		res, err = s.update(ctx, a, to, in.To, func(tx Tx, res *PutResult) error {
-			parent, err := vacate(tx, tp, in)
-			if err != nil {
-				return err
-			}
-			res.Resource, err = tx.Arrive(id, parent, tp.Name())
+		res, err = s.update(ctx, a, to, in.To, func(tx Tx, res *PutResult) (err error) {
 			res.Created, res.Changed = true, true
+			res.Resource, err = into(tx, tp, in, func(parent Resource) (Resource, error) { return tx.Arrive(id, parent, tp.Name()) })
 			return err
 		})
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
 	defer cancel()
 	// A twin of the request may have been faster, and after an error the copy may be there all the same. What is left, the store removes later.
-	if arrived, late := to.Store.AbandonArrival(ctx, op, id); late == nil && arrived {
-		_ = to.Store.ForgetArrival(ctx, id)
+	if arrived, late := to.Store.AbandonArrival(ctx, op, id); late == nil {
+		leave(ctx, to.Store, id, arrived)
 	}
 	return res, err
 }

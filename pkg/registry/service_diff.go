@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -13,7 +14,12 @@ type DiffInput struct {
 	// ToPath is Path when it is "".
 	ToPath Path
 	To     Pick
+	// Context is how many equal lines stand around those that differ; [DefaultDiffContext] when it is 0.
+	Context int
 }
+
+// DefaultDiffContext is how many equal lines stand around those that differ where nobody asks for more.
+const DefaultDiffContext = 3
 
 // Diff compares two states: the metadata field by field, the properties one by one, the contents line by line where both are texts of at most
 // [MaxDiffSize] bytes. Needs [RightRead] on both paths.
@@ -56,7 +62,7 @@ func (s *Service) Diff(ctx context.Context, a Actor, in DiffInput, f Freshness) 
 	if err != nil {
 		return Diff{}, err
 	}
-	d.Content, err = compareContents(before, after)
+	d.Content, err = compareContents(before, after, cmp.Or(in.Context, DefaultDiffContext))
 	return d, err
 }
 

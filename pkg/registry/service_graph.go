@@ -142,6 +142,10 @@ func (w *walk) level(ctx context.Context, level int, ids []ID) error {
 				w.add(level, &list[i])
 			}
 		}
+		if len(list) == q.Limit { // what was hidden among them took the place of others, which nobody read
+			w.graph.Cut = "limit"
+			return nil
+		}
 	}
 	return nil
 }

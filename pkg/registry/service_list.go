@@ -19,6 +19,29 @@ func (s *Service) List(ctx context.Context, a Actor, p Path, cursor string, limi
 	if err != nil {
 		return Page{}, err
 	}
+	return s.listAfter(ctx, a, p, after, limit, f)
+}
+
+// ListPrefix reads the first children of a collection whose names begin with prefix, sorted by name: at most limit of them, which must be from 1 to [MaxPageSize].
+// Needs [RightRead].
+func (s *Service) ListPrefix(ctx context.Context, a Actor, p Path, prefix string, limit int, f Freshness) ([]Resource, error) {
+	limit, err := pageSize(limit)
+	if err != nil {
+		return nil, err
+	}
+	after := prefix
+	if last := len(prefix) - 1; last >= 0 { // the greatest text below the prefix: no name has the byte 0xff
+		after = prefix[:last] + string([]byte{prefix[last] - 1, 0xff})
+	}
+	page, err := s.listAfter(ctx, a, p, after, limit, f)
+	if err != nil {
+		return nil, err
+	}
+	others := func(r Resource) bool { return !strings.HasPrefix(r.Path.Name(), prefix) }
+	return slices.DeleteFunc(page.Entries, others), nil
+}
+
+func (s *Service) listAfter(ctx context.Context, a Actor, p Path, after string, limit int, f Freshness) (Page, error) {
 	if err := s.auth.Authorize(ctx, a, RightRead, p); err != nil {
 		return Page{}, err
 	}
@@ -79,7 +102,7 @@ func (s *Service) readable(ctx context.Context, a Actor, read pager, parent Reso
 			return list[:min(len(list), limit)], nil
 		}
 	}
-	return nil, Errorf(CodeUnavailable, "%s has more than %d entries in a row that you may not read", parent.Path, maxHidden)
+	return nil, Errorf(CodeConflict, "%s has more than %d entries in a row that you may not read", parent.Path, maxHidden)
 }
 
 // overlay puts the mount points among the entries of a page, in place of what they hide.
@@ -116,7 +139,7 @@ func makeCursor(name string) string { return base64.RawURLEncoding.EncodeToStrin
 func parseCursor(cursor string) (string, error) {
 	name, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil || strings.HasPrefix(string(name), "\x00") {
-		return "", Errorf(CodeInvalid, "cursor %q is not one that a page gave", firstRunes(cursor, 60))
+		return "", badCursor(cursor)
 	}
 	return string(name), nil
 }

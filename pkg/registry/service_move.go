@@ -43,12 +43,8 @@ func (s *Service) Move(ctx context.Context, a Actor, in MoveInput) (PutResult, e
 			res.Resource = current
 			return nil
 		}
-		parent, err := vacate(tx, tp, in)
-		if err != nil {
-			return err
-		}
-		res.Resource, err = tx.Move(current, parent, tp.Name())
 		res.Changed = true
+		res.Resource, err = into(tx, tp, in, func(parent Resource) (Resource, error) { return tx.Move(current, parent, tp.Name()) })
 		return err
 	})
 }
@@ -70,16 +66,16 @@ func (s *Service) movable(ctx context.Context, a Actor, in MoveInput) (Mount, Pa
 	if err != nil {
 		return Mount{}, "", err
 	}
-	return m, sp, s.fixed(m, in.From, sp)
+	return m, sp, s.fixed(m, in.From, sp, "moved")
 }
 
-// fixed refuses to move what the registry itself stands on.
-func (s *Service) fixed(m Mount, p, sp Path) error {
+// fixed refuses to move or delete what the registry itself stands on; done says in the error what cannot be done.
+func (s *Service) fixed(m Mount, p, sp Path, done string) error {
 	switch {
 	case m.Path == p || sp.IsRoot():
-		return Errorf(CodeConflict, "%s is a mount point; it cannot be moved", p)
+		return Errorf(CodeConflict, "%s is a mount point; it cannot be %s", p, done)
 	case systemCollection(p):
-		return Errorf(CodeConflict, "%s is a system collection; it cannot be moved", p)
+		return Errorf(CodeConflict, "%s is a system collection; it cannot be %s", p, done)
 	}
 	return s.leadsToNoMount(p)
 }
@@ -127,6 +123,15 @@ func (s *Service) place(ctx context.Context, a Actor, p Path) (Mount, Path, erro
 		return Mount{}, "", Errorf(CodeConflict, "%s is a mount point; nothing can be put in its place", p)
 	}
 	return m, sp, s.leadsToNoMount(p)
+}
+
+// into lets put place something at tp, in the collection that it is given.
+func into(tx Tx, tp Path, in MoveInput, put func(parent Resource) (Resource, error)) (Resource, error) {
+	parent, err := vacate(tx, tp, in)
+	if err != nil {
+		return Resource{}, err
+	}
+	return put(parent)
 }
 
 // vacate gives the collection that is to hold tp, made where it is missing, with the name free.

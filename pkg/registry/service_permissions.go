@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -50,20 +49,6 @@ type PathPermissions struct {
 	Inherited []PathEntries
 	Roles     []string // that can have entries, sorted
 	ETag      string   // of the path's own entries, with quotes
-}
-
-// Decision is what one role says of a right, and by which entry: that at Path, "" when none speaks of it.
-type Decision struct {
-	Role    string
-	Allowed bool
-	Path    Path
-}
-
-// Explanation tells why a user may do something or not. Decisions has those of all its roles, what decided first.
-type Explanation struct {
-	Allowed   bool
-	Reason    string
-	Decisions []Decision
 }
 
 // Permissions reads the entries that count at p. Needs [RightAuthorize].
@@ -193,12 +178,13 @@ func (s *Service) SetPermissions(ctx context.Context, a Actor, p Path, list []Ro
 		if err != nil {
 			return err
 		}
-		return once(a, tx, func() error {
+		_, _, err = once(a, tx, func() (bool, error) {
 			if err := c.CheckTag("the permissions of "+p.String(), entriesTag(current)); err != nil || slices.Equal(current, entries) {
-				return err
+				return true, err
 			}
-			return tx.SetEntries(id, entries)
-		}, func() bool { return true }, func(bool, int64) error { return nil })
+			return true, tx.SetEntries(id, entries)
+		})
+		return err
 	})
 	if err != nil {
 		return PathPermissions{}, err
@@ -237,80 +223,4 @@ func parseEntries(list []RoleEntry, names map[ID]string) ([]Entry, error) {
 	}
 	slices.SortFunc(entries, func(a, b Entry) int { return slices.Compare(a.Role[:], b.Role[:]) })
 	return entries, nil
-}
-
-// Explain tells which entries decide whether a user has a right on p. Everybody may ask about themselves; about others, who has
-// [RightAuthorize] on p.
-func (s *Service) Explain(ctx context.Context, a Actor, p Path, user string, r Right) (Explanation, error) {
-	if s.access == nil {
-		return Explanation{}, Errorf(CodeConflict, "this registry has no permissions: everybody who signed in may do everything")
-	}
-	if !a.Scope.admits(RightRead, p) {
-		return Explanation{}, Errorf(CodeDenied, "this token is not good for %s on %s", RightRead, p)
-	}
-	if user != a.User || a.User == "" {
-		if err := s.auth.Authorize(ctx, a, RightAuthorize, p); err != nil {
-			return Explanation{}, err
-		}
-	}
-	u, err := s.directory.UserByName(ctx, user)
-	if err != nil {
-		return Explanation{}, err
-	}
-	roles, err := s.directory.Roles(ctx)
-	if err != nil {
-		return Explanation{}, err
-	}
-	trail, err := s.access.trail(ctx, p, Freshness{})
-	if err != nil {
-		return Explanation{}, err
-	}
-	return explain(u, p, r, roles, trail), nil
-}
-
-// explain says in words what [ways.permit] decides.
-func explain(u User, p Path, r Right, roles []Role, trail []Bound) Explanation {
-	subject := Actor{User: u.Name, Roles: u.Roles}
-	upwards := slices.Clone(trail)
-	slices.Reverse(upwards) // nearest looks from the end
-	var x Explanation
-	for _, role := range roles {
-		has := false
-		subject.anyRole(func(id ID) bool { has = has || id == role.ID; return false })
-		if !has {
-			continue
-		}
-		d := Decision{Role: role.Name}
-		if role.ID == RoleAdmin {
-			d.Allowed, d.Path = true, Root
-		} else if v, i := nearest(upwards, role.ID, r); v != silent {
-			d.Allowed, d.Path = v == allowed, p.prefix(upwards[i].Depth)
-		}
-		x.Decisions = append(x.Decisions, d)
-	}
-	weight := func(d Decision) int {
-		switch {
-		case d.Allowed:
-			return 0
-		case d.Path != "":
-			return 1
-		}
-		return 2
-	}
-	slices.SortStableFunc(x.Decisions, func(a, b Decision) int { return weight(a) - weight(b) })
-	first := x.Decisions[0]
-	x.Allowed = first.Allowed && !u.Disabled
-	switch {
-	case u.Disabled:
-		x.Reason = "the user is disabled"
-	case first.Allowed && slices.Contains(u.Roles, RoleAdmin):
-		x.Reason = "the role admin may do everything"
-	case first.Allowed:
-		x.Reason = fmt.Sprintf("the role %s is allowed to %s at %s", first.Role, r, first.Path)
-	case first.Path != "":
-		x.Reason = fmt.Sprintf("the role %s is denied to %s at %s, and no other role of the user is allowed to", first.Role, r, first.Path)
-	default:
-		x.Reason = fmt.Sprintf("no role of the user is allowed to %s here", r)
-	}
-	return x
 }

@@ -80,11 +80,6 @@ func (s *Service) version(ctx context.Context, m Mount, r Resource, n int64) (Ve
 	return m.Store.Version(ctx, r.ID, n)
 }
 
-// GetVersion reads version n of what is at p, the current one for 0. Needs [RightRead].
-func (s *Service) GetVersion(ctx context.Context, a Actor, p Path, n int64, f Freshness) (Resource, Version, error) {
-	return s.GetPick(ctx, a, p, Pick{Version: n}, f)
-}
-
 // Versions reads a page of versions, newest first, with numbers below before (0: from the newest). A limit of 0 is [DefaultPageSize].
 // Needs [RightRead].
 func (s *Service) Versions(ctx context.Context, a Actor, p Path, before int64, limit int, f Freshness) (VersionPage, error) {
@@ -117,15 +112,7 @@ func (s *Service) Versions(ctx context.Context, a Actor, p Path, before int64, l
 	return page, err
 }
 
-func pageSize(limit int) (int, error) {
-	switch {
-	case limit == 0:
-		return DefaultPageSize, nil
-	case limit < 0 || limit > MaxPageSize:
-		return 0, Errorf(CodeInvalid, "limit is %d; it must be from 1 to %d", limit, MaxPageSize)
-	}
-	return limit, nil
-}
+func pageSize(limit int) (int, error) { return within("limit", limit, DefaultPageSize, MaxPageSize) }
 
 // CurrentVersion is the version that r tells of.
 func (r Resource) CurrentVersion() Version {

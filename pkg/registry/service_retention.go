@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"slices"
 )
 
 // EffectiveRetention is the rule that holds at a path.
@@ -109,6 +110,28 @@ func (s *Service) changeRetention(ctx context.Context, a Actor, in RetentionInpu
 	return rule, err
 }
 
+// PreviewRetention tells what the next run would remove if the collection had that rule; it changes nothing. Needs what [Service.SetRetention] needs.
+func (s *Service) PreviewRetention(ctx context.Context, a Actor, p Path, rule Retention) (RetentionPreview, error) {
+	m, sp, err := s.writable(ctx, a, RightWrite, p)
+	if err != nil {
+		return RetentionPreview{}, err
+	}
+	if err := s.auth.AuthorizeTree(ctx, a, RightDelete, p); err != nil {
+		return RetentionPreview{}, err
+	}
+	if err := rule.check(); err != nil {
+		return RetentionPreview{}, err
+	}
+	r, err := m.Store.Get(ctx, sp, Freshness{})
+	if err == nil {
+		err = mustBeCollection(r)
+	}
+	if err != nil {
+		return RetentionPreview{}, at(p, err)
+	}
+	return m.Store.PreviewRetention(ctx, s.op(a), Retention{Resource: r.ID, KeepLast: rule.KeepLast, KeepDays: rule.KeepDays})
+}
+
 // RunRetention applies the rules of all stores now, and removes contents that nothing names any more. One node at a time does that for a
 // store; where another one is at it the report says so. Needs [RightDelete] on the root.
 func (s *Service) RunRetention(ctx context.Context, a Actor) ([]RetentionReport, error) {
@@ -116,13 +139,9 @@ func (s *Service) RunRetention(ctx context.Context, a Actor) ([]RetentionReport,
 		return nil, err
 	}
 	var reports []RetentionReport
-	done := map[string]bool{}
-	for _, m := range s.mounts.All() {
-		if m.ReadOnly || done[m.Store.Name()] {
-			continue
-		}
-		done[m.Store.Name()] = true
-		report, err := m.Store.ApplyRetention(ctx, s.op(a))
+	writable := slices.DeleteFunc(s.mounts.All(), func(m Mount) bool { return m.ReadOnly })
+	for _, store := range storesOf(writable) {
+		report, err := store.ApplyRetention(ctx, s.op(a))
 		if err != nil {
 			return reports, err
 		}

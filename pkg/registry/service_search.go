@@ -1,14 +1,13 @@
 package registry
 
 import (
+	"bytes"
 	"cmp"
 	"context"
-	"encoding/base64"
-	"encoding/hex"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
+	"sync"
 )
 
 // Search finds resources, collections and links by their words and metadata; see [ParseSearch] for the query. Hits, totals and facets are of what the
@@ -29,19 +28,27 @@ func (s *Service) Search(ctx context.Context, a Actor, in SearchInput) (SearchPa
 	if err := s.mustBeSomebody(ctx, a); err != nil {
 		return SearchPage{}, err
 	}
-	r := &searchRun{service: s, actor: a, query: q, after: after, limit: limit, facets: newFacets()}
-	if err := r.find(ctx); err != nil {
-		return SearchPage{}, err
-	}
-	for len(r.candidates) > 0 && (len(r.page) <= limit || r.total < searchCounted) {
-		n := min(len(r.candidates), searchBatch)
-		if err := r.examine(ctx, r.candidates[:n]); err != nil {
+	for want := after.nth + limit + searchCounted; ; want *= searchMoreBy {
+		r := &searchRun{service: s, actor: a, query: q, after: after, limit: limit, facets: newFacets()}
+		if err := r.find(ctx, want); err != nil {
 			return SearchPage{}, err
 		}
-		r.candidates = r.candidates[n:]
+		for len(r.candidates) > 0 && r.unfinished() {
+			n := min(len(r.candidates), r.wanted())
+			if err := r.examine(ctx, r.candidates[:n]); err != nil {
+				return SearchPage{}, err
+			}
+			r.candidates = r.candidates[n:]
+		}
+		// Where much of what was found is not for the actor, the stores are asked for more.
+		if !r.unfinished() || !r.cut || want >= MaxCandidates {
+			return r.answer(ctx)
+		}
 	}
-	return r.answer(ctx)
 }
+
+// unfinished tells whether more hits are wanted, for the page or to be counted.
+func (r *searchRun) unfinished() bool { return len(r.page) <= r.limit || r.total < searchCounted }
 
 // searchRun is one search on its way. candidates are those not looked at yet, best first.
 type searchRun struct {
@@ -52,11 +59,21 @@ type searchRun struct {
 	limit   int
 
 	candidates     []searchCandidate
+	found          []SearchFound // of each store
 	more, complete bool
+	cut            bool            // there are more candidates, which come after these
+	last           searchCandidate // the page begins after it, when it is there
+	skip           int             // and after so many hits
 
 	page   []searchCandidate // the hits after the mark, at most one more than the limit
 	total  int
 	facets *facets
+}
+
+// wanted is how many candidates are worth a look now, when most of them are hits.
+func (r *searchRun) wanted() int {
+	const least = 100
+	return min(max(searchCounted-r.total, r.limit+1-len(r.page), least), searchBatch)
 }
 
 // searchCandidate is a candidate of a store.
@@ -64,43 +81,77 @@ type searchCandidate struct {
 	*Candidate
 	store Store
 	order int // of the store
+	nth   int // among the hits, from 1
 }
 
-// searchMark is where a page ends: hits of lower score, or of the same and a higher id or a later store, come after it.
-type searchMark struct {
-	score int64
-	id    ID
-	order int
-	set   bool
+// compare tells whether the candidate comes before another one among the hits: the one with the higher score, of equals the one that changed last.
+func (c searchCandidate) compare(o searchCandidate) int {
+	switch {
+	case c.Score != o.Score:
+		return cmp.Compare(o.Score, c.Score)
+	case c.Updated != o.Updated:
+		return cmp.Compare(o.Updated, c.Updated)
+	}
+	return cmp.Or(bytes.Compare(o.ID[:], c.ID[:]), cmp.Compare(c.order, o.order))
 }
 
-func (c searchCandidate) mark() searchMark { return searchMark{c.Score, c.Facts.ID, c.order, true} }
-
-// compare orders marks as hits are ordered. Of one score the younger come first: their ids are higher.
-func (m searchMark) compare(o searchMark) int {
-	return cmp.Or(cmp.Compare(o.score, m.score), strings.Compare(string(o.id[:]), string(m.id[:])), cmp.Compare(m.order, o.order))
-}
-
-// find asks all stores.
-func (r *searchRun) find(ctx context.Context) error {
-	r.complete = true
-	for i, store := range r.service.mounts.stores() {
-		found, err := store.Search(ctx, r.query)
-		if err != nil {
-			return err
+// find asks all stores that may have hits, at once, for so many candidates.
+func (r *searchRun) find(ctx context.Context, want int) error {
+	stores := r.service.mounts.stores()
+	r.found = make([]SearchFound, len(stores))
+	errs := make([]error, len(stores))
+	var all sync.WaitGroup
+	for i, store := range stores {
+		in, ok := r.service.mounts.holds(store, r.query.within())
+		if !ok {
+			r.found[i].Complete = true
+			continue
 		}
-		r.more = r.more || found.More
-		r.complete = r.complete && found.Complete
-		for _, c := range found.Candidates {
-			r.candidates = append(r.candidates, searchCandidate{c, store, i})
+		all.Go(func() { r.found[i], errs[i] = store.Search(ctx, SearchAsk{Query: r.query, Want: want, In: in}) })
+	}
+	all.Wait()
+	r.complete = true
+	var sure int64
+	for i, store := range stores {
+		if errs[i] != nil {
+			return errs[i]
+		}
+		sure = max(sure, r.found[i].Sure)
+		r.more = r.more || r.found[i].More
+		r.complete = r.complete && r.found[i].Complete
+		for _, c := range r.found[i].Candidates {
+			r.candidates = append(r.candidates, searchCandidate{Candidate: c, store: store, order: i})
 		}
 	}
-	slices.SortFunc(r.candidates, func(x, y searchCandidate) int { return x.mark().compare(y.mark()) })
+	if r.cut = sure > 0; r.cut {
+		r.candidates = slices.DeleteFunc(r.candidates, func(c searchCandidate) bool { return c.Updated < sure })
+	}
+	slices.SortFunc(r.candidates, searchCandidate.compare)
+	r.resume()
 	return nil
+}
+
+// facts reads those of the candidates, and gives the ones that have some.
+func (r *searchRun) facts(ctx context.Context, list []searchCandidate) ([]searchCandidate, error) {
+	of := map[int][]*Candidate{}
+	for _, c := range list {
+		of[c.order] = append(of[c.order], c.Candidate)
+	}
+	stores := r.service.mounts.stores()
+	for i, candidates := range of {
+		if err := stores[i].SearchFacts(ctx, r.found[i], candidates); err != nil {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(list, func(c searchCandidate) bool { return c.Facts == nil }), nil
 }
 
 // examine finds out which candidates are hits that the actor may read.
 func (r *searchRun) examine(ctx context.Context, list []searchCandidate) error {
+	list, err := r.facts(ctx, list)
+	if err != nil {
+		return err
+	}
 	parents, err := r.parents(ctx, list)
 	if err != nil {
 		return err
@@ -222,7 +273,8 @@ func (r *searchRun) hit(c searchCandidate) {
 	if r.total <= searchCounted {
 		r.facets.add(c)
 	}
-	if len(r.page) <= r.limit && (!r.after.set || r.after.compare(c.mark()) < 0) {
+	if len(r.page) <= r.limit && r.total > r.skip && (r.last.Candidate == nil || r.last.compare(c) < 0) {
+		c.nth = r.total
 		r.page = append(r.page, c)
 	}
 }
@@ -263,30 +315,6 @@ func (r *searchRun) texts(ctx context.Context) (map[Hash]string, error) {
 		maps.Copy(texts, found)
 	}
 	return texts, nil
-}
-
-// String writes the mark as a cursor.
-func (m searchMark) String() string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(m.score, 36) + "." + strconv.Itoa(m.order) + "." + m.id.String()))
-}
-
-func parseSearchCursor(cursor string) (searchMark, error) {
-	if cursor == "" {
-		return searchMark{}, nil
-	}
-	m := searchMark{set: true}
-	b, err := base64.RawURLEncoding.DecodeString(cursor)
-	parts := strings.Split(string(b), ".")
-	if err == nil && len(parts) == 3 && len(parts[2]) == 2*len(m.id) {
-		var e1, e2, e3 error
-		m.score, e1 = strconv.ParseInt(parts[0], 36, 64)
-		m.order, e2 = strconv.Atoi(parts[1])
-		_, e3 = hex.Decode(m.id[:], []byte(parts[2]))
-		if e1 == nil && e2 == nil && e3 == nil {
-			return m, nil
-		}
-	}
-	return searchMark{}, badCursor(cursor)
 }
 
 // facets counts values.

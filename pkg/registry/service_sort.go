@@ -195,7 +195,7 @@ func (s *Service) hiddenChildren(ctx context.Context, a Actor, store Store, r Re
 			return hidden, nil
 		}
 	}
-	return nil, Errorf(CodeUnavailable, "%s has more than %d entries that you may not read; it cannot be counted", r.Path, maxHidden)
+	return nil, Errorf(CodeConflict, "%s has more than %d entries that you may not read; it cannot be counted", r.Path, maxHidden)
 }
 
 // sortKey is what an entry is sorted by; names make it unique.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
-	"encoding/hex"
 	"slices"
 	"strings"
 )
@@ -176,11 +175,11 @@ func parseStoreCursor(stores []Store, cursor string) (int, ID, error) {
 	if cursor == "" && len(stores) > 0 {
 		return 0, ID{}, nil
 	}
-	var after ID
+	const digits = 2 * len(ID{})
 	b, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err == nil && len(b) > 2*len(after) {
-		_, err = hex.Decode(after[:], b[:2*len(after)])
-		name := string(b[2*len(after):])
+	if err == nil && len(b) > digits {
+		after, err := ParseID("id", string(b[:digits]))
+		name := string(b[digits:])
 		if i := slices.IndexFunc(stores, func(s Store) bool { return s.Name() == name }); err == nil && i >= 0 {
 			return i, after, nil
 		}

@@ -17,7 +17,7 @@ import (
 //
 // Up to step 3 the source is whole and the target is not there; from then on the target is whole, and until step 4 both are. Who finds a row that
 // nobody holds any more asks the other store: when the copy has arrived, step 4 is what is missing; when not, it is made never to arrive,
-// removed, and the source unsealed. In the other store's write turn the copy either arrives or is given up, and whoever comes second sees it. So
+// the source unsealed, and the copy removed. In the other store's write turn the copy either arrives or is given up, and whoever comes second sees it. So
 // a mover that slept through all this cannot finish what others gave up.
 
 // DefaultTransferTimeout is how long a move to another store may stand still before others take it over.
@@ -41,7 +41,7 @@ func (s *Service) moveAcross(ctx context.Context, a Actor, in MoveInput, from Mo
 	if res, ok, err := s.answered(ctx, a, to, in.To); err != nil {
 		return PutResult{}, err
 	} else if ok {
-		return res, s.finishArrived(ctx, from.Store, to.Store, fp, tp)
+		return res, afterwards(s.finishArrived(ctx, from.Store, to.Store, fp, tp))
 	}
 	err := s.vacant(ctx, a, in, to, tp)
 	var t Transfer
@@ -52,20 +52,19 @@ func (s *Service) moveAcross(ctx context.Context, a Actor, in MoveInput, from Mo
 	if err != nil {
 		// A twin of the request may have been faster.
 		if res, ok, e := s.answered(ctx, a, to, in.To); e == nil && ok {
-			return res, s.finishArrived(ctx, from.Store, to.Store, fp, tp)
+			return res, afterwards(s.finishArrived(ctx, from.Store, to.Store, fp, tp))
 		}
 		return PutResult{}, err
 	}
 	var res PutResult
 	err = s.holding(ctx, from.Store, t.ID, holder, func(ctx context.Context) error { return s.carry(ctx, a, t, from, to) })
 	if err == nil {
-		res, err = s.update(ctx, a, to, in.To, func(tx Tx, res *PutResult) error {
-			parent, err := vacate(tx, tp, in)
-			if err != nil {
-				return err
-			}
-			res.Resource, err = tx.Arrive(t.ID, parent, tp.Name())
+		err = s.movableStill(ctx, a, in)
+	}
+	if err == nil {
+		res, err = s.update(ctx, a, to, in.To, func(tx Tx, res *PutResult) (err error) {
 			res.Changed = true
+			res.Resource, err = into(tx, tp, in, func(parent Resource) (Resource, error) { return tx.Arrive(t.ID, parent, tp.Name()) })
 			return err
 		})
 	}
@@ -73,11 +72,21 @@ func (s *Service) moveAcross(ctx context.Context, a Actor, in MoveInput, from Mo
 	made, late := s.settle(ctx, from.Store, to.Store, t)
 	switch {
 	case err == nil:
-		return res, late
+		return res, afterwards(late)
 	case made && late == nil:
 		return s.lostAnswer(ctx, a, in, to, err)
 	}
 	return PutResult{}, err
+}
+
+// movableStill asks again, as of now, for the rights that a move needs: its copy took its time.
+func (s *Service) movableStill(ctx context.Context, a Actor, in MoveInput) error {
+	a.Seen = Seq{}
+	if _, _, err := s.movable(ctx, a, in); err != nil {
+		return err
+	}
+	_, _, err := s.target(ctx, a, in)
+	return err
 }
 
 // lostAnswer is the answer to a move that was made although the last that was heard of it is err.
@@ -85,7 +94,7 @@ func (s *Service) lostAnswer(ctx context.Context, a Actor, in MoveInput, to Moun
 	if res, ok, late := s.answered(ctx, a, to, in.To); ok && late == nil {
 		return res, nil
 	}
-	return PutResult{}, &Error{Code: CodeUnavailable, Message: "the move was made, but its answer was lost; look at " + in.To.String(), Err: err}
+	return PutResult{}, &Error{Code: CodeInternal, Message: "the move was made, but its answer was lost; look at " + in.To.String(), Err: err}
 }
 
 // vacant looks, before the work, whether the place is free; the transaction that takes it looks again.
@@ -139,7 +148,6 @@ func (s *Service) carry(ctx context.Context, a Actor, t Transfer, from, to Mount
 	in := TreeImport{ID: t.ID, Keep: true, Open: from.Store.Open}
 	return from.Store.ExportTree(ctx, TreeExport{
 		Path: t.Path, Whole: true,
-		Admit: func(Resource) error { return nil }, // as within a store, the rights at the top decide
 		Crossing: func(l Association) error {
 			return Errorf(CodeConflict, "%s has an association of the type %q to %s; both ends lie in one store, so remove it, or move both",
 				l.Source.Path.rebase(from.Target, from.Path), l.Type, l.Target.Path.rebase(from.Target, from.Path))
@@ -194,11 +202,21 @@ func (s *Service) settle(ctx context.Context, from, to Store, t Transfer) (bool,
 	if err != nil {
 		return arrived, err
 	}
-	if err := from.EndTransfer(ctx, op, t.ID, arrived); err != nil || !arrived {
+	if err := from.EndTransfer(ctx, op, t.ID, arrived); err != nil {
 		return arrived, err
 	}
-	_ = to.ForgetArrival(ctx, t.ID) // a row that nobody asks for does no harm
-	return true, nil
+	leave(ctx, to, t.ID, arrived)
+	return arrived, nil
+}
+
+// leave takes away what the store to keeps of a copy whose end is known. What it leaves, RecoverTransfers or the store removes later; a row that nobody
+// asks for does no harm.
+func leave(ctx context.Context, to Store, id ID, arrived bool) {
+	if arrived {
+		_ = to.ForgetArrival(ctx, id)
+	} else {
+		_ = to.ClearArrivals(ctx, id)
+	}
 }
 
 // finishArrived ends moves from fp to tp in another store that have arrived, whoever began them. Others it leaves alone.
@@ -222,11 +240,12 @@ func (s *Service) finishArrived(ctx context.Context, from, to Store, fp, tp Path
 	return nil
 }
 
-// RecoverTransfers ends the moves to other stores that nobody is at any more, as far as this node has both stores. It tells how many those were.
+// RecoverTransfers ends the moves to other stores that nobody is at any more, as far as this node has both stores, and removes some of what moves and copies
+// left that were given up. It tells how many moves it ended.
 func (s *Service) RecoverTransfers(ctx context.Context) (int, error) {
 	var errs []error
 	ended := 0
-	stores := s.stores()
+	stores := s.mounts.stores()
 	for _, from := range stores {
 		list, err := from.Transfers(ctx, true)
 		if err != nil {
@@ -243,7 +262,25 @@ func (s *Service) RecoverTransfers(ctx context.Context) (int, error) {
 			}
 		}
 	}
+	for _, store := range stores {
+		if err := clearSome(ctx, store); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	return ended, errors.Join(errs...)
+}
+
+// clearTimeout bounds how long the moves that stand still wait for what others left to be removed; the next call goes on with that.
+const clearTimeout = 10 * time.Second
+
+func clearSome(ctx context.Context, store Store) error {
+	part, cancel := context.WithTimeout(ctx, clearTimeout)
+	defer cancel()
+	err := store.ClearArrivals(part, ID{})
+	if part.Err() != nil && ctx.Err() == nil {
+		return nil
+	}
+	return err
 }
 
 func (s *Service) recoverTransfer(ctx context.Context, stores []Store, from Store, t Transfer) (bool, error) {
@@ -269,17 +306,4 @@ func (s *Service) recoverTransfer(ctx context.Context, stores []Store, from Stor
 		return err == nil, err
 	}
 	return false, errors.Join(errs...)
-}
-
-// stores gives the mounted stores, each once.
-func (s *Service) stores() []Store {
-	var list []Store
-	seen := map[Store]bool{}
-	for _, m := range s.mounts.All() {
-		if !seen[m.Store] {
-			seen[m.Store] = true
-			list = append(list, m.Store)
-		}
-	}
-	return list
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"time"
 )
 
@@ -106,14 +105,14 @@ func parseTrashMark(cursor string) (TrashMark, error) {
 	}
 	b, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil || len(b) != 8+len(ID{}) {
-		return TrashMark{}, Errorf(CodeInvalid, "cursor %q is not one that a page gave", firstRunes(cursor, 60))
+		return TrashMark{}, badCursor(cursor)
 	}
 	return TrashMark{At: time.UnixMicro(int64(binary.BigEndian.Uint64(b))), ID: ID(b[8:])}, nil
 }
 
 // Undelete puts an entry of the trash at p, its old place or another one in the same store, and makes missing collections above it. Something that stands
-// there is [CodeConflict]. Needs [RightWrite] on p and on the entry, and when p is not the old place, [RightRead] and [RightDelete] on the entry and on all below
-// it, as a move does. The entry's own permissions count, and those of its old place.
+// there is [CodeConflict]. Needs [RightWrite] on p and on the entry, and when p is not its name in the collection that it was deleted from, wherever that is by now,
+// [RightRead] and [RightDelete] on the entry, too, as for a move; all of them on all below it. The entry's own permissions count, and those of its old place.
 func (s *Service) Undelete(ctx context.Context, a Actor, id ID, p Path) (PutResult, error) {
 	m, sp, err := s.place(ctx, a, p)
 	if err != nil {
@@ -127,22 +126,45 @@ func (s *Service) Undelete(ctx context.Context, a Actor, id ID, p Path) (PutResu
 	if err != nil {
 		return PutResult{}, err
 	}
-	rights := []Right{RightRead, RightDelete}
-	if old == p {
-		rights = []Right{RightWrite}
+	var home ID
+	if p.Name() == old.Name() {
+		if home, err = s.wentFrom(ctx, m, id, sp); err != nil {
+			return PutResult{}, err
+		}
+	}
+	rights := []Right{RightWrite}
+	if home.IsZero() {
+		rights = []Right{RightWrite, RightRead, RightDelete}
 	}
 	if err := s.authorizeGone(ctx, a, m.Store, id, old, rights...); err != nil {
 		return PutResult{}, err
 	}
-	return s.update(ctx, a, m, p, func(tx Tx, res *PutResult) error {
-		parent, err := vacate(tx, sp, MoveInput{To: p})
-		if err != nil {
-			return err
-		}
-		res.Resource, err = tx.Undelete(id, parent, sp.Name())
+	return s.update(ctx, a, m, p, func(tx Tx, res *PutResult) (err error) {
 		res.Changed = true
+		res.Resource, err = into(tx, sp, MoveInput{To: p}, func(parent Resource) (Resource, error) {
+			if !home.IsZero() && parent.ID != home {
+				return Resource{}, Errorf(CodeUnavailable, "%s has changed meanwhile; try again", p.Parent())
+			}
+			return tx.Undelete(id, parent, sp.Name())
+		})
 		return err
 	})
+}
+
+// wentFrom gives the collection that an entry of the trash was deleted from, when sp is a place in it; else the zero id.
+func (s *Service) wentFrom(ctx context.Context, m Mount, id ID, sp Path) (ID, error) {
+	origins, err := m.Store.Origins(ctx, []ID{id})
+	if err != nil {
+		return ID{}, err
+	}
+	parent, err := m.Store.Get(ctx, sp.Parent(), Freshness{})
+	switch {
+	case err == nil && parent.ID == origins[0].Parent:
+		return parent.ID, nil
+	case err != nil && CodeOf(err) != CodeNotFound:
+		return ID{}, err
+	}
+	return ID{}, nil
 }
 
 // deletedFrom tells the path where an entry of the trash of m's store was.
@@ -170,16 +192,12 @@ func (s *Service) answered(ctx context.Context, a Actor, m Mount, p Path) (PutRe
 	var res PutResult
 	found := false
 	_, err := m.Store.Update(ctx, s.op(a), func(tx Tx) error {
-		data, n, ok, err := tx.Answered()
+		made, n, ok, err := kept[outcome](tx)
 		found = ok
 		if err != nil || !ok {
 			return err
 		}
-		var kept outcome
-		if err := json.Unmarshal(data, &kept); err != nil {
-			return err
-		}
-		res, err = kept.result(tx)
+		res, err = made.result(tx)
 		res.Resource.Path, res.Resource.Seq = p, Seq{Store: m.Store.Name(), N: n}
 		return err
 	})
@@ -222,7 +240,8 @@ func (s *Service) Purge(ctx context.Context, a Actor, p Path, id ID) (Seq, error
 	if err != nil {
 		return Seq{}, err
 	}
-	return seq, m.Store.Remove(ctx, id)
+	_ = m.Store.Remove(ctx, id) // what it leaves, the store removes later
+	return seq, nil
 }
 
 // PurgeOlderThan is [Service.PurgeOlder] of what was deleted longer ago than age.
@@ -242,12 +261,9 @@ func (s *Service) PurgeOlder(ctx context.Context, a Actor, p Path, before time.T
 	}
 	// A repeat finds nothing more to purge; it gets the count of the first time.
 	count, answered := 0, false
-	if _, err = m.Store.Update(ctx, s.op(a), func(tx Tx) error {
-		data, _, ok, err := tx.Answered()
-		if answered = ok; err != nil || !ok {
-			return err
-		}
-		return json.Unmarshal(data, &count)
+	if _, err = m.Store.Update(ctx, s.op(a), func(tx Tx) (err error) {
+		count, _, answered, err = kept[int](tx)
+		return err
 	}); err != nil || answered {
 		return count, err
 	}
@@ -257,13 +273,21 @@ func (s *Service) PurgeOlder(ctx context.Context, a Actor, p Path, before time.T
 		return count, err
 	}
 	_, err = m.Store.Update(ctx, s.op(a), func(tx Tx) error {
-		return once(a, tx, func() error { return nil }, func() int { return count }, func(int, int64) error { return nil })
+		_, _, err := once(a, tx, func() (int, error) { return count, nil })
+		return err
 	})
+	if count > 0 {
+		err = afterwards(err)
+	}
 	return count, err
 }
 
-func (s *Service) purgeOlder(ctx context.Context, a Actor, m Mount, sp Path, before time.Time) (int, error) {
-	purged := 0
+func (s *Service) purgeOlder(ctx context.Context, a Actor, m Mount, sp Path, before time.Time) (purged int, err error) {
+	defer func() {
+		if purged > 0 {
+			err = afterwards(err)
+		}
+	}()
 	for mark := (TrashMark{At: before}); ; {
 		list, err := m.Store.Trash(ctx, mark, purgePage)
 		if err != nil || len(list) == 0 {
@@ -275,11 +299,9 @@ func (s *Service) purgeOlder(ctx context.Context, a Actor, m Mount, sp Path, bef
 		if err != nil {
 			return purged, err
 		}
+		purged += len(ids)
 		for _, id := range ids {
-			if err := m.Store.Remove(ctx, id); err != nil {
-				return purged, err
-			}
-			purged++
+			_ = m.Store.Remove(ctx, id) // what it leaves, the store removes later
 		}
 	}
 }

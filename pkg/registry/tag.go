@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -116,4 +117,9 @@ func cleanTags(names []string) ([]string, error) {
 		}
 	}
 	return tags, nil
+}
+
+// SplitTags reads a list of tags with commas between them; what is blank is none.
+func SplitTags(text string) []string {
+	return slices.DeleteFunc(strings.Split(text, ","), func(tag string) bool { return strings.TrimSpace(tag) == "" })
 }

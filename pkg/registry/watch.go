@@ -2,8 +2,10 @@ package registry
 
 import (
 	"context"
+	"fmt"
 	"sort"
 	"sync"
+	"time"
 )
 
 // MaxWatches is how many watches one node serves of one store.
@@ -29,6 +31,8 @@ type Watch struct {
 	only    bool
 	wake    chan struct{} // has a token when there may be something to take
 
+	owner string // whom it counts for, "" when it counts no more; guarded by the lock of watching
+
 	given Position // everything before was given out by Next, or was not for the watch
 	ahead *taken   // taken, and not given out yet
 
@@ -50,10 +54,11 @@ type watching struct {
 
 	mu    sync.Mutex
 	hubs  map[string]*hub // by the store's name
+	users map[string]int  // how many watches each has, by owner
 	ended bool
 }
 
-// Watch begins a watch. Needs [RightRead] on the path. [CodeGone] when the log does not have what follows the position; [CodeConflict] when no store
+// Watch begins a watch. Needs [RightRead] on the path. [CodeThrottled] when the actor has too many at this node already, [CodeGone] when the log does not have what follows the position; [CodeConflict] when no store
 // is mounted there.
 func (s *Service) Watch(ctx context.Context, a Actor, in WatchInput) (*Watch, error) {
 	if err := s.auth.Authorize(ctx, a, RightRead, in.Path); err != nil {
@@ -69,7 +74,7 @@ func (s *Service) Watch(ctx context.Context, a Actor, in WatchInput) (*Watch, er
 	} else if w.pos, err = sc.store.Head(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.watching.add(w); err != nil {
+	if err := s.watching.add(w, watcherOf(a), s.limits.userWatches()); err != nil {
 		return nil, err
 	}
 	w.given = w.pos
@@ -80,12 +85,29 @@ func (s *Service) Watch(ctx context.Context, a Actor, in WatchInput) (*Watch, er
 	return w, nil
 }
 
-// add takes a watch in, at the hub of its store.
-func (g *watching) add(w *Watch) error {
+// watchRetry is when somebody with too many watches may try again: some end meanwhile, as long polls do.
+const watchRetry = 10 * time.Second
+
+// watcherOf is whom a watch of a counts for: the user, or the address of who has no name. No user name has a colon.
+func watcherOf(a Actor) string {
+	if a.User == "" {
+		return ":" + a.Client
+	}
+	return a.User
+}
+
+// add takes a watch in, at the hub of its store, unless its owner has most of them.
+func (g *watching) add(w *Watch, owner string, most int) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.ended {
 		return errWatchEnded()
+	}
+	if n := g.users[owner]; n >= most {
+		return &Error{
+			Code: CodeThrottled, RetryAfter: watchRetry,
+			Message: fmt.Sprintf("you have %d watches at this node already; the limit is %d", n, most),
+		}
 	}
 	if g.hubs == nil {
 		g.hubs = map[string]*hub{}
@@ -96,7 +118,40 @@ func (g *watching) add(w *Watch) error {
 		w.hub = newHub(w.scope.store, g.readers.Go)
 		g.hubs[name] = w.hub
 	}
-	return w.hub.add(w)
+	if err := w.hub.add(w); err != nil {
+		return err
+	}
+	if g.users == nil {
+		g.users = map[string]int{}
+	}
+	g.users[owner]++
+	w.owner = owner
+	return nil
+}
+
+// Watches tells how many watches this node serves now.
+func (s *Service) Watches() int {
+	g := s.watching
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	all := 0
+	for _, n := range g.users {
+		all += n
+	}
+	return all
+}
+
+// leave makes a watch count for nobody any more.
+func (g *watching) leave(w *Watch) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if w.owner == "" {
+		return
+	}
+	if g.users[w.owner]--; g.users[w.owner] == 0 {
+		delete(g.users, w.owner)
+	}
+	w.owner = ""
 }
 
 func errWatchEnded() error {
@@ -108,6 +163,18 @@ func (s *Service) EndWatches() {
 	g := s.watching
 	g.end()
 	g.readers.Wait()
+}
+
+// ShedWatches ends all watches of now with [CodeUnavailable], and lets others begin: for a node that gets no more requests from load balancers. Those who
+// watch come back from their last position, to another node.
+func (s *Service) ShedWatches() {
+	g := s.watching
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for name, h := range g.hubs {
+		h.end(context.Background(), errWatchEnded())
+		delete(g.hubs, name)
+	}
 }
 
 func (g *watching) end() {
@@ -133,7 +200,10 @@ func (w *Watch) Position() Position {
 func (w *Watch) Store() string { return w.scope.store.Name() }
 
 // Close ends the watch.
-func (w *Watch) Close() { w.hub.remove(w) }
+func (w *Watch) Close() {
+	w.hub.remove(w)
+	w.service.watching.leave(w)
+}
 
 // Next waits for events that the actor may read, and gives them in order. who tells who the actor is now: it is asked for each piece, at the time when
 // it is given out. Its error ends the watch, and so do [CodeGone], when the store's log is not the one it was, and [CodeUnavailable], when the node stops

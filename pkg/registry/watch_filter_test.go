@@ -114,9 +114,9 @@ func TestEventFilter_TellsOnlyWhatMayBeRead(t *testing.T) {
 		{"a readable one", "/m", false, false, Event{Path: "/t/a", Client: "c"}, "/m/a||"},
 		{"to an auditor", "/m", true, false, Event{Path: "/t/a", Client: "c"}, "/m/a||c"},
 		{"an unreadable one", "/m", true, false, Event{Path: "/t/secret"}, ""},
-		{"what moved to where it may not be read", "/m", false, false, Event{Path: "/t/a", Related: "/t/secret"}, "/m/a||"},
-		{"what moved out of the scope", "/m", false, false, Event{Path: "/t/a", Related: "/u/b"}, "/m/a|/n/b|"},
-		{"what moved out of sight", "/m", false, false, Event{Path: "/t/a", Related: "/v/b"}, "/m/a||"},
+		{"what moved to where it may not be read", "/m", false, false, Event{Path: "/t/a", Related: "/t/secret", Other: ID{1}}, "/m/a||"},
+		{"what moved out of the scope", "/m", false, false, Event{Path: "/t/a", Related: "/u/b", Other: ID{1}}, "/m/a|/n/b|"},
+		{"what moved out of sight", "/m", false, false, Event{Path: "/t/a", Related: "/v/b", Other: ID{1}}, "/m/a||"},
 		{"what another mount hides", "/m", false, false, Event{Path: "/t/over/x"}, ""},
 		{"an account", "/", true, false, Event{Subject: "ann"}, "||"},
 		{"an account to others", "/", false, false, Event{Subject: "ann"}, ""},
@@ -124,7 +124,7 @@ func TestEventFilter_TellsOnlyWhatMayBeRead(t *testing.T) {
 		{"what moved the scope", "/m/secret/x", false, true, Event{Path: "/t/secret", Moves: true}, "/m/secret||"},
 		{"what moved the scope, in a list", "/m/secret/x", false, false, Event{Path: "/t/secret", Moves: true}, ""},
 		{"nobody knows", "/m", false, false, Event{Path: "/t/odd"}, "unavailable"},
-		{"nobody knows the other path", "/m", false, false, Event{Path: "/t/a", Related: "/t/odd"}, "unavailable"},
+		{"nobody knows the other path", "/m", false, false, Event{Path: "/t/a", Related: "/t/odd", Other: ID{1}}, "unavailable"},
 	} {
 		sc, err := s.scopeOf(c.scope, "")
 		if c.scope == "/" {

@@ -102,7 +102,7 @@ func watchService(t *testing.T, l *fakeLog, auth Authorizer) *Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return NewService(Config{Mounts: mounts, Authorizer: auth})
+	return NewService(Config{Mounts: mounts, Authorizer: auth, Limits: Limits{UserWatches: MaxWatches}})
 }
 
 func nobody() (Actor, error) { return Actor{User: "ann"}, nil }

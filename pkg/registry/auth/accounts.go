@@ -17,6 +17,8 @@ type Accounts interface {
 	UserByID(ctx context.Context, id registry.ID, f registry.Freshness) (registry.User, error)
 	// Users reads up to limit users whose names sort (by bytes) after the given one, in that order.
 	Users(ctx context.Context, after string, limit int) ([]registry.User, error)
+	// Members reads up to limit users who were given a role, as Users does of all.
+	Members(ctx context.Context, role registry.ID, after string, limit int) ([]registry.User, error)
 	// AddUser adds a user and makes the ID; [registry.CodeConflict] when the name is taken.
 	AddUser(ctx context.Context, op registry.Op, u registry.User) (registry.User, error)
 	// ChangeUser puts what change makes of a user in its place; [registry.CodeNotFound] when there is none. others is how many other users
@@ -36,8 +38,9 @@ type Accounts interface {
 	// DeleteRole takes a role away from everybody; [registry.CodeNotFound] when there is none.
 	DeleteRole(ctx context.Context, op registry.Op, name string, check func(registry.Role) error) error
 
-	// CreateSession adds a session of a user whose password still is that PHC string; [registry.CodeUnauthenticated] when it is not.
-	CreateSession(ctx context.Context, s registry.Session, password string) error
+	// CreateSession adds a session of a user whose password still is that PHC string; [registry.CodeUnauthenticated] when it is not. The user's oldest
+	// sessions end for it, so that there are most of them, which is 1 or more.
+	CreateSession(ctx context.Context, s registry.Session, password string, most int) error
 	// SessionByToken reads a session; [registry.CodeNotFound] when there is none, or it has expired.
 	SessionByToken(ctx context.Context, token registry.Hash) (registry.Session, error)
 	// DeleteSession ends a session; one that does not exist is no error.
@@ -61,7 +64,8 @@ type Accounts interface {
 
 // Directory verifies passwords and says which roles somebody has. The accounts are one; a directory outside, such as LDAP, is another: it
 // brings the account of that name up to date ([Accounts.AddUser], [Accounts.ChangeUser]) and returns it, so that sessions, tokens and permissions are
-// the same for its users.
+// the same for its users. Nothing in this repository sets another one yet: it is the seam for LDAP and for the password grant of an OIDC provider, and a
+// test holds it to what it promises.
 type Directory interface {
 	// Verify gives the user who has that name and that password, both normalised. The error has [registry.CodeUnauthenticated], the same and after
 	// the same work, for an unknown user, a wrong password and a disabled user.

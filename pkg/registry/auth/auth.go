@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 	"unicode"
@@ -21,8 +20,8 @@ import (
 // DefaultSessionLifetime is how long a session lasts when the configuration does not say.
 const DefaultSessionLifetime = 12 * time.Hour
 
-// maxClient is how many bytes of a client's address are kept; the longest there is has 45.
-const maxClient = 64
+// maxAddress is how many bytes of a client's address are kept; the longest there is has 45.
+const maxAddress = 64
 
 // tokenSize is the number of random bytes in a session token.
 const tokenSize = 32
@@ -36,6 +35,7 @@ type Authenticator struct {
 	rules     PasswordRules
 	now       func() time.Time
 	lifetime  time.Duration
+	sessions  int
 	anonymous bool
 	uses      *uses
 }
@@ -50,6 +50,8 @@ type Config struct {
 	Passwords PasswordRules // for new passwords
 	// Guesses is how many wrong passwords an address may try at one account before it must wait between tries; 0 for 10.
 	Guesses int
+	// Sessions is how many sessions a user may have at a time, up to [MaxSessions]; the oldest one ends for another. 0 for [DefaultSessions].
+	Sessions int
 	// Anonymous lets requests without credentials pass, as nobody: they may read what the role anonymous is allowed to.
 	Anonymous bool
 }
@@ -62,9 +64,12 @@ func New(c Config) *Authenticator {
 	if c.SessionLifetime <= 0 {
 		c.SessionLifetime = DefaultSessionLifetime
 	}
+	if c.Sessions <= 0 {
+		c.Sessions = DefaultSessions
+	}
 	a := &Authenticator{
 		accounts: c.Accounts, directory: c.Directory, verifier: newVerifier(), throttle: newThrottle(c.Now, c.Guesses), rules: c.Passwords.complete(),
-		now: c.Now, lifetime: c.SessionLifetime, anonymous: c.Anonymous, uses: newUses(),
+		now: c.Now, lifetime: c.SessionLifetime, sessions: min(c.Sessions, MaxSessions), anonymous: c.Anonymous, uses: newUses(),
 	}
 	if a.directory == nil {
 		a.directory = accountDirectory{a}
@@ -81,15 +86,10 @@ type Client struct {
 // ClientOf tells where a request comes from.
 func ClientOf(r *http.Request) Client { return Client{Address: r.RemoteAddr, Agent: r.UserAgent()} }
 
-// SignIn is SignInFrom for a client that nothing is known of.
-func (a *Authenticator) SignIn(ctx context.Context, user, password string) (token string, expires time.Time, err error) {
-	return a.SignInFrom(ctx, user, password, Client{})
-}
-
 // SignInFrom checks a user name and a password and opens a session. The token is for the cookie ([SetCookie]); it is a new one at every sign-in.
 // Errors have [registry.CodeUnauthenticated], the same for an unknown user, a wrong password and a disabled user, or [registry.CodeThrottled].
 func (a *Authenticator) SignInFrom(ctx context.Context, user, password string, from Client) (token string, expires time.Time, err error) {
-	u, err := a.checkPassword(ctx, user, password, from.Address)
+	u, err := a.checkPassword(ctx, LoginName(user), password, from.Address)
 	if err != nil {
 		return "", time.Time{}, err
 	}
@@ -98,9 +98,9 @@ func (a *Authenticator) SignInFrom(ctx context.Context, user, password string, f
 	now := a.now()
 	s := registry.Session{
 		Token: sha256.Sum256(secret), User: u.ID, CreatedAt: now, ExpiresAt: now.Add(a.lifetime),
-		Address: cutText(addressOf(from.Address), maxAddress), Agent: cutText(from.Agent, maxAgent),
+		Address: AddressOf(from.Address), Agent: registry.AgentOf(from.Agent),
 	}
-	if err := a.accounts.CreateSession(ctx, s, u.Password); err != nil {
+	if err := a.accounts.CreateSession(ctx, s, u.Password, a.sessions); err != nil {
 		return "", time.Time{}, fmt.Errorf("create session: %w", err)
 	}
 	return base64.RawURLEncoding.EncodeToString(secret), s.ExpiresAt, nil
@@ -120,7 +120,7 @@ func (a *Authenticator) SignOut(ctx context.Context, token string) error {
 
 // Authenticate tells who makes a request: by its Authorization header (Basic, or Bearer with an API token) when it has one, else by its session
 // cookie. Errors have [registry.CodeUnauthenticated] when nobody, or nobody right, is named, and [registry.CodeThrottled] after too many wrong
-// passwords; other codes mean that the accounts cannot be read. Where anonymous requests are let in, one without credentials is by nobody.
+// passwords, and [registry.CodeDenied] for a password that a page of another site sent; other codes mean that the accounts cannot be read. Where anonymous requests are let in, one without credentials is by nobody.
 func (a *Authenticator) Authenticate(r *http.Request) (registry.Actor, error) {
 	u, scope, err := a.user(r)
 	if err != nil {
@@ -128,20 +128,24 @@ func (a *Authenticator) Authenticate(r *http.Request) (registry.Actor, error) {
 	}
 	return registry.Actor{
 		User: u.Name, UserID: u.ID, Roles: u.Roles, Grants: u.Grants, Scope: scope, RequestID: r.Header.Get("X-Request-Id"),
-		Client: AddressOf(r), Agent: registry.AgentOf(r.UserAgent()), Seen: u.Seq,
+		Client: AddressOf(r.RemoteAddr), Agent: registry.AgentOf(r.UserAgent()), Seen: u.Seq,
 	}, nil
 }
 
-// AddressOf is the address that a request came from, without its port. r.RemoteAddr must be what trusted proxies say already.
-func AddressOf(r *http.Request) string {
+// AddressOf is the address that a request came from as it is kept: of r.RemoteAddr, which must be what trusted proxies say already, or of a bare address.
+func AddressOf(remote string) string {
 	// Cut, not parsed: this runs for every request.
-	i := strings.LastIndexByte(r.RemoteAddr, ':')
-	if i < 0 {
-		return ""
+	host := remote
+	if inner, ok := strings.CutPrefix(remote, "["); ok {
+		host, _, _ = strings.Cut(inner, "]")
+	} else if strings.Count(remote, ":") == 1 {
+		host, _, _ = strings.Cut(remote, ":")
 	}
-	host := strings.TrimSuffix(strings.TrimPrefix(r.RemoteAddr[:i], "["), "]")
 	host, _, _ = strings.Cut(host, "%") // the zone is a name of this machine's
-	return host[:min(len(host), maxClient)]
+	if v4, ok := strings.CutPrefix(host, "::ffff:"); ok && strings.Contains(v4, ".") {
+		host = v4
+	}
+	return host[:min(len(host), maxAddress)]
 }
 
 func (a *Authenticator) user(r *http.Request) (registry.User, *registry.Scope, error) {
@@ -153,7 +157,11 @@ func (a *Authenticator) user(r *http.Request) (registry.User, *registry.Scope, e
 		if !ok {
 			return registry.User{}, nil, registry.Errorf(registry.CodeUnauthenticated, "the Authorization header is not understood; only Basic and Bearer are accepted")
 		}
-		u, err := a.checkPassword(r.Context(), name, password, r.RemoteAddr)
+		if fromOtherSite(r) {
+			return registry.User{}, nil, registry.Errorf(registry.CodeDenied,
+				"a page of another site sent this request with a password; open the address by hand, or sign in at the console")
+		}
+		u, err := a.checkPassword(r.Context(), LoginName(name), password, r.RemoteAddr)
 		return u, nil, err
 	}
 	if token := SessionToken(r); token != "" {
@@ -165,6 +173,10 @@ func (a *Authenticator) user(r *http.Request) (registry.User, *registry.Scope, e
 	}
 	return registry.User{}, nil, registry.Errorf(registry.CodeUnauthenticated, "sign in first: this needs a user name and a password, a token, or a session")
 }
+
+// fromOtherSite tells whether a page of another site made a browser send the request (W3C Fetch Metadata, Sec-Fetch-Site). Such a page can put a password
+// into an address: enough wrong ones, and the browser's own address may guess no more. Programs do not send the header.
+func fromOtherSite(r *http.Request) bool { return r.Header.Get("Sec-Fetch-Site") == "cross-site" }
 
 // bySession finds the user of a session. An unknown and an expired session are the same.
 func (a *Authenticator) bySession(ctx context.Context, token string) (registry.User, error) {
@@ -194,12 +206,12 @@ func (a *Authenticator) bySession(ctx context.Context, token string) (registry.U
 	return u, nil
 }
 
-// checkPassword finds the user who has that name and that password, unless the client has guessed too often.
+// checkPassword finds the user who has that name, in its composed form, and that password, unless the client has guessed too often.
 func (a *Authenticator) checkPassword(ctx context.Context, name, password, address string) (registry.User, error) {
-	if CheckUserName(name) != nil || len(password) > MaxPasswordLength {
+	if checkName("user name", name) != nil || len(password) > MaxPasswordLength {
 		return registry.User{}, wrongPassword() // no user can be like that; the answer tells nothing about those there are
 	}
-	name, password = norm.NFC.String(name), norm.NFC.String(password)
+	password = norm.NFC.String(password)
 	done, err := a.throttle.try(clientOf(address), name, password)
 	if err != nil {
 		return registry.User{}, err
@@ -228,6 +240,7 @@ func (d accountDirectory) Verify(ctx context.Context, name, password string) (re
 	u, err := d.a.accounts.UserByName(ctx, name)
 	known := err == nil
 	switch {
+	case known && u.Disabled: // checked against no password at all: a right one that is remembered would be told by how soon the answer comes
 	case known:
 		phc = u.Password
 	case registry.CodeOf(err) != registry.CodeNotFound:
@@ -243,10 +256,6 @@ func (d accountDirectory) Verify(ctx context.Context, name, password string) (re
 	return u, nil
 }
 
-// CheckUserName tells why name cannot be a user name: it has 1 to [registry.MaxUserNameLength] characters, none of them a colon (Basic
-// authentication ends the name there) or a control character. The error has [registry.CodeInvalid].
-func CheckUserName(name string) error { return checkName("user name", name) }
-
 func checkName(field, name string) error {
 	if !utf8.ValidString(name) {
 		return registry.Errorf(registry.CodeInvalid, "%s is not valid UTF-8", field)
@@ -260,29 +269,6 @@ func checkName(field, name string) error {
 		}
 	}
 	return nil
-}
-
-const (
-	maxAddress = 64  // bytes of an address that a session keeps
-	maxAgent   = 512 // bytes of a program's name for itself
-)
-
-// addressOf is an address without its port.
-func addressOf(s string) string {
-	if ap, err := netip.ParseAddrPort(s); err == nil {
-		return ap.Addr().Unmap().String()
-	}
-	return s
-}
-
-// cutText makes s a text of at most n bytes.
-func cutText(s string, n int) string {
-	s = strings.ToValidUTF8(s, "?")
-	for len(s) > n {
-		_, size := utf8.DecodeLastRuneInString(s)
-		s = s[:len(s)-size]
-	}
-	return s
 }
 
 // tokenHash is what the accounts keep of a token; false when it cannot be a token.

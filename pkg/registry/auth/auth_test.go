@@ -185,14 +185,14 @@ func TestSession_OpensOnEveryNodeAndEndsOnEvery(t *testing.T) {
 	if _, err := one.EnsureAdmin(t.Context(), "admin", password); err != nil {
 		t.Fatal(err)
 	}
-	token, expires, err := one.SignIn(t.Context(), "admin", password)
+	token, expires, err := one.SignInFrom(t.Context(), "admin", password, auth.Client{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if left := time.Until(expires); left > auth.DefaultSessionLifetime || left < auth.DefaultSessionLifetime-time.Minute {
 		t.Errorf("the session lasts %v", left)
 	}
-	again, _, err := one.SignIn(t.Context(), "admin", password)
+	again, _, err := one.SignInFrom(t.Context(), "admin", password, auth.Client{})
 	if err != nil || again == token || len(token) != 43 {
 		t.Errorf("two sign-ins gave %d characters and the same token: %v, %v", len(token), again == token, err)
 	}
@@ -214,7 +214,7 @@ func TestSession_OpensOnEveryNodeAndEndsOnEvery(t *testing.T) {
 			t.Errorf("SignOut of no session: %v", err)
 		}
 	}
-	_, _, err = one.SignIn(t.Context(), "admin", "wrong password")
+	_, _, err = one.SignInFrom(t.Context(), "admin", "wrong password", auth.Client{})
 	wantCode(t, "SignIn", err, registry.CodeUnauthenticated)
 }
 
@@ -226,7 +226,7 @@ func TestSession_EndsAtItsTime(t *testing.T) {
 	if _, err := a.EnsureAdmin(t.Context(), "admin", password); err != nil {
 		t.Fatal(err)
 	}
-	token, expires, err := a.SignIn(t.Context(), "admin", password)
+	token, expires, err := a.SignInFrom(t.Context(), "admin", password, auth.Client{})
 	if err != nil || !expires.Equal(clock().Add(time.Hour)) {
 		t.Fatalf("expires %v, %v", expires, err)
 	}
@@ -329,6 +329,6 @@ func TestAuthenticate_SaysWhenItCannotTell(t *testing.T) {
 	wantCode(t, "Basic on a closed store", err, registry.CodeUnavailable)
 	_, err = a.Authenticate(withCookie(strings.Repeat("A", 43)))
 	wantCode(t, "session on a closed store", err, registry.CodeUnavailable)
-	_, _, err = a.SignIn(context.Background(), "admin", password)
+	_, _, err = a.SignInFrom(context.Background(), "admin", password, auth.Client{})
 	wantCode(t, "SignIn on a closed store", err, registry.CodeUnavailable)
 }

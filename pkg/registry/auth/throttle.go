@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"iter"
 	"net/netip"
 	"sync"
 	"time"
@@ -10,15 +11,20 @@ import (
 	"github.com/regent-registry/regent/pkg/registry"
 )
 
-// What wrong passwords cost. Each fills a bucket of the client address with the account, and one of the address; a bucket leaks slowly, and while it is full
-// the address gets no answer whether a password is right. The owner of the account, at another address, notices nothing. Each node counts for itself: a
-// guesser who is sent to all of N nodes has N times the tries, which is still few, and no sign-in waits for a write.
+// What wrong passwords cost. Each fills a bucket of the client address with the account, one of the address, and in IPv6 one of the network that an address's
+// owner may have beside it; a bucket leaks slowly, and while it is full nobody there gets an answer whether a password is right. The owner of the account, at
+// another address, notices nothing; nor does one in the same network whose password was right there before. Each node counts for itself: a guesser who is
+// sent to all of N nodes has N times the tries, which is still few, and no sign-in waits for a write.
 const (
 	defaultGuesses  = 10
-	guessEvery      = time.Minute     // one more try at an account
-	addressGuesses  = 10              // times those at one account
-	addressEvery    = 6 * time.Second // one more try from an address
-	rememberedTries = 1 << 15         // buckets; the least recently used are forgotten
+	guessEvery      = time.Minute            // one more try at an account
+	addressGuesses  = 10                     // times those at one account
+	addressEvery    = 6 * time.Second        // one more try from an address
+	networkGuesses  = 100                    // times those at one account
+	networkEvery    = 600 * time.Millisecond // one more try from a network
+	rememberedTries = 1 << 15                // buckets of addresses; the least recently used are forgotten
+	rememberedNets  = 1 << 14                // buckets of networks, which no number of addresses pushes out
+	rememberedHomes = 1 << 14                // addresses with an account whose password was right there
 )
 
 // throttle counts wrong passwords. Safe for concurrent use.
@@ -26,9 +32,11 @@ type throttle struct {
 	now     func() time.Time
 	guesses int
 
-	mu      sync.Mutex
-	buckets *simplelru.LRU[bucketKey, *bucket]
-	pending map[guess]*try // those that are being checked now
+	mu        sync.Mutex
+	addresses *buckets
+	networks  *buckets
+	homes     *simplelru.LRU[bucketKey, struct{}] // where a verdict on an account was right once
+	pending   map[guess]*try                      // those that are being checked now
 }
 
 // guess is a password that a client tries at an account.
@@ -37,9 +45,25 @@ type guess struct {
 	account, password string
 }
 
-// buckets are those that a guess fills.
-func (g guess) buckets() [2]bucketKey {
-	return [...]bucketKey{{g.client, g.account}, {g.client, ""}}
+// measure is a bucket that a guess fills, and how large it is.
+type measure struct {
+	in    *buckets
+	key   bucketKey
+	every time.Duration
+	most  int
+}
+
+// measures are what a guess fills: the client with the account, the client, and its network where it may have many addresses.
+func (t *throttle) measures(g guess) iter.Seq[measure] {
+	return func(yield func(measure) bool) {
+		if !yield(measure{t.addresses, bucketKey{g.client, g.account}, guessEvery, t.guesses}) ||
+			!yield(measure{t.addresses, bucketKey{g.client, ""}, addressEvery, t.guesses * addressGuesses}) {
+			return
+		}
+		if n, ok := networkOf(g.client); ok {
+			yield(measure{t.networks, bucketKey{n, ""}, networkEvery, t.guesses * networkGuesses})
+		}
+	}
 }
 
 // verdict is what became of a guess.
@@ -57,27 +81,14 @@ type try struct {
 	charged bool
 }
 
-// bucketKey is a client with an account; with "" all that the client tries.
-type bucketKey struct {
-	client  netip.Prefix
-	account string
-}
-
-// bucket is full at a time from which on it leaks.
-type bucket struct {
-	level float64
-	at    time.Time
-}
-
 func newThrottle(now func() time.Time, guesses int) *throttle {
 	if guesses <= 0 {
 		guesses = defaultGuesses
 	}
-	buckets, err := simplelru.NewLRU[bucketKey, *bucket](rememberedTries, nil)
-	if err != nil {
-		panic(err) // only a size below 1 is refused
+	return &throttle{
+		now: now, guesses: guesses, addresses: newBuckets(now, rememberedTries), networks: newBuckets(now, rememberedNets),
+		homes: newLRU[bucketKey, struct{}](rememberedHomes), pending: map[guess]*try{},
 	}
-	return &throttle{now: now, guesses: guesses, buckets: buckets, pending: map[guess]*try{}}
 }
 
 // clientOf is the network that counts as one client: an IPv4 address, or the /64 that one IPv6 host has at least.
@@ -102,6 +113,15 @@ func clientOf(address string) netip.Prefix {
 	return p
 }
 
+// networkOf is what the owner of an IPv6 client may have: a /48, with 65,536 clients in it. The owner of an IPv4 address has no more than that.
+func networkOf(client netip.Prefix) (netip.Prefix, bool) {
+	if !client.IsValid() || !client.Addr().Is6() {
+		return netip.Prefix{}, false
+	}
+	p, err := client.Addr().Prefix(48)
+	return p, err == nil
+}
+
 // try takes one try of a client at an account. Whoever tries the same password at the same time has the same try: it is one guess, and a program with
 // many requests under way is no guesser. done must be called with what became of it: a right one is given back, with the wrong ones before it. The error
 // has [registry.CodeThrottled] and says when to come again.
@@ -122,18 +142,19 @@ func (t *throttle) try(client netip.Prefix, account, password string) (done func
 	return func(v verdict) { t.settle(g, p, v) }, nil
 }
 
-// full tells whether one of the buckets has no room for a guess, or had none for one that is under way.
+// full tells whether one of the buckets has no room for a guess, or had none for one that is under way. What others of the network did is nothing to who
+// was right about the account before.
 func (t *throttle) full(g guess, under *try) error {
 	own := 0
 	if under != nil && under.charged {
 		own = 1
 	}
-	for _, k := range g.buckets() {
-		every, most := guessEvery, t.guesses
-		if k.account == "" {
-			every, most = addressEvery, t.guesses*addressGuesses
+	_, home := t.homes.Get(bucketKey{g.client, g.account})
+	for m := range t.measures(g) {
+		if home && m.in == t.networks {
+			continue
 		}
-		if wait := t.wait(k, every, most+own); wait > 0 {
+		if wait := m.in.wait(m.key, m.every, m.most+own); wait > 0 {
 			return &registry.Error{
 				Code: registry.CodeThrottled, RetryAfter: wait.Round(time.Second) + time.Second,
 				Message: "too many wrong passwords from your address; wait before you try again",
@@ -145,13 +166,8 @@ func (t *throttle) full(g guess, under *try) error {
 
 func (t *throttle) charge(g guess, p *try) {
 	p.charged = true
-	for _, k := range g.buckets() {
-		b, ok := t.buckets.Get(k)
-		if !ok {
-			b = &bucket{at: t.now()}
-			t.buckets.Add(k, b)
-		}
-		b.level++
+	for m := range t.measures(g) {
+		m.in.fill(m.key)
 	}
 }
 
@@ -165,38 +181,19 @@ func (t *throttle) settle(g guess, p *try, v verdict) {
 	switch {
 	case v == right && p.charged:
 		p.charged = false
-		t.giveBack(g.buckets())
+		for m := range t.measures(g) {
+			m.in.giveBack(m.key)
+		}
+		t.addresses.forget(bucketKey{g.client, g.account}) // with the wrong ones before it: the account's owner sits there
 	case v == undecided && p.charged && p.waiting == 0: // nobody knows; the wrong ones before it stay
 		p.charged = false
-		for _, k := range g.buckets() {
-			if b, ok := t.buckets.Get(k); ok {
-				b.level = max(b.level-1, 0)
-			}
+		for m := range t.measures(g) {
+			m.in.giveBack(m.key)
 		}
 	case v == wrong && !p.charged: // the password was right a moment ago
 		t.charge(g, p)
 	}
-}
-
-// wait is how long a bucket stays full.
-func (t *throttle) wait(k bucketKey, every time.Duration, most int) time.Duration {
-	b, ok := t.buckets.Get(k)
-	if !ok {
-		return 0
-	}
-	now := t.now()
-	b.level = max(b.level-float64(now.Sub(b.at))/float64(every), 0)
-	b.at = now
-	return time.Duration((b.level - float64(most-1)) * float64(every))
-}
-
-// giveBack undoes a try, and forgets the wrong ones of the client at the account: its owner sits there.
-func (t *throttle) giveBack(keys [2]bucketKey) {
-	t.buckets.Remove(keys[0])
-	if b, ok := t.buckets.Get(keys[1]); ok {
-		b.level = max(b.level-1, 0)
-		if b.level == 0 {
-			t.buckets.Remove(keys[1])
-		}
+	if v == right {
+		t.homes.Add(bucketKey{g.client, g.account}, struct{}{})
 	}
 }

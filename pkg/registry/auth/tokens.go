@@ -26,8 +26,9 @@ const (
 	MaxTokenPaths = 50
 	// MaxTokenLifetime is the longest time for which an API token is good.
 	MaxTokenLifetime = 366 * 24 * time.Hour
-	// MaxSessions is how many sessions are listed at most.
-	MaxSessions = 200
+	// MaxSessions is the most sessions that a user can have, and DefaultSessions what the configuration sets unless it says.
+	MaxSessions     = 200
+	DefaultSessions = 100
 
 	useEvery   = time.Hour // how exactly the last use of a token is known
 	useTimeout = 2 * time.Second

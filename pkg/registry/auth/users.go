@@ -135,6 +135,25 @@ func (b book) account(u registry.User) Account {
 // Users reads a page of users, sorted by name: those after the given name. A limit of 0 is [registry.DefaultPageSize]. next is the name to go on after, "" at
 // the end. Needs [registry.GrantUsers].
 func (a *Authenticator) Users(ctx context.Context, by registry.Actor, after string, limit int) (list []Account, next string, err error) {
+	return a.usersPage(ctx, by, limit, func(_ book, most int) ([]registry.User, error) { return a.accounts.Users(ctx, after, most) })
+}
+
+// Members reads a page of the users who were given a role, as Users does of all. A role that is not there, or that nobody is given, is
+// [registry.CodeInvalid]. Needs [registry.GrantUsers].
+func (a *Authenticator) Members(ctx context.Context, by registry.Actor, role, after string, limit int) (list []Account, next string, err error) {
+	return a.usersPage(ctx, by, limit, func(roles book, most int) ([]registry.User, error) {
+		ids, _, err := roles.ids([]string{role})
+		if err != nil {
+			return nil, err
+		}
+		return a.accounts.Members(ctx, ids[0], after, most)
+	})
+}
+
+// usersPage makes a page of what read gives, which is called with the most users to give.
+func (a *Authenticator) usersPage(
+	ctx context.Context, by registry.Actor, limit int, read func(roles book, most int) ([]registry.User, error),
+) (list []Account, next string, err error) {
 	if err := manage(by); err != nil {
 		return nil, "", err
 	}
@@ -142,7 +161,11 @@ func (a *Authenticator) Users(ctx context.Context, by registry.Actor, after stri
 	if limit < 0 || limit > registry.MaxPageSize {
 		return nil, "", registry.Errorf(registry.CodeInvalid, "limit is %d; it must be from 1 to %d", limit, registry.MaxPageSize)
 	}
-	users, err := a.accounts.Users(ctx, after, limit+1)
+	roles, err := a.book(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	users, err := read(roles, limit+1)
 	if err != nil {
 		return nil, "", err
 	}
@@ -150,11 +173,10 @@ func (a *Authenticator) Users(ctx context.Context, by registry.Actor, after stri
 		users = users[:limit]
 		next = users[limit-1].Name
 	}
-	roles, err := a.book(ctx)
 	for _, u := range users {
 		list = append(list, roles.account(u))
 	}
-	return list, next, err
+	return list, next, nil
 }
 
 // Account reads a user. Everybody may read their own; others need [registry.GrantUsers].
@@ -301,63 +323,6 @@ func (a *Authenticator) DeleteUser(ctx context.Context, by registry.Actor, name 
 			return lastAdmin(name)
 		}
 		return nil
-	})
-}
-
-// ResetPassword gives a user a new password and ends all their sessions. Needs [registry.GrantUsers], in person, and is not for the own account.
-func (a *Authenticator) ResetPassword(ctx context.Context, by registry.Actor, name, password string) error {
-	if err := manage(by); err != nil {
-		return err
-	}
-	if err := a.rules.Check(name, password); err != nil {
-		return err
-	}
-	if err := inPerson(by); err != nil {
-		return err
-	}
-	if norm.NFC.String(name) == by.User {
-		return registry.Errorf(registry.CodeDenied, "change your own password by means of the old one")
-	}
-	phc, err := a.hash(ctx, password)
-	if err != nil {
-		return err
-	}
-	return a.accounts.ChangeUser(ctx, a.opEver(by), name, func(u registry.User, _ int) (registry.UserChange, error) {
-		if err := outranks(by, u.Roles, u.Grants); err != nil {
-			return registry.UserChange{}, err
-		}
-		u.Password = phc
-		return registry.UserChange{User: u, EndSessions: true}, nil
-	})
-}
-
-// ChangePassword gives the actor a new password, who must know the old one, and ends all their sessions but the one with the given token.
-func (a *Authenticator) ChangePassword(ctx context.Context, by registry.Actor, from Client, keep, old, password string) error {
-	if err := inPerson(by); err != nil {
-		return err
-	}
-	checked, err := a.checkPassword(ctx, by.User, old, from.Address)
-	switch registry.CodeOf(err) {
-	case "":
-	case registry.CodeUnauthenticated:
-		return registry.Errorf(registry.CodeDenied, "the old password is wrong")
-	default:
-		return err
-	}
-	if err := a.rules.Check(by.User, password); err != nil {
-		return err
-	}
-	phc, err := a.hash(ctx, password)
-	if err != nil {
-		return err
-	}
-	hash, _ := tokenHash(keep)
-	return a.accounts.ChangeUser(ctx, a.opEver(by), by.User, func(u registry.User, _ int) (registry.UserChange, error) {
-		if u.ID != by.UserID || u.Password != checked.Password || u.Disabled { // an administrator may have taken the account back
-			return registry.UserChange{}, registry.Errorf(registry.CodeUnauthenticated, "the user has changed; sign in again")
-		}
-		u.Password = phc
-		return registry.UserChange{User: u, EndSessions: true, KeepSession: hash}, nil
 	})
 }
 

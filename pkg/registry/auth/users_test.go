@@ -133,7 +133,7 @@ func TestUsers_ChangesCountForTheNextRequest(t *testing.T) {
 	if _, err := a.CreateUser(t.Context(), admin, "ann", password, auth.AccountInput{}); err != nil {
 		t.Fatal(err)
 	}
-	token, _, err := a.SignIn(t.Context(), "ann", password)
+	token, _, err := a.SignInFrom(t.Context(), "ann", password, auth.Client{})
 	if err != nil {
 		t.Fatal(err)
 	}

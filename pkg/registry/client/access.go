@@ -90,8 +90,7 @@ func (c *Client) SetPermissions(ctx context.Context, path string, entries []Entr
 	if err != nil {
 		return Permissions{}, err
 	}
-	// The same entries a second time change nothing, but somebody else may have changed them in between.
-	return c.permissions(ctx, &call{method: http.MethodPut, operation: "permissions", path: path, header: o.header(), body: body, repeatable: o.guarded()})
+	return c.permissions(ctx, &call{method: http.MethodPut, operation: "permissions", path: path, header: o.header(), body: body})
 }
 
 func (c *Client) permissions(ctx context.Context, k *call) (Permissions, error) {

@@ -27,6 +27,9 @@ type Config struct {
 	InsecureHTTP bool
 	// HTTP sends the requests, but its CheckRedirect has no effect; nil stands for one with bounds on every phase.
 	HTTP *http.Client
+	// Connections, unless 0, is how many connections are kept for the next requests, each for one request at a time, over HTTP/1.1: for who sends
+	// many at once. Else they share one over HTTP/2 where the server speaks it. It has no effect on an HTTP client of the caller's own.
+	Connections int
 	// UserAgent says which program asks.
 	UserAgent string
 	// Attempts is how often one request is sent at most, the first time included; 0 means 4.
@@ -70,6 +73,8 @@ func Bearer(token string) Credentials {
 const (
 	defaultAttempts = 4
 	defaultPatience = time.Minute
+
+	defaultConnections = 16 // that are kept, where the server does not speak HTTP/2
 )
 
 // New makes a client; it connects to nothing yet.
@@ -101,7 +106,7 @@ func New(c Config) (*Client, error) {
 	if c.HTTP != nil {
 		own := *c.HTTP
 		client.http = &own
-	} else if client.http, err = newHTTP(c.CAFile); err != nil {
+	} else if client.http, err = newHTTP(c.CAFile, c.Connections); err != nil {
 		return nil, err
 	}
 	client.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -126,7 +131,7 @@ func parseBase(s string) (*url.URL, error) {
 }
 
 // newHTTP makes an HTTP client with a bound on every phase but the bodies, which may be long.
-func newHTTP(caFile string) (*http.Client, error) {
+func newHTTP(caFile string, connections int) (*http.Client, error) {
 	trust := &tls.Config{MinVersion: tls.VersionTLS12}
 	if caFile != "" {
 		pem, err := os.ReadFile(caFile)
@@ -143,10 +148,14 @@ func newHTTP(caFile string) (*http.Client, error) {
 		trust.RootCAs = pool
 	}
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	kept := connections
+	if kept <= 0 {
+		kept = defaultConnections
+	}
 	return &http.Client{Transport: &http.Transport{
-		Proxy: proxy, DialContext: dialLocalhost(dialer), TLSClientConfig: trust, ForceAttemptHTTP2: true, DisableCompression: true,
+		Proxy: proxy, DialContext: dialLocalhost(dialer), TLSClientConfig: trust, ForceAttemptHTTP2: connections <= 0, DisableCompression: true,
 		TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: 2 * time.Minute, ExpectContinueTimeout: time.Second,
-		IdleConnTimeout: 30 * time.Second, MaxIdleConnsPerHost: 16,
+		IdleConnTimeout: 30 * time.Second, MaxIdleConnsPerHost: kept,
 	}}, nil
 }
 

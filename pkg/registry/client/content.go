@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -16,6 +17,8 @@ import (
 // GetOptions say what of a resource to read.
 type GetOptions struct {
 	Version     int64  // 0 is the current one
+	Label       string // the version that it points at; "" for none
+	At          string // what was there at a moment: a position ("4711", "shared:4711") or a time (RFC 3339); "" is now
 	IfNoneMatch string // an entity tag: [ErrNotModified] when the state still has it
 	Offset      int64  // the first byte to read
 	Length      int64  // how many; 0 is all from Offset on
@@ -48,7 +51,7 @@ func (c *Client) Get(ctx context.Context, path string, o GetOptions) (*Content, 
 
 // Head tells of the content of a resource without reading it.
 func (c *Client) Head(ctx context.Context, path string, o GetOptions) (Info, error) {
-	k := &call{method: http.MethodHead, operation: "content", path: path, query: versionQuery(o.Version), header: http.Header{}}
+	k := &call{method: http.MethodHead, operation: "content", path: path, query: o.query(), header: http.Header{}}
 	if o.IfNoneMatch != "" {
 		k.header.Set("If-None-Match", o.IfNoneMatch)
 	}
@@ -86,7 +89,7 @@ func (c *Client) Put(ctx context.Context, path string, body io.Reader, o PutOpti
 	if err != nil {
 		return PutResult{}, err
 	}
-	k := &call{method: http.MethodPut, operation: "content", path: path, header: o.header(), body: p, repeatable: true}
+	k := &call{method: http.MethodPut, operation: "content", path: path, header: o.header(), body: p}
 	out, err := c.change(ctx, k)
 	if err != nil {
 		return PutResult{}, err
@@ -108,7 +111,7 @@ func (c *Client) Delete(ctx context.Context, path string, o WriteOptions) error 
 }
 
 func (c *Client) remove(ctx context.Context, operation, path string, o WriteOptions) error {
-	_, err := c.ask(ctx, &call{method: http.MethodDelete, operation: operation, path: path, header: o.header(), repeatable: o.guarded()}, nil)
+	_, err := c.ask(ctx, &call{method: http.MethodDelete, operation: operation, path: path, header: o.header()}, nil)
 	return err
 }
 
@@ -121,6 +124,19 @@ func (c *Client) change(ctx context.Context, k *call) (PutResult, error) {
 	}
 	out.Created = status == http.StatusCreated
 	return out, nil
+}
+
+// query says which state to read.
+func (o GetOptions) query() url.Values {
+	query := url.Values{}
+	maps.Copy(query, versionQuery(o.Version))
+	if o.Label != "" {
+		query.Set("label", o.Label)
+	}
+	if o.At != "" {
+		query.Set("at", o.At)
+	}
+	return query
 }
 
 func versionQuery(n int64) url.Values {

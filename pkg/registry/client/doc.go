@@ -11,8 +11,8 @@
 //   - A request is repeated only where that cannot do harm (see below), a bounded number of times. Every call ends with its context.
 //
 // What is repeated. A read is repeated after 502, 503, 504 and broken connections; a download that breaks off goes on where it was, on the same
-// version. A change is repeated after those only when the server can tell a repetition from a new change, or when it makes no difference: with If-Match,
-// If-None-Match or an idempotency key (which the server must honour), and PUTs, whose bodies say the whole state. Any change is repeated when it was
+// version. A change is repeated after those only when the server can tell a repetition from a new change: with If-Match, If-None-Match or an idempotency
+// key, which the client makes itself for a change that has none of them. Any change is repeated when it was
 // certainly not carried out: no connection could be made, or the registry itself said that it is not available. A body is repeated only when it can be
 // read again, that is, when it is an [io.Seeker] that seeks. When the answer to a change was lost and nobody can say whether it was made, the error is
 // [ErrOutcomeUnknown].

@@ -9,15 +9,12 @@ import (
 	"hash"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
-	"time"
 )
 
 // mostResumes is how often one download goes on after a break, however much came in between.
 const mostResumes = 100
-
-// errStalled is the end of an attempt that stood still.
-var errStalled = errors.New("the download stood still")
 
 // Content is a content on its way. One goroutine may read it at a time.
 type Content struct {
@@ -26,15 +23,14 @@ type Content struct {
 	client *Client
 	ctx    context.Context // that of Get: an io.Reader has no other way to be told to stop
 	path   string
+	past   url.Values // the query of a read at a moment, nil for others
 
-	body    io.ReadCloser   // nil between two attempts
-	attempt context.Context // of body
-	cancel  context.CancelCauseFunc
-	at      int64     // the next byte
-	end     int64     // the byte after the last; -1 when not told
-	whole   bool      // all bytes are read, so that their digest can be known
-	hash    hash.Hash // of what was read, when whole
-	idle    int       // attempts in a row that brought nothing
+	body    *patientBody // nil between two attempts
+	at      int64        // the next byte
+	end     int64        // the byte after the last; -1 when not told
+	whole   bool         // all bytes are read, so that their digest can be known
+	hash    hash.Hash    // of what was read, when whole
+	idle    int          // attempts in a row that brought nothing
 	resumes int
 	err     error // the end, io.EOF or a failure
 }
@@ -49,13 +45,16 @@ func (d *Content) open(o GetOptions) error {
 	if o.Length > 0 {
 		last = o.Offset + o.Length - 1
 	}
-	r, err := d.request(header, o.Version, last)
+	r, err := d.request(header, o.query(), last)
 	if err != nil {
 		return err
 	}
 	if r.first != d.at || !d.whole && !r.partial {
 		d.shut()
 		return fmt.Errorf("the server did not serve the range that begins at byte %d", d.at)
+	}
+	if o.At != "" {
+		d.past = o.query()
 	}
 	d.Info, d.end, d.hash = r.info, r.end, sha256.New()
 	return nil
@@ -69,7 +68,7 @@ type reply struct {
 }
 
 // request asks for the bytes from d.at on, to last, or to the end when that is -1; and makes the answer d's body.
-func (d *Content) request(header http.Header, version, last int64) (reply, error) {
+func (d *Content) request(header http.Header, query url.Values, last int64) (reply, error) {
 	if d.at > 0 || last >= 0 {
 		span := "bytes=" + strconv.FormatInt(d.at, 10) + "-"
 		if last >= 0 {
@@ -78,12 +77,12 @@ func (d *Content) request(header http.Header, version, last int64) (reply, error
 		header.Set("Range", span)
 	}
 	ctx, cancel := context.WithCancelCause(d.ctx)
-	res, err := d.client.send(ctx, &call{method: http.MethodGet, operation: "content", path: d.path, query: versionQuery(version), header: header}) //nolint:bodyclose // it becomes d.body, which shut closes
+	res, err := d.client.send(ctx, &call{method: http.MethodGet, operation: "content", path: d.path, query: query, header: header}) //nolint:bodyclose // it becomes d.body, which shut closes
 	if err != nil {
 		cancel(nil)
 		return reply{}, err
 	}
-	d.body, d.attempt, d.cancel = res.Body, ctx, cancel
+	d.body = &patientBody{ReadCloser: res.Body, ctx: ctx, cancel: cancel, patience: d.client.patience}
 	r := reply{info: describe(res), end: res.ContentLength}
 	if res.StatusCode == http.StatusPartialContent {
 		first, last, _, ok := contentRange(res.Header.Get("Content-Range"))
@@ -108,7 +107,11 @@ func (d *Content) resume(cause error) error {
 	}
 	d.idle++
 	d.resumes++
-	r, err := d.request(http.Header{}, d.Info.Version, d.end-1)
+	query := d.past // at a moment of the past the path may have meant something else than it does now
+	if query == nil {
+		query = versionQuery(d.Info.Version)
+	}
+	r, err := d.request(http.Header{}, query, d.end-1)
 	if err != nil {
 		return fmt.Errorf("the download broke off after byte %d, and cannot go on: %w", d.at, err)
 	}
@@ -125,7 +128,7 @@ func (d *Content) Read(b []byte) (int, error) {
 		return 0, nil
 	}
 	for d.err == nil {
-		n, err := d.read(b)
+		n, err := d.body.Read(b)
 		d.at += int64(n)
 		if n > 0 {
 			d.idle = 0
@@ -150,18 +153,6 @@ func (d *Content) Read(b []byte) (int, error) {
 	return 0, d.err
 }
 
-// read reads from the current attempt, but not for longer than the client has patience.
-func (d *Content) read(b []byte) (int, error) {
-	cancel := d.cancel
-	timer := time.AfterFunc(d.client.patience, func() { cancel(errStalled) })
-	defer timer.Stop()
-	n, err := d.body.Read(b)
-	if err != nil && errors.Is(context.Cause(d.attempt), errStalled) {
-		err = errStalled
-	}
-	return n, err
-}
-
 // verdict is what the end of the bytes means.
 func (d *Content) verdict() error {
 	if !d.whole || d.Info.SHA256 == "" {
@@ -184,7 +175,6 @@ func (d *Content) Close() error {
 
 func (d *Content) shut() {
 	if d.body != nil {
-		d.cancel(nil)
 		_ = d.body.Close() // nothing more is wanted of it
 		d.body = nil
 	}

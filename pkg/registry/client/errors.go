@@ -53,6 +53,7 @@ type Error struct {
 	Detail     string        // for people: names the field, the limit and the value
 	RequestID  string        // under which the server's log has it; "" when the answer did not say
 	RetryAfter time.Duration // how long the server asked to wait; 0 when it did not
+	OldestSeq  int64         // of [ErrGone] to a watch: the oldest operation that the change log still has; 0 when it did not say
 
 	// Unknown: an earlier attempt of the same change got no answer and may have been carried out, so this answer may be about its result.
 	// errors.Is(err, ErrOutcomeUnknown) tells it too.
@@ -122,13 +123,14 @@ type problem struct {
 	RequestID string    `json:"request_id"`
 }
 
-// refusal reads an answer that is an error, and closes it. said tells whether the registry itself, not something before it, gave the code.
+// refusal reads an answer that is an error, and closes it. said tells whether the answer gave the code, as the registry and its load balancer do and others before them do not.
 func refusal(res *http.Response, path string, now time.Time) (e *Error, said bool) {
 	defer res.Body.Close()
 	e = &Error{
 		Method: res.Request.Method, Path: path, Status: res.StatusCode, RequestID: res.Header.Get("X-Request-Id"),
 		RetryAfter: retryAfter(res.Header.Get("Retry-After"), now),
 	}
+	e.OldestSeq, _ = strconv.ParseInt(res.Header.Get("Registry-Oldest-Seq"), 10, 64) // 0: not told
 	var p problem
 	media, _, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	if err == nil && (media == "application/problem+json" || media == "application/json") {

@@ -11,7 +11,8 @@ import (
 
 // ListOptions say how to read a list.
 type ListOptions struct {
-	PageSize int // entries that one request asks for, up to 1000; 0 is the server's choice
+	PageSize int    // entries that one request asks for, up to 1000; 0 is the server's choice
+	At       string // of [Client.Children] and [Client.Walk]: what was there at a moment, as in [GetOptions]; "" is now
 }
 
 func (o ListOptions) query() url.Values {
@@ -28,6 +29,9 @@ var errEndless = errors.New("the server gives the same page again and again")
 func (c *Client) Children(ctx context.Context, path string, o ListOptions) iter.Seq2[Resource, error] {
 	return func(yield func(Resource, error) bool) {
 		query := o.query()
+		if o.At != "" {
+			query.Set("at", o.At)
+		}
 		for {
 			var page struct {
 				Entries []Resource `json:"entries"`

@@ -28,7 +28,7 @@ func (c *Client) PutCollection(ctx context.Context, path string, in Collection, 
 	if err != nil {
 		return PutResult{}, err
 	}
-	return c.change(ctx, &call{method: http.MethodPut, operation: "resource", path: path, header: o.header(), body: body, repeatable: true})
+	return c.change(ctx, &call{method: http.MethodPut, operation: "resource", path: path, header: o.header(), body: body})
 }
 
 // Patch changes metadata; what is nil stays.
@@ -60,7 +60,7 @@ func (c *Client) Patch(ctx context.Context, path string, p Patch, o WriteOptions
 	if err != nil {
 		return PutResult{}, err
 	}
-	return c.change(ctx, &call{method: http.MethodPatch, operation: "resource", path: path, header: o.header(), body: body, repeatable: o.guarded()})
+	return c.change(ctx, &call{method: http.MethodPatch, operation: "resource", path: path, header: o.header(), body: body})
 }
 
 // Properties gives the properties of a resource or collection; version 0 is the current one.
@@ -80,7 +80,7 @@ func (c *Client) PutProperties(ctx context.Context, path string, p Properties, o
 		return nil, err
 	}
 	var out Properties
-	_, err = c.ask(ctx, &call{method: http.MethodPut, operation: "properties", path: path, header: o.header(), body: body, repeatable: true}, &out)
+	_, err = c.ask(ctx, &call{method: http.MethodPut, operation: "properties", path: path, header: o.header(), body: body}, &out)
 	return out, err
 }
 
@@ -94,7 +94,7 @@ func (c *Client) Restore(ctx context.Context, path string, version int64, o Writ
 	if err != nil {
 		return PutResult{}, err
 	}
-	return c.change(ctx, &call{method: http.MethodPost, operation: "restore", path: path, header: o.header(), body: body, repeatable: o.guarded()})
+	return c.change(ctx, &call{method: http.MethodPost, operation: "restore", path: path, header: o.header(), body: body})
 }
 
 // Mounts gives the mounts of the node that answers, by path.

@@ -31,5 +31,5 @@ func (c *Client) place(ctx context.Context, operation, path, to string, o MoveOp
 	if err != nil {
 		return PutResult{}, err
 	}
-	return c.change(ctx, &call{method: http.MethodPost, operation: operation, path: path, header: o.header(), body: body, repeatable: o.IdempotencyKey != ""})
+	return c.change(ctx, &call{method: http.MethodPost, operation: operation, path: path, header: o.header(), body: body})
 }

@@ -1,7 +1,10 @@
 package client
 
 import (
+	"errors"
+	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,4 +45,52 @@ func TestEscapePath(t *testing.T) {
 			t.Errorf("escapePath(%q) = %q, want %q", path, got, want)
 		}
 	}
+}
+
+// FuzzEventStream: whatever comes over a stream, its blocks are the same wherever the network divides it, and within the bound.
+func FuzzEventStream(f *testing.F) {
+	f.Add("retry: 500\nid: 1.0.a\n\n: beat\n\nid: 1.1.a\ndata: {}\n\n", 3)
+	f.Add("data:a\rdata: b\r\revent:end\r\ndata\r\n\r\n", 7)
+	f.Add("\xef\xbb\xbfid: \x00\n\nid\n\n\n\nid: 9", 1)
+	f.Fuzz(func(t *testing.T, stream string, piece int) {
+		read := func(r io.Reader) (blocks []eventBlock, retry time.Duration) {
+			in := newEventReader(r)
+			for {
+				b, err := in.next()
+				if errors.Is(err, io.EOF) {
+					return blocks, in.retry
+				}
+				if err != nil {
+					t.Fatal(err) // no input of the fuzzer is so long
+				}
+				if strings.ContainsAny(b.id+b.kind, "\r\n") {
+					t.Errorf("%+v has the end of a line in it", b)
+				}
+				blocks = append(blocks, b)
+			}
+		}
+		whole, retry := read(strings.NewReader(stream))
+		pieces, again := read(&slicedReader{stream, 1 + max(0, piece)%len(stream+"x")})
+		if !slices.Equal(whole, pieces) || retry != again || retry < 0 || retry > mostPatience {
+			t.Errorf("%q gave %v, in pieces %v", stream, whole, pieces)
+		}
+		if p, ok := parsePosition(stream); ok && (p.seq < 0 || p.item < 0 || p.before(p)) {
+			t.Errorf("position %q is %+v", stream, p)
+		}
+	})
+}
+
+// slicedReader gives n bytes at a time.
+type slicedReader struct {
+	left string
+	n    int
+}
+
+func (r *slicedReader) Read(b []byte) (int, error) {
+	if r.left == "" {
+		return 0, io.EOF
+	}
+	n := copy(b, r.left[:min(r.n, len(r.left))])
+	r.left = r.left[n:]
+	return n, nil
 }

@@ -76,6 +76,9 @@ func (p *payload) attach(r *http.Request) {
 	}
 }
 
+// repeats tells whether p can be sent again once it was begun.
+func (p *payload) repeats() bool { return p == nil || p.seeker != nil }
+
 // rewind makes p ready for another attempt, and tells whether it is.
 func (p *payload) rewind() bool {
 	if p == nil || p.sent == nil {

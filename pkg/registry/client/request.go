@@ -1,7 +1,9 @@
 package client
 
 import (
+	"cmp"
 	"context"
+	crand "crypto/rand"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -12,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -31,11 +34,52 @@ type call struct {
 	query     url.Values
 	header    http.Header
 	body      *payload // nil = none
-	// repeatable: sending it again makes no harm though it may have been carried out. Reads are so by themselves.
-	repeatable bool
 }
 
 func (k *call) isRead() bool { return k.method == http.MethodGet || k.method == http.MethodHead }
+
+// guard makes sure that the server can tell a repetition of a change from a new one, where the caller did not: by an idempotency key. A change without
+// one must not be repeated even when its second time makes what its first made: somebody else may have changed that in between. A condition is no
+// substitute: what it is on may be something that the change leaves as it is, and where it is not, the repetition of a success would be refused. The server
+// looks for the answer that it kept before it looks at the condition.
+func (k *call) guard() {
+	if k.isRead() || k.guarded() {
+		return
+	}
+	if k.header == nil {
+		k.header = http.Header{}
+	}
+	k.header.Set("Idempotency-Key", crand.Text())
+}
+
+// guarded tells whether the server can tell a repetition of the change from a new one.
+func (k *call) guarded() bool { return k.header.Get("Idempotency-Key") != "" }
+
+// optionNames are the options that are sent as header fields.
+var optionNames = map[string]string{"If-Match": "IfMatch", "If-None-Match": "IfNoneMatch", "Idempotency-Key": "IdempotencyKey", "Version-Comment": "Comment"}
+
+// check refuses what HTTP cannot say. Sending it would fail like a connection does.
+func (k *call) check() error {
+	for _, name := range slices.Sorted(maps.Keys(k.header)) {
+		for _, value := range k.header[name] {
+			if err := k.checkField(cmp.Or(optionNames[name], name), value); err != nil {
+				return err
+			}
+		}
+	}
+	if k.body != nil {
+		return k.checkField("MediaType", k.body.mediaType)
+	}
+	return nil
+}
+
+func (k *call) checkField(name, value string) error {
+	i := strings.IndexFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
+	if i < 0 {
+		return nil
+	}
+	return &Error{Method: k.method, Path: k.path, Code: ErrInvalid, Detail: fmt.Sprintf("%s has the control character %q; it must be one line of text", name, value[i])}
+}
 
 // attempt is what came of sending a request once.
 type attempt struct {
@@ -50,6 +94,12 @@ type attempt struct {
 // connection; it is the context's when that ended.
 func (c *Client) send(ctx context.Context, k *call) (*http.Response, error) {
 	defer k.body.release()
+	if err := k.check(); err != nil {
+		return nil, err
+	}
+	if c.attempts > 1 && k.body.repeats() {
+		k.guard()
+	}
 	maybe := false
 	for n := 1; ; n++ {
 		a := c.once(ctx, k)
@@ -57,7 +107,7 @@ func (c *Client) send(ctx context.Context, k *call) (*http.Response, error) {
 			return a.res, nil
 		}
 		maybe = maybe || a.maybe && !k.isRead()
-		harmless := !a.maybe || k.repeatable || k.isRead()
+		harmless := !a.maybe || k.isRead() || k.guarded()
 		if !a.again || !harmless || n >= c.attempts || a.after > mostPatience || !k.body.rewind() {
 			return nil, told(a.err, maybe)
 		}
@@ -94,11 +144,9 @@ func (c *Client) once(ctx context.Context, k *call) attempt {
 	e, said := refusal(res, k.path, time.Now())
 	a := attempt{err: e, after: e.RetryAfter}
 	switch e.Status {
-	case http.StatusServiceUnavailable:
-		// The registry says so only of what it did not do. What stands before it may say so of what it lost.
+	case http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout:
+		// The registry and its load balancer give the code only to what was not done. Something else may say the like of what it lost.
 		a.again, a.maybe = true, !said || e.Code != ErrUnavailable
-	case http.StatusBadGateway, http.StatusGatewayTimeout:
-		a.again, a.maybe = true, true
 	}
 	return a
 }

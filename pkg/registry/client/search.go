@@ -118,7 +118,7 @@ func (c *Client) SaveSearch(ctx context.Context, name, query string, shared bool
 	}
 	var saved SavedSearch
 	_, err = c.ask(ctx, &call{
-		method: http.MethodPut, operation: "searches", query: url.Values{"name": {name}}, header: o.header(), body: body, repeatable: o == WriteOptions{},
+		method: http.MethodPut, operation: "searches", query: url.Values{"name": {name}}, header: o.header(), body: body,
 	}, &saved)
 	return saved, err
 }

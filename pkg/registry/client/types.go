@@ -6,16 +6,17 @@ import "time"
 const (
 	KindCollection = "collection"
 	KindResource   = "resource"
+	KindLink       = "link"
 )
 
 // Properties are named lists of values.
 type Properties map[string][]string
 
-// Resource is what is known about a resource or collection. The JSON is that of the API.
+// Resource is what is known about a resource, a collection or a link. The JSON is that of the API.
 type Resource struct {
 	Path           string     `json:"path"`
 	Name           string     `json:"name"`
-	Kind           string     `json:"kind"` // KindCollection or KindResource
+	Kind           string     `json:"kind"` // KindCollection, KindResource or, in lists and of [Client.Link], KindLink
 	ID             string     `json:"id,omitempty"`
 	Version        int64      `json:"version,omitempty"`
 	CurrentVersion int64      `json:"current_version,omitempty"` // only beside an older version
@@ -29,7 +30,10 @@ type Resource struct {
 	CreatedBy      string     `json:"created_by,omitempty"`
 	UpdatedAt      time.Time  `json:"updated_at,omitzero"`
 	UpdatedBy      string     `json:"updated_by,omitempty"`
+	Comment        string     `json:"comment,omitempty"` // what the author of the version said of it
 	Mount          bool       `json:"mount,omitempty"`
+	Target         string     `json:"target,omitempty"`    // of a link: the path that it leads to
+	RealPath       string     `json:"real_path,omitempty"` // where this is, when Path led there over links
 }
 
 // Version is one state of a resource or collection.
@@ -43,6 +47,8 @@ type Version struct {
 	SHA256      string     `json:"sha256,omitempty"`
 	CreatedAt   time.Time  `json:"created_at"`
 	CreatedBy   string     `json:"created_by"`
+	Comment     string     `json:"comment,omitempty"`
+	Labels      []string   `json:"labels,omitempty"`
 }
 
 // Mount is a path that a store stands at.
@@ -65,20 +71,17 @@ type WriteOptions struct {
 	IfMatch string
 	// IfNoneMatch "*" refuses the change, with [ErrPrecondition], when there is something already.
 	IfNoneMatch string
-	// IdempotencyKey names this change: the server answers a second one of that name with the first answer. Give one only to a server that
-	// honours it: the client repeats the change then.
+	// IdempotencyKey names this change: the server answers a second one of that name with the first answer. A change without a key
+	// gets one from the client, which may send it again then. A key of the caller's own is for a call that may be made again later.
 	IdempotencyKey string
-}
-
-// guarded tells whether the server can tell a repetition of the change from a new one.
-func (o WriteOptions) guarded() bool {
-	return o.IfMatch != "" && o.IfMatch != "*" || o.IfNoneMatch == "*" || o.IdempotencyKey != ""
+	// Comment is what the author says of the version that the change makes; "" for nothing.
+	Comment string
 }
 
 // header says the options in HTTP.
 func (o WriteOptions) header() map[string][]string {
 	h := map[string][]string{}
-	for name, value := range map[string]string{"If-Match": o.IfMatch, "If-None-Match": o.IfNoneMatch, "Idempotency-Key": o.IdempotencyKey} {
+	for name, value := range map[string]string{"If-Match": o.IfMatch, "If-None-Match": o.IfNoneMatch, "Idempotency-Key": o.IdempotencyKey, "Version-Comment": o.Comment} {
 		if value != "" {
 			h[name] = []string{value}
 		}

@@ -52,6 +52,9 @@ func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	a.at = append(a.at, time.Since(a.start))
 	a.seen = append(a.seen, r.Header)
 	res := a.serve[min(len(a.at), len(a.serve))-1](r)
+	if res == nil { // none came in time
+		return nil, r.Context().Err()
+	}
 	res.Request = r
 	return res, nil
 }

@@ -60,7 +60,7 @@ func TestAccess_OffersOnlyWhatOneMay(t *testing.T) {
 	for _, address := range []string{
 		"/console/edit" + doc, "/console/upload/_system/governance", "/console/delete" + doc, "/console/describe" + doc, "/console/property" + doc,
 		"/console/new-text/_system/governance", "/console/new-collection/_system/governance", "/console/restore" + doc + "?version=1",
-		"/console/permissions" + doc, "/console/users", "/console/user?name=admin", "/console/roles", "/console/cluster", "/console/server",
+		"/console/permissions" + doc, "/console/users", "/console/user?name=admin", "/console/roles", "/console/cluster", "/console/server", "/console/logs", "/console/logs-text", "/console/metrics", "/console/jobs",
 		"/console/browse/_system/config", "/console/resource/_system/config/hidden.txt", "/console/download/_system/config/hidden.txt", "/console/resource/_system/config/none.txt",
 	} {
 		joe.get(address).wantStatus(http.StatusForbidden).wantText("Not allowed")
@@ -68,6 +68,7 @@ func TestAccess_OffersOnlyWhatOneMay(t *testing.T) {
 	for address, form := range map[string][]string{
 		"/console/edit" + doc: {"text", "mine", "newlines", "lf"}, "/console/delete" + doc: nil, "/console/permissions" + doc: {"write:everyone", "allow"},
 		"/console/users": {"name", "eve", "password", adminPassword}, "/console/user": {"name", "joe", "do", "save", "role", "admin"}, "/console/roles": {"do", "create", "name", "x"},
+		"/console/log-level": {"node", "node-1", "level", "debug"}, "/console/drain": {"member", "01A", "do", "drain"}, "/console/run-job": {"job", "retention"},
 	} {
 		joe.post(address, form...).wantStatus(http.StatusForbidden)
 	}
@@ -84,13 +85,13 @@ func TestPermissions_MatrixAndWhy(t *testing.T) {
 	b.post("/console/roles", "do", "create", "name", "dev:x").wantStatus(http.StatusBadRequest).wantText("is not allowed")
 	b.post("/console/roles", "do", "create", "name", "dev").wantRedirect("/console/roles?note=role-created")
 	s.newUser("ann", "dev")
-	page := b.get("/console/permissions/_system/governance/a").wantStatus(http.StatusOK).wantText("Inherited from /")
+	page := b.get("/console/permissions/_system/governance/a").wantStatus(http.StatusOK).wantText("allowed", "by /")
 	tag := page.field("etag")
 	b.post("/console/permissions/_system/governance/a", "etag", tag, "read:dev", "allow", "write:dev", "deny", "delete:dev", "").wantRedirect("/console/permissions/_system/governance/a?note=permissions-saved")
 	b.post("/console/permissions/_system/governance/a", "etag", tag, "read:dev", "deny").wantStatus(http.StatusPreconditionFailed).wantText("Somebody changed this")
 	b.post("/console/permissions/_system/governance/a", "read:nobody", "allow").wantStatus(http.StatusBadRequest).wantText("no role")
-	b.get("/console/permissions/_system/governance/a/doc.txt?user=ann&right=write").wantText("Refused: the role dev is denied to write at /_system/governance/a")
-	b.get("/console/permissions/_system/governance/a/doc.txt?user=ann&right=read").wantText("Allowed: the role")
+	b.get("/console/permissions/_system/governance/a/doc.txt?user=ann&right=write").wantText("Refused the role dev is denied to write at /_system/governance/a")
+	b.get("/console/permissions/_system/governance/a/doc.txt?user=ann&right=read").wantText("Allowed the role")
 	b.get("/console/permissions/_system/governance/a/doc.txt?user=nobody&right=read").wantStatus(http.StatusNotFound).wantText("There is no user nobody")
 }
 

@@ -1,7 +1,7 @@
 package console
 
 import (
-	"encoding/hex"
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,13 +13,18 @@ import (
 	"github.com/regent-registry/regent/pkg/registry/auth"
 )
 
+// mostTokenDays is [auth.MaxTokenLifetime] in days.
+const mostTokenDays = int(auth.MaxTokenLifetime / (24 * time.Hour))
+
 // accountView is what a user sees of their own account.
 type accountView struct {
 	Account  auth.Account
 	Tokens   []registry.Token
 	Sessions []sessionView
 	Rights   []string
-	Manager  bool   // has administrative rights that a token may use
+	Manager  bool // has administrative rights that a token may use
+	Display  display
+	MostDays int    // that a new token may last
 	Secret   string // of the token just made; shown this once
 	Error    string
 }
@@ -39,18 +44,17 @@ func (c *console) showAccount(w http.ResponseWriter, r *http.Request, a registry
 	if err != nil {
 		return err
 	}
-	v := accountView{Account: own, Rights: permissionRights(), Manager: a.IsAdmin() || a.Grants != 0, Secret: secret}
+	v := accountView{Account: own, Rights: permissionRights(), Manager: a.IsAdmin() || a.Grants != 0, MostDays: mostTokenDays, Secret: secret}
 	if v.Tokens, err = c.Auth.Tokens(r.Context(), a, ""); err != nil {
 		return err
 	}
 	if v.Sessions, err = c.sessionsOf(r, a, ""); err != nil {
 		return err
 	}
-	status := http.StatusOK
-	if failed != nil {
-		v.Error, status = c.formError(r, a, failed), statusOf(failed)
-	}
+	var status int
+	v.Error, status = c.outcome(r, a, failed)
 	f := c.frame(r, a, "My account")
+	v.Display = f.Display
 	f.Section, f.Here, f.Page = "account", "/console/account", v
 	return c.render(w, status, "account", f)
 }
@@ -120,8 +124,8 @@ func (c *console) tokenOf(r *http.Request, a registry.Actor) (string, error) {
 		scope.Paths = append(scope.Paths, p)
 	}
 	days, err := strconv.Atoi(r.PostForm.Get("days"))
-	if err != nil || days < 1 || days > 366 {
-		return "", registry.Errorf(registry.CodeInvalid, "days is %q; it must be a number from 1 to 366", r.PostForm.Get("days"))
+	if err != nil || days < 1 || days > mostTokenDays {
+		return "", registry.Errorf(registry.CodeInvalid, "days is %q; it must be a number from 1 to %d", r.PostForm.Get("days"), mostTokenDays)
 	}
 	secret, _, err := c.Auth.CreateToken(r.Context(), a, strings.TrimSpace(r.PostForm.Get("name")), scope, time.Duration(days)*24*time.Hour)
 	return secret, err
@@ -129,7 +133,7 @@ func (c *console) tokenOf(r *http.Request, a registry.Actor) (string, error) {
 
 func (c *console) revokeToken(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
 	return c.ownForm(w, r, a, "token-revoked", func(form url.Values) error {
-		id, err := parseID(form.Get("id"))
+		id, err := registry.ParseID(`field "id"`, form.Get("id"))
 		if err != nil {
 			return err
 		}
@@ -142,7 +146,7 @@ func (c *console) endSession(w http.ResponseWriter, r *http.Request, a registry.
 		if form.Get("all") != "" {
 			return c.Auth.RevokeSessions(r.Context(), a, "", auth.SessionToken(r))
 		}
-		id, err := parseID(form.Get("id"))
+		id, err := registry.ParseID(`field "id"`, form.Get("id"))
 		if err != nil {
 			return err
 		}
@@ -150,21 +154,14 @@ func (c *console) endSession(w http.ResponseWriter, r *http.Request, a registry.
 	})
 }
 
-func parseID(s string) (registry.ID, error) {
-	b, err := hex.DecodeString(s)
-	if err != nil || len(b) != len(registry.ID{}) {
-		return registry.ID{}, registry.Errorf(registry.CodeInvalid, "the form names no id of 32 hexadecimal digits")
-	}
-	return registry.ID(b), nil
-}
-
 // usersView is a page of users, and the form for a new one.
 type usersView struct {
-	Users []auth.Account
-	Next  string
-	Roles []string // that can be given
-	New   auth.Account
-	Error string
+	Users  []auth.Account
+	Begins string // only users whose names begin with it
+	Next   string
+	Roles  roleChoice
+	New    auth.Account
+	Error  string
 }
 
 func (c *console) users(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
@@ -172,18 +169,23 @@ func (c *console) users(w http.ResponseWriter, r *http.Request, a registry.Actor
 }
 
 func (c *console) showUsers(w http.ResponseWriter, r *http.Request, a registry.Actor, draft auth.Account, failed error) error {
-	list, next, err := c.Auth.Users(r.Context(), a, r.URL.Query().Get("after"), 0)
+	query := r.URL.Query()
+	v := usersView{Begins: strings.TrimSpace(query.Get("begins")), New: draft}
+	var err error
+	v.Users, v.Next, err = c.Auth.Users(r.Context(), a, cmp.Or(query.Get("after"), justBefore(v.Begins)), 0)
 	if err != nil {
 		return err
 	}
-	v := usersView{Users: list, Next: next, New: draft}
-	if v.Roles, err = c.givenRoles(r, a); err != nil {
+	if n := slices.IndexFunc(v.Users, func(u auth.Account) bool { return !strings.HasPrefix(u.Name, v.Begins) }); n >= 0 {
+		v.Users, v.Next = v.Users[:n], ""
+	}
+	roles, err := c.givenRoles(r, a)
+	if err != nil {
 		return err
 	}
-	status := http.StatusOK
-	if failed != nil {
-		v.Error, status = c.formError(r, a, failed), statusOf(failed)
-	}
+	v.Roles = choiceOf(roles, draft.Roles)
+	var status int
+	v.Error, status = c.outcome(r, a, failed)
 	f := c.frame(r, a, "Users")
 	f.Section, f.Page = "users", v
 	return c.render(w, status, "users", f)
@@ -208,7 +210,7 @@ func (c *console) newUser(w http.ResponseWriter, r *http.Request, a registry.Act
 	form := r.PostForm
 	draft := auth.Account{
 		Name: strings.TrimSpace(form.Get("name")), Email: strings.TrimSpace(form.Get("email")), FullName: strings.TrimSpace(form.Get("full_name")),
-		Roles: append([]string{}, form["role"]...),
+		Roles: rolesOf(form),
 	}
 	in := auth.AccountInput{Email: &draft.Email, FullName: &draft.FullName, Roles: &draft.Roles}
 	if _, err := c.Auth.CreateUser(r.Context(), a, draft.Name, form.Get("password"), in); err != nil {
@@ -221,24 +223,18 @@ func (c *console) newUser(w http.ResponseWriter, r *http.Request, a registry.Act
 // userView is a user as who manages users sees them.
 type userView struct {
 	Account  auth.Account
-	Roles    []string
+	Roles    roleChoice
 	Sessions []sessionView
 	Self     bool
 	Error    string
 }
-
-// Has tells whether the user has a role, for the boxes of the form.
-func (v userView) Has(role string) bool { return slices.Contains(v.Account.Roles, role) }
-
-// Has is the same for a user to be made.
-func (v usersView) Has(role string) bool { return slices.Contains(v.New.Roles, role) }
 
 func (c *console) user(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
 	return c.showUser(w, r, a, r.URL.Query().Get("name"), nil)
 }
 
 func (c *console) showUser(w http.ResponseWriter, r *http.Request, a registry.Actor, name string, failed error) error {
-	if err := needs(a, registry.GrantUsers, "manage users and roles"); err != nil {
+	if err := needsUsers(a); err != nil {
 		return err
 	}
 	u, err := c.Auth.Account(r.Context(), a, name)
@@ -246,17 +242,17 @@ func (c *console) showUser(w http.ResponseWriter, r *http.Request, a registry.Ac
 		return err
 	}
 	v := userView{Account: u, Self: u.Name == a.User}
-	if v.Roles, err = c.givenRoles(r, a); err != nil {
+	roles, err := c.givenRoles(r, a)
+	if err != nil {
 		return err
 	}
+	v.Roles = choiceOf(roles, u.Roles)
 	// Sessions of who has more rights are not shown; the rest of the page is.
 	if v.Sessions, err = c.sessionsOf(r, a, name); err != nil && registry.CodeOf(err) != registry.CodeDenied {
 		return err
 	}
-	status := http.StatusOK
-	if failed != nil {
-		v.Error, status = c.formError(r, a, failed), statusOf(failed)
-	}
+	var status int
+	v.Error, status = c.outcome(r, a, failed)
 	f := c.frame(r, a, "User "+name)
 	f.Section, f.Here, f.Page = "users", userLink(name), v
 	return c.render(w, status, "user", f)
@@ -276,7 +272,7 @@ func (c *console) changeUser(w http.ResponseWriter, r *http.Request, a registry.
 	case "save":
 		in := auth.AccountInput{
 			Email: new(strings.TrimSpace(form.Get("email"))), FullName: new(strings.TrimSpace(form.Get("full_name"))),
-			Disabled: new(form.Get("disabled") != ""), Roles: new(append([]string{}, form["role"]...)),
+			Disabled: new(form.Get("disabled") != ""), Roles: new(rolesOf(form)),
 		}
 		_, err = c.Auth.UpdateUser(ctx, a, name, in, ifMatch(r))
 	case "password":

@@ -2,12 +2,17 @@ package console
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"path"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -16,30 +21,66 @@ var staticFiles embed.FS
 
 const staticPrefix = "/console/static/"
 
-// assets are the files beside the pages. Their URLs carry a hash of all of them, so browsers may keep each for ever.
+// assets are the files beside the pages; a folder is served as one file of its name, joined of its files in the order of their names.
+// Their URLs carry a hash of all of them, so browsers may keep each for ever.
 type assets struct {
 	hash  string
-	files map[string][]byte
+	files map[string]asset
+}
+
+type asset struct {
+	data []byte
+	gzip func() ([]byte, error) // the same, compressed when somebody first asks for it
 }
 
 func newAssets() (*assets, error) {
-	a := &assets{files: map[string][]byte{}}
+	a := &assets{files: map[string]asset{}}
 	sum := sha256.New()
 	entries, err := staticFiles.ReadDir("static")
 	if err != nil {
 		return nil, fmt.Errorf("console: static files: %w", err)
 	}
 	for _, e := range entries { // in order of their names
-		data, err := staticFiles.ReadFile("static/" + e.Name())
+		data, err := readAsset("static/"+e.Name(), e.IsDir())
 		if err != nil {
 			return nil, fmt.Errorf("console: static files: %w", err)
 		}
 		fmt.Fprintf(sum, "%s %d\n", e.Name(), len(data))
 		sum.Write(data)
-		a.files[e.Name()] = data
+		a.files[e.Name()] = asset{data, sync.OnceValues(func() ([]byte, error) { return compress(data) })}
 	}
 	a.hash = hex.EncodeToString(sum.Sum(nil))[:16]
 	return a, nil
+}
+
+// readAsset reads a file, or all files of a folder one after the other.
+func readAsset(name string, folder bool) ([]byte, error) {
+	if !folder {
+		return staticFiles.ReadFile(name)
+	}
+	parts, err := staticFiles.ReadDir(name)
+	var joined []byte
+	for _, part := range parts {
+		var data []byte
+		if data, err = staticFiles.ReadFile(name + "/" + part.Name()); err != nil {
+			return nil, err
+		}
+		joined = append(joined, data...)
+	}
+	return joined, err
+}
+
+func compress(data []byte) ([]byte, error) {
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	_, err = z.Write(data)
+	if err := errors.Join(err, z.Close()); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
 
 // url is the address of a file; a name that does not exist is an error, which fails the template that uses it.
@@ -51,13 +92,13 @@ func (a *assets) url(name string) (string, error) {
 }
 
 var assetTypes = map[string]string{
-	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8",
 }
 
 // serve answers with a file. Another hash is that of a node with another version, during an upgrade: the file goes out, not to be kept.
 func (a *assets) serve(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")
-	data, ok := a.files[name]
+	file, ok := a.files[name]
 	if !ok {
 		http.NotFound(w, r)
 		return
@@ -66,5 +107,25 @@ func (a *assets) serve(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
 	w.Header().Set("Content-Type", assetTypes[path.Ext(name)])
-	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(data))
+	w.Header().Set("Vary", "Accept-Encoding")
+	packed, err := file.gzip()
+	if err != nil || !acceptsGzip(r) {
+		http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(file.data))
+		return
+	}
+	w.Header().Set("Content-Encoding", "gzip")
+	w.Header().Set("Content-Length", strconv.Itoa(len(packed)))
+	w.Write(packed) //nolint:errcheck,gosec // whoever went away needs no answer
+}
+
+// acceptsGzip tells whether the browser takes a compressed file.
+func acceptsGzip(r *http.Request) bool {
+	for _, line := range r.Header.Values("Accept-Encoding") {
+		for coding := range strings.SplitSeq(line, ",") {
+			if name, weight, _ := strings.Cut(coding, ";"); strings.TrimSpace(name) == "gzip" && strings.TrimSpace(weight) != "q=0" {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -1,6 +1,8 @@
 package console_test
 
 import (
+	"compress/gzip"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -36,6 +38,46 @@ func TestAssets_CachedByHash(t *testing.T) {
 		t.Errorf("wrong hash: Cache-Control %q", got)
 	}
 	b.get("/console/static/0000000000000000/nothing.css").wantStatus(http.StatusNotFound)
+}
+
+// Files travel compressed to browsers that take that, and are the same as without.
+func TestAssets_Compressed(t *testing.T) {
+	s := newSite(t)
+	for _, name := range []string{"console.css", "editor.js"} {
+		address := "/console/static/0000000000000000/" + name
+		for coding, want := range map[string]string{"": "", "br, gzip": "gzip", "gzip;q=0": "", "identity": ""} {
+			b := s.visitor()
+			b.header.Set("Accept-Encoding", coding)
+			r := b.get(address).wantStatus(http.StatusOK)
+			if got := r.Header.Get("Content-Encoding"); got != want || r.Header.Get("Vary") != "Accept-Encoding" {
+				t.Errorf("%s for %q: Content-Encoding %q, Vary %q", name, coding, got, r.Header.Get("Vary"))
+			}
+			text := r.body
+			if want == "gzip" {
+				z, err := gzip.NewReader(strings.NewReader(r.body))
+				must(t, err)
+				b, err := io.ReadAll(z)
+				must(t, err)
+				text = string(b)
+				if len(r.body) > 140<<10 {
+					t.Errorf("%s has %d bytes compressed", name, len(r.body))
+				}
+			}
+			if plain, err := os.ReadFile("static/" + name); err == nil && text != string(plain) {
+				t.Errorf("%s for %q is another file", name, coding)
+			}
+		}
+	}
+}
+
+// The editor's bundle goes with the licences of what is in it, and only pages with an editor load it.
+func TestAssets_Editor(t *testing.T) {
+	s := newSite(t)
+	b := s.signedIn()
+	b.get("/console/static/0000000000000000/editor-licences.txt").wantStatus(http.StatusOK).wantText("@codemirror/view", "style-mod", "MIT License")
+	if strings.Contains(b.get("/console/").body, "editor.js") || !strings.Contains(b.get("/console/new-text/_system/governance").body, "/editor.js") {
+		t.Error("the editor is loaded on the wrong pages")
+	}
 }
 
 // TestPages_UseIconsThatExist checks the fragments of every <use>.

@@ -43,10 +43,8 @@ func (c *console) showAssociations(w http.ResponseWriter, r *http.Request, a reg
 	v.head = c.headOf(r, out.Resource, "associations", out.Resource.Version)
 	v.Out, v.OutNext, v.In, v.InNext = out.Associations, out.Next, incoming.Associations, incoming.Next
 	v.Paged = query.Get("out") != "" || query.Get("in") != ""
-	status := http.StatusOK
-	if failed != nil {
-		v.Error, status = c.formError(r, a, failed), statusOf(failed)
-	}
+	var status int
+	v.Error, status = c.outcome(r, a, failed)
 	return c.show(w, r, a, status, "associations", "Associations of "+v.Name(), v.head, v)
 }
 
@@ -88,51 +86,4 @@ func (c *console) dissociate(w http.ResponseWriter, r *http.Request, a registry.
 func isWeb(uri string) bool {
 	scheme, _, _ := strings.Cut(uri, ":")
 	return strings.EqualFold(scheme, "https") || strings.EqualFold(scheme, "http")
-}
-
-// graphView is what a resource depends on, or what depends on it, directly and through others.
-type graphView struct {
-	head
-	Impact bool
-	Type   string // "*" for all
-	Graph  registry.Graph
-	Edges  []graphEdge
-}
-
-// graphEdge is an association with its ends.
-type graphEdge struct {
-	From, To registry.End
-	Type     string
-}
-
-func (c *console) dependencies(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
-	return c.graph(w, r, a, false)
-}
-
-func (c *console) impact(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
-	return c.graph(w, r, a, true)
-}
-
-func (c *console) graph(w http.ResponseWriter, r *http.Request, a registry.Actor, impact bool) error {
-	p, err := pathOf(r)
-	if err != nil {
-		return err
-	}
-	v := graphView{Impact: impact, Type: r.URL.Query().Get("type")}
-	v.Graph, err = c.Service.Graph(r.Context(), a, registry.GraphInput{Path: p, Impact: impact, Type: v.Type}, registry.Freshness{})
-	if err != nil {
-		return err
-	}
-	if v.Type == "" {
-		v.Type = registry.DependsType
-	}
-	v.head = c.headOf(r, v.Graph.Resource, "associations", v.Graph.Resource.Version)
-	for _, e := range v.Graph.Edges {
-		v.Edges = append(v.Edges, graphEdge{v.Graph.Nodes[e.From].End, v.Graph.Nodes[e.To].End, e.Type})
-	}
-	title := "Dependencies of "
-	if impact {
-		title = "Impact of "
-	}
-	return c.show(w, r, a, http.StatusOK, "graph", title+v.Name(), v.head, v)
 }

@@ -13,6 +13,11 @@ type browseView struct {
 	Cursor  string // of this page; "" is the first
 	Next    string
 	Example string // a base URL to show how to store from the command line
+	Tree    *treeView
+	Limit   int64 // of one content, for what is dropped here
+
+	Selectable bool // its entries can be ticked, and then copied or tagged
+	Removable  bool // and moved and deleted
 }
 
 // redirectByKind leads from the page for one kind of thing to the page for what is there. A link that leads nowhere has none: err says why.
@@ -41,10 +46,16 @@ func (c *console) browse(w http.ResponseWriter, r *http.Request, a registry.Acto
 	}
 	v := browseView{
 		head: c.headOf(r, page.Parent, "entries", page.Parent.Version), Entries: page.Entries, Cursor: cursor, Next: page.Next,
-		Example: c.PublicHTTPS,
+		Example: c.PublicHTTPS, Limit: c.Service.ContentLimit(),
 	}
 	if v.Example == "" {
 		v.Example = c.PublicHTTP
+	}
+	// Entries below a link are changed where it leads.
+	v.Selectable = v.Attaching && page.Parent.Real == ""
+	v.Removable = v.Selectable && c.may(r, registry.RightDelete, p)
+	if v.Tree, err = c.tree(r, a, page, cursor == ""); err != nil {
+		return err
 	}
 	return c.show(w, r, a, http.StatusOK, "browse", v.Name(), v.head, v)
 }

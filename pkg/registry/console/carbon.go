@@ -10,10 +10,6 @@ import (
 
 func (c *console) toConsole(w http.ResponseWriter, _ *http.Request) { redirect(w, "/console/") }
 
-func (c *console) home(w http.ResponseWriter, _ *http.Request) {
-	redirect(w, link("browse", registry.Root))
-}
-
 // fromCarbon leads old bookmarks to our page for the same thing; those we have no page for to the first one.
 func (c *console) fromCarbon(w http.ResponseWriter, r *http.Request) {
 	p, err := registry.ParsePath(r.URL.Query().Get("path"))

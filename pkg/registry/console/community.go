@@ -2,9 +2,7 @@ package console
 
 import (
 	"net/http"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/regent-registry/regent/pkg/registry"
 )
@@ -74,10 +72,8 @@ func (c *console) showCommunity(w http.ResponseWriter, r *http.Request, a regist
 		mine := !comment.Deleted && (v.Moderates || comment.Author == a.User)
 		v.Comments = append(v.Comments, remark{comment, mine, comment.Thread != comment.Number})
 	}
-	status := http.StatusOK
-	if failed != nil {
-		v.Error, status = c.formError(r, a, failed), statusOf(failed)
-	}
+	var status int
+	v.Error, status = c.outcome(r, a, failed)
 	return c.show(w, r, a, status, "community", "Community of "+v.Name(), v.head, v)
 }
 
@@ -88,7 +84,7 @@ func (c *console) addTags(w http.ResponseWriter, r *http.Request, a registry.Act
 		return err
 	}
 	text := r.PostForm.Get("tags")
-	tags := slices.DeleteFunc(strings.Split(text, ","), func(tag string) bool { return strings.TrimSpace(tag) == "" })
+	tags := registry.SplitTags(text)
 	if _, err := c.Service.AddTags(r.Context(), a, p, tags); err != nil {
 		return c.refused(w, r, a, communityView{NewTags: text}, err)
 	}
@@ -150,7 +146,7 @@ func (c *console) addComment(w http.ResponseWriter, r *http.Request, a registry.
 		return err
 	}
 	text := r.PostForm.Get("text")
-	if _, _, err := c.Service.AddComment(r.Context(), a, p, text, answered); err != nil {
+	if _, _, err := c.Service.AddComment(r.Context(), oncePerForm(r, a), p, text, answered); err != nil {
 		return c.refused(w, r, a, communityView{Text: text, Answered: answered}, err)
 	}
 	toPage(w, link("community", p), "commented")
@@ -185,9 +181,9 @@ func (c *console) showComment(w http.ResponseWriter, r *http.Request, a registry
 		return err
 	}
 	v := editCommentView{head: c.headOf(r, res, "community", res.Version), Comment: comment, ETag: comment.ETag(), Text: comment.Text}
-	status := http.StatusOK
-	if failed != nil {
-		v.Text, v.Error, status = r.PostForm.Get("text"), c.formError(r, a, failed), statusOf(failed)
+	var status int
+	if v.Error, status = c.outcome(r, a, failed); failed != nil {
+		v.Text = r.PostForm.Get("text")
 	}
 	return c.show(w, r, a, status, "edit-comment", "Edit comment on "+v.Name(), v.head, v)
 }
@@ -201,7 +197,7 @@ func (c *console) editComment(w http.ResponseWriter, r *http.Request, a registry
 	if err != nil {
 		return err
 	}
-	_, _, err = c.Service.EditComment(r.Context(), a, p, id, r.PostForm.Get("text"), ifMatch(r))
+	_, _, err = c.Service.EditComment(r.Context(), oncePerForm(r, a), p, id, r.PostForm.Get("text"), ifMatch(r))
 	switch registry.CodeOf(err) {
 	case "":
 		toPage(w, link("community", p), "comment-edited")

@@ -52,8 +52,20 @@ type Config struct {
 	Node string
 	// Members tells the cluster's members as this node sees them; nil shows none. It must not block.
 	Members func() []Member
+	// Order makes a member do something, and returns when it has: [registry.CodeConflict] when that would leave its pool without an active member,
+	// [registry.CodeNotFound] when it is not in sight, [registry.CodeUnavailable] when it does not answer. nil: none can be given.
+	Order func(ctx context.Context, o MemberOrder) error
 	// Server tells about this process and its stores; nil shows only the mounts. It may ask the stores, within the context.
 	Server func(ctx context.Context) ServerInfo
+
+	// RunJob makes a job of this node run at once, in the background; nil: none can be.
+	RunJob func(name string) error
+	// Journal is the log of this process; nil: there is nothing to show.
+	Journal Journal
+	// Samples are what this process counted in the last hour, the oldest first; nil: there is nothing to show. They must not be changed.
+	Samples func() []Sample
+	// MetricsURL is where this process tells all its metrics; "" is not shown.
+	MetricsURL string
 
 	// PublicHTTP and PublicHTTPS are the base URLs of the load balancer ("https://registry.example:8243"), for permalinks. "" shows none.
 	PublicHTTP, PublicHTTPS string
@@ -63,7 +75,13 @@ type Config struct {
 	// offer no change to a browser that came by another address than SelfHTTPS, whose next request may reach another node.
 	Private []registry.Path
 
-	Now func() time.Time // time.Now when nil
+	// FetchHosts are the hosts from which users may have files fetched: "example.org", "example.org:8443" or "*.example.org"; addresses that are not public
+	// only when they are named themselves, "10.1.2.3" or "10.0.0.0/8". None: nothing is fetched.
+	FetchHosts   []string
+	FetchTimeout time.Duration // of one file; 30 s when 0
+
+	Heartbeat time.Duration    // how often a stream with nothing to tell says so; 15 s when 0
+	Now       func() time.Time // time.Now when nil
 }
 
 type console struct {
@@ -71,13 +89,15 @@ type console struct {
 	selfHost string // of SelfHTTPS, as requests name it
 	pages    map[string]*template.Template
 	assets   *assets
+	fetcher  *fetcher // nil: nothing is fetched
 }
 
 // action is one page action, on behalf of a user who signed in. What it returns becomes an error page; it has written nothing then.
 type action func(w http.ResponseWriter, r *http.Request, a registry.Actor) error
 
 // New makes the console. It serves /console/ and redirects / and /carbon/ there. Safe for concurrent use.
-// It fails when a template does not parse, the configuration lacks the service or the authenticator, or SelfHTTPS is no https address.
+// It fails when a template does not parse, the configuration lacks the service or the authenticator, SelfHTTPS is no https address, or FetchHosts has
+// what is no host.
 func New(cfg Config) (http.Handler, error) {
 	if cfg.Service == nil || cfg.Auth == nil {
 		return nil, errors.New("console: Config needs Service and Auth")
@@ -87,6 +107,9 @@ func New(cfg Config) (http.Handler, error) {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Heartbeat <= 0 {
+		cfg.Heartbeat = defaultHeartbeat
 	}
 	if cfg.Members == nil {
 		cfg.Members = func() []Member { return nil }
@@ -101,6 +124,9 @@ func New(cfg Config) (http.Handler, error) {
 	if c.selfHost, err = hostOf(cfg.SelfHTTPS); err != nil {
 		return nil, err
 	}
+	if c.fetcher, err = newFetcher(cfg.FetchHosts, cfg.FetchTimeout); err != nil {
+		return nil, err
+	}
 	if c.assets, err = newAssets(); err != nil {
 		return nil, err
 	}
@@ -108,95 +134,6 @@ func New(cfg Config) (http.Handler, error) {
 		return nil, err
 	}
 	return c.guard(c.routes()), nil
-}
-
-// routes is the whole URL map.
-func (c *console) routes() *http.ServeMux {
-	mux := http.NewServeMux()
-	open := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, h) }
-	page := func(pattern string, do action) { mux.Handle(pattern, c.signedIn(do)) }
-
-	open("GET /{$}", c.toConsole)
-	open("GET /carbon", c.toConsole)
-	open("GET /carbon/{page...}", c.fromCarbon)
-	open("GET /console", c.toConsole)
-	open("GET /console/{$}", c.home)
-	open("GET "+staticPrefix+"{hash}/{file}", c.assets.serve)
-	open("GET /console/sign-in", c.signInForm)
-	open("POST /console/sign-in", c.signIn)
-	open("POST /console/sign-out", c.signOut)
-	open("POST /console/theme", c.setTheme)
-
-	page("GET /console/go", c.jump)
-	page("GET /console/browse/{path...}", c.browse)
-	page("GET /console/resource/{path...}", c.resource)
-	page("GET /console/download/{path...}", c.download)
-	page("GET /console/details/{path...}", c.details)
-	page("GET /console/describe/{path...}", c.describeForm)
-	page("POST /console/describe/{path...}", c.describe)
-	page("GET /console/properties/{path...}", c.properties)
-	page("GET /console/property/{path...}", c.propertyForm)
-	page("POST /console/property/{path...}", c.property)
-	page("POST /console/remove-property/{path...}", c.removeProperty)
-	page("GET /console/versions/{path...}", c.versions)
-	page("POST /console/label/{path...}", c.label)
-	page("GET /console/diff/{path...}", c.diff)
-	page("GET /console/restore/{path...}", c.restoreForm)
-	page("POST /console/restore/{path...}", c.restore)
-	page("GET /console/edit/{path...}", c.editForm)
-	page("POST /console/edit/{path...}", c.edit)
-	page("GET /console/upload/{path...}", c.uploadForm)
-	page("POST /console/upload/{path...}", c.upload)
-	page("GET /console/new-collection/{path...}", c.newCollectionForm)
-	page("POST /console/new-collection/{path...}", c.newCollection)
-	page("GET /console/new-text/{path...}", c.newTextForm)
-	page("POST /console/new-text/{path...}", c.newText)
-	page("GET /console/delete/{path...}", c.deleteForm)
-	page("POST /console/delete/{path...}", c.delete)
-	page("GET /console/community/{path...}", c.community)
-	page("POST /console/tag/{path...}", c.addTags)
-	page("POST /console/untag/{path...}", c.removeTag)
-	page("POST /console/rate/{path...}", c.rate)
-	page("POST /console/comment/{path...}", c.addComment)
-	page("GET /console/edit-comment/{path...}", c.editCommentForm)
-	page("POST /console/edit-comment/{path...}", c.editComment)
-	page("POST /console/delete-comment/{path...}", c.deleteComment)
-	page("GET /console/associations/{path...}", c.associations)
-	page("POST /console/associate/{path...}", c.associate)
-	page("POST /console/dissociate/{path...}", c.dissociate)
-	page("GET /console/dependencies/{path...}", c.dependencies)
-	page("GET /console/impact/{path...}", c.impact)
-	page("GET /console/tags", c.tagCloud)
-	page("GET /console/tagged", c.tagged)
-	page("GET /console/search", c.search)
-	page("POST /console/save-search", c.saveSearch)
-	page("POST /console/forget-search", c.forgetSearch)
-	page("GET /console/move/{path...}", c.moveForm)
-	page("POST /console/move/{path...}", c.move)
-	page("GET /console/new-link/{path...}", c.newLinkForm)
-	page("POST /console/new-link/{path...}", c.newLink)
-	page("GET /console/trash/{path...}", c.trash)
-	page("POST /console/undelete/{path...}", c.undelete)
-	page("POST /console/purge/{path...}", c.purge)
-	page("GET /console/activity/{path...}", c.activity)
-	page("GET /console/activity-csv/{path...}", c.activityCSV)
-	page("GET /console/permissions/{path...}", c.permissions)
-	page("POST /console/permissions/{path...}", c.setPermissions)
-	page("GET /console/users", c.users)
-	page("POST /console/users", c.newUser)
-	page("GET /console/user", c.user)
-	page("POST /console/user", c.changeUser)
-	page("GET /console/roles", c.roles)
-	page("POST /console/roles", c.changeRole)
-	page("GET /console/account", c.account)
-	page("POST /console/account/profile", c.setProfile)
-	page("POST /console/account/password", c.setPassword)
-	page("POST /console/account/token", c.makeToken)
-	page("POST /console/account/revoke-token", c.revokeToken)
-	page("POST /console/account/end-session", c.endSession)
-	page("GET /console/cluster", c.cluster)
-	page("GET /console/server", c.server)
-	return mux
 }
 
 // signedIn runs a page action for the user whose session the request carries, and asks others to sign in.

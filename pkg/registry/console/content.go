@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"fmt"
+	"html/template"
 	"io"
 	"mime"
 	"strings"
@@ -18,10 +19,11 @@ const (
 
 // preview is as much of a content as a page shows.
 type preview struct {
-	Image      bool     // a picture, shown by the browser
-	Text       bool     // a text, as Lines
-	Lines      []string // without their ends
-	Cut        bool     // there is more than Lines or Hex show
+	Image      bool            // a picture, shown by the browser
+	Text       bool            // a text, as Lines
+	Lines      []string        // without their ends
+	Shown      []template.HTML // the same, highlighted; none where the page shows another form
+	Cut        bool            // there is more than Lines or Hex show
 	ShownBytes int64
 	Hex        []hexRow
 }

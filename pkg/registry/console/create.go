@@ -19,7 +19,7 @@ type createView struct {
 	// Only for a file.
 	ETag    string // of the resource that gets a new version; "" when the head is a collection
 	Limit   int64
-	Replace bool
+	Exists  string // what happens to a file whose name is taken: existsTell, existsReplace or existsSkip
 	Comment string // of the version
 }
 
@@ -74,7 +74,7 @@ func (c *console) newCollection(w http.ResponseWriter, r *http.Request, a regist
 	p, err := v.child()
 	if err == nil {
 		// What is there already, of either kind, is told rather than opened as if it were new.
-		_, err = c.Service.CreateCollection(r.Context(), a, registry.CollectionInput{Path: p, Description: v.Description, If: nothingThere})
+		_, err = c.Service.CreateCollection(r.Context(), oncePerForm(r, a), registry.CollectionInput{Path: p, Description: v.Description, If: nothingThere})
 	}
 	if err == nil {
 		toPage(w, link("browse", p), "created")
@@ -114,7 +114,7 @@ func (c *console) newText(w http.ResponseWriter, r *http.Request, a registry.Act
 	v.fill(r)
 	p, err := v.child()
 	if err == nil {
-		_, err = c.Service.Put(r.Context(), a, registry.PutInput{
+		_, err = c.Service.Put(r.Context(), oncePerForm(r, a), registry.PutInput{
 			Path: p, Body: strings.NewReader(v.Text), MediaType: v.typeFor(p), Description: &v.Description, If: nothingThere,
 		})
 	}

@@ -9,11 +9,11 @@ import (
 // deleteView asks whether something is to go, and shows what that is.
 type deleteView struct {
 	head
-	ETag     string
-	Children int64 // direct ones
-	More     bool  // there are more children than were counted
-	Sample   []registry.Resource
-	Error    string
+	ETag   string
+	Sample []registry.Resource // of its children
+	Others bool                // there are more of them
+	Going  goingView
+	Error  string
 }
 
 // sampleSize is how many children the page names.
@@ -30,17 +30,19 @@ func (c *console) askDelete(w http.ResponseWriter, r *http.Request, a registry.A
 	}
 	v := deleteView{head: c.headOf(r, res, "", res.Version), ETag: res.ETag()}
 	if v.IsCollection() {
-		page, err := c.Service.List(r.Context(), a, res.Path, "", registry.MaxPageSize, registry.Freshness{})
+		page, err := c.Service.List(r.Context(), a, res.Path, "", sampleSize, registry.Freshness{})
 		if err != nil {
 			return err
 		}
-		v.Children, v.More = int64(len(page.Entries)), page.Next != ""
-		v.Sample = page.Entries[:min(sampleSize, len(page.Entries))]
+		v.Sample, v.Others = page.Entries, page.Next != ""
 	}
-	status := http.StatusOK
-	if failed != nil {
-		v.Error, status = c.formError(r, a, failed), statusOf(failed)
+	if v.Deletable {
+		if v.Going, err = c.going(r, a, res.Path); err != nil {
+			return err
+		}
 	}
+	var status int
+	v.Error, status = c.outcome(r, a, failed)
 	return c.show(w, r, a, status, "delete", "Delete "+v.Name(), v.head, v)
 }
 

@@ -93,7 +93,7 @@ func (c *console) describe(w http.ResponseWriter, r *http.Request, a registry.Ac
 	if !v.IsCollection() {
 		in.MediaType = &v.MediaType
 	}
-	put, err := c.Service.UpdateMeta(r.Context(), a, in)
+	put, err := c.Service.UpdateMeta(r.Context(), oncePerForm(r, a), in)
 	if err == nil {
 		toPage(w, link("details", res.Path), noteFor(put, "described"))
 		return nil
@@ -108,6 +108,14 @@ func noteFor(put registry.PutResult, note string) string {
 		return "unchanged"
 	}
 	return note
+}
+
+// outcome is what a page with a form shows about failed, which its sending caused, and its status; nil is no failure.
+func (c *console) outcome(r *http.Request, a registry.Actor, failed error) (text string, status int) {
+	if failed == nil {
+		return "", http.StatusOK
+	}
+	return c.formError(r, a, failed), statusOf(failed)
 }
 
 // formError is the text that a form shows about err, which its sending caused. A conflict is told as one: the form now carries the entity tag of

@@ -12,9 +12,11 @@ import (
 type editView struct {
 	head
 	ETag     string
+	Base     string // the entity tag of the version that the text began as, for when somebody else saves first; "" when that is not known
 	Text     string
 	Newlines newlines // how the lines of the stored text end; a form cannot carry that
 	Comment  string
+	Dirty    bool // the text is not what is stored
 	Error    string
 }
 
@@ -32,7 +34,8 @@ func (c *console) editForm(w http.ResponseWriter, r *http.Request, a registry.Ac
 			"%s cannot be edited here: it is not a text, or has more than %s; download it, change it and upload it again", p, formatSize(maxEditable))
 	}
 	v := editView{
-		head: c.headOf(r, cur.resource, "content", cur.resource.Version), ETag: cur.resource.ETag(), Text: cur.text, Newlines: newlinesOf(cur.text),
+		head: c.headOf(r, cur.resource, "content", cur.resource.Version), ETag: cur.resource.ETag(), Base: cur.version.ETag(),
+		Text: cur.text, Newlines: newlinesOf(cur.text),
 	}
 	return c.show(w, r, a, http.StatusOK, "edit", "Edit "+v.Name(), v.head, v)
 }
@@ -40,17 +43,23 @@ func (c *console) editForm(w http.ResponseWriter, r *http.Request, a registry.Ac
 // currentText is what stands at a path now, for its author to edit or compare with.
 type currentText struct {
 	resource registry.Resource
+	version  registry.Version
 	text     string
 	isText   bool // of a size that a page takes
 }
 
 func (c *console) currentText(r *http.Request, a registry.Actor, p registry.Path) (cur currentText, err error) {
-	res, at, content, err := c.Service.Open(r.Context(), a, p, 0, registry.Freshness{})
+	return c.textAt(r, a, p, 0)
+}
+
+// textAt is the text of a version; 0 is the current one.
+func (c *console) textAt(r *http.Request, a registry.Actor, p registry.Path, n int64) (cur currentText, err error) {
+	res, at, content, err := c.Service.Open(r.Context(), a, p, n, registry.Freshness{})
 	if err != nil {
 		return currentText{}, err
 	}
 	defer func() { err = errors.Join(err, content.Close()) }()
-	cur.resource = res
+	cur.resource, cur.version = res, at
 	cur.text, cur.isText, err = readText(content, at.Size)
 	return cur, err
 }
@@ -64,13 +73,24 @@ func (c *console) edit(w http.ResponseWriter, r *http.Request, a registry.Actor)
 	if err != nil {
 		return err
 	}
-	v := editView{ETag: r.PostForm.Get("etag"), Newlines: newlines(r.PostForm.Get("newlines")), Comment: commentOf(r.PostForm.Get("comment"))}
-	v.Text = fromTextarea(r.PostForm.Get(textField), v.Newlines)
-	condition := ifMatch(r)
-	if v.ETag == "" { // the conflict page found nothing here any more: save only while that is so
-		condition = registry.Precondition{NoneMatch: []string{"*"}}
+	v := editView{
+		ETag: r.PostForm.Get("etag"), Base: r.PostForm.Get("base"), Newlines: newlines(r.PostForm.Get("newlines")),
+		Comment: commentOf(r.PostForm.Get("comment")), Dirty: true,
 	}
-	put, err := c.Service.Put(r.Context(), a, registry.PutInput{Path: p, Body: strings.NewReader(v.Text), Comment: v.Comment, If: condition})
+	v.Text = fromTextarea(r.PostForm.Get(textField), v.Newlines)
+	if do := r.PostForm.Get("do"); do == doMerge || do == doEditMerged {
+		return c.merge(w, r, a, p, v, do)
+	}
+	return c.save(w, r, a, p, v)
+}
+
+// save stores the text of v.
+func (c *console) save(w http.ResponseWriter, r *http.Request, a registry.Actor, p registry.Path, v editView) error {
+	condition := registry.Precondition{Match: []string{v.ETag}}
+	if v.ETag == "" { // the conflict page found nothing here any more: save only while that is so
+		condition = nothingThere
+	}
+	put, err := c.Service.Put(r.Context(), oncePerForm(r, a), registry.PutInput{Path: p, Body: strings.NewReader(v.Text), Comment: v.Comment, If: condition})
 	if err == nil {
 		toPage(w, link("resource", p), noteFor(put, "saved"))
 		return nil
@@ -85,36 +105,4 @@ func (c *console) edit(w http.ResponseWriter, r *http.Request, a registry.Actor)
 	}
 	v.head = c.headOf(r, res, "content", res.Version)
 	return c.show(w, r, a, statusOf(err), "edit", "Edit "+v.Name(), v.head, v)
-}
-
-// conflictView shows what somebody else saved beside what the user wants to save.
-type conflictView struct {
-	head
-	ETag     string // of what is there now; "" when it was deleted
-	Deleted  bool
-	Theirs   preview
-	Text     string // the user's draft
-	Newlines newlines
-	Comment  string
-}
-
-// conflict keeps both texts. The form on the page carries the entity tag of the newer state: saving it again overwrites that, and no other.
-func (c *console) conflict(w http.ResponseWriter, r *http.Request, a registry.Actor, p registry.Path, draft editView) (err error) {
-	v := conflictView{Text: draft.Text, Newlines: draft.Newlines, Comment: draft.Comment}
-	res, at, content, err := c.Service.Open(r.Context(), a, p, 0, registry.Freshness{})
-	switch registry.CodeOf(err) {
-	case "":
-		defer func() { err = errors.Join(err, content.Close()) }()
-		v.head, v.ETag = c.headOf(r, res, "content", res.Version), res.ETag()
-		if v.Theirs, err = readPreview(content, at.Size); err != nil {
-			return err
-		}
-	case registry.CodeNotFound:
-		v.Deleted = true
-		v.head = c.headOf(r, registry.Resource{Path: p, Kind: registry.KindResource}, "content", 0)
-		v.Crumbs = crumbsOf(p.Parent())
-	default:
-		return err
-	}
-	return c.show(w, r, a, http.StatusPreconditionFailed, "conflict", "Somebody was faster", v.head, v)
 }

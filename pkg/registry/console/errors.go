@@ -30,6 +30,19 @@ var failures = map[registry.Code]struct {
 	registry.CodeInternal:        {http.StatusInternalServerError, "Something broke on our side"},
 }
 
+// nextSteps says what somebody can do about a failure that its message does not say already.
+var nextSteps = map[registry.Code]string{
+	registry.CodeDenied:       "Who may give permissions there, or an administrator, can let you in. If you have another account that may, sign out and sign in with that one.",
+	registry.CodeNotFound:     "It may have been moved, renamed or deleted, or the address was cut. What was deleted is in the trash of the collection that it was in.",
+	registry.CodeGone:         "Choose a later version or time.",
+	registry.CodeConflict:     "Go back, change what does not fit, and send the form again.",
+	registry.CodePrecondition: "Open the page anew to see what is there now, then make your change again.",
+	registry.CodeInvalid:      "Go back, correct it, and try again; what you wrote is still in the form.",
+	registry.CodeTooLarge:     "Make it smaller, or ask an administrator to raise the limit.",
+	registry.CodeThrottled:    "Wait a moment; then try again.",
+	registry.CodeInternal:     "If it happens again, give the request id below to whoever runs this server: the log says what broke.",
+}
+
 // statusOf is the HTTP status for err.
 func statusOf(err error) int {
 	if f, ok := failures[registry.CodeOf(err)]; ok {
@@ -47,6 +60,9 @@ type errorView struct {
 	Nearest   *registry.Path // the closest collection that exists, when a path led nowhere
 	Private   *privateView   // another node may have it
 	Retry     bool           // the same request may succeed later
+	Next      string         // what the reader can do now
+	Again     string         // the address to try once more, where that may help
+	Search    string         // a search for what was not found
 }
 
 // fail turns what an action returned into a page, and logs it when it is a fault of ours.
@@ -65,6 +81,10 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, a registry.Actor,
 		f = failures[registry.CodeInternal]
 	}
 	v := errorView{Status: f.status, Title: f.title, Message: capitalize(registry.MessageOf(err)) + ".", Retry: code == registry.CodeUnavailable}
+	v.Next = nextSteps[code]
+	if v.Retry && r.Method == http.MethodGet {
+		v.Again = here(r)
+	}
 	if code == registry.CodeNotFound {
 		c.helpFind(r, a, &v)
 	}
@@ -120,6 +140,9 @@ func (c *console) helpFind(r *http.Request, a registry.Actor, v *errorView) {
 		return
 	}
 	v.Private = c.private(r, p, link("browse", p))
+	if !p.IsRoot() {
+		v.Search = condition("name", p.Name())
+	}
 	if r.Method == http.MethodGet {
 		v.Nearest = c.nearest(r, a, p)
 	}

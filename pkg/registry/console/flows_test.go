@@ -54,6 +54,22 @@ func TestSignIn_SaysTheSameForWrongUserAndWrongPassword(t *testing.T) {
 	}
 }
 
+// The super tenant's domain is no part of the name, in the pages and in the list of accesses either; another domain is a wrong user.
+func TestSignIn_TakesTheSuperTenant(t *testing.T) {
+	s := newSite(t)
+	b := s.visitor()
+	b.post("/console/sign-in", "user", adminName+"@Carbon.Super", "password", adminPassword).wantRedirect("/console/")
+	page := b.get("/console/account").wantStatus(http.StatusOK)
+	page.wantText(adminName)
+	if strings.Contains(strings.ToLower(page.text()), "carbon.super") {
+		t.Errorf("the account's page shows the domain:\n%s", page.text())
+	}
+	wrong := s.visitor().post("/console/sign-in", "user", adminName, "password", "wrong password").text()
+	if other := s.visitor().post("/console/sign-in", "user", adminName+"@example.org", "password", adminPassword).wantStatus(http.StatusUnauthorized); other.text() != wrong {
+		t.Errorf("another tenant is told\n%s\na wrong password\n%s", other.text(), wrong)
+	}
+}
+
 func TestSignIn_NeverLeadsToAnotherSite(t *testing.T) {
 	s := newSite(t)
 	for _, next := range []string{
@@ -162,7 +178,7 @@ func TestUpload_RefusesOverTheLimitAndCutOff(t *testing.T) {
 
 	body, contentType := multipartForm(t, "cut.txt", strings.Repeat("x", 100_000))
 	body.Truncate(body.Len() / 2)
-	b.do(http.MethodPost, in, contentType, body).wantStatus(http.StatusBadRequest).wantText("was cut off before its end; nothing was stored")
+	b.do(http.MethodPost, in, contentType, body).wantStatus(http.StatusBadRequest).wantText("was cut off before its end; this file was not stored")
 
 	page, err := s.service.List(t.Context(), s.admin, "/_system/governance", "", 0, registry.Freshness{})
 	must(t, err)
@@ -442,11 +458,11 @@ func TestTheme_IsACookie(t *testing.T) {
 	if c := r.Cookies()[0]; !c.HttpOnly || c.SameSite != http.SameSiteLaxMode {
 		t.Errorf("theme cookie is %v", c)
 	}
-	if page := b.get("/console/cluster"); !strings.Contains(page.body, `<html lang="en" data-theme="dark">`) {
+	if page := b.get("/console/cluster"); !strings.Contains(page.body, `<html lang="en" data-theme="dark"`) {
 		t.Error("the page is not dark")
 	}
 	b.post("/console/theme", "theme", "\"><script>", "next", "//evil.example/").wantRedirect("/console/")
-	if page := b.get("/console/cluster"); !strings.Contains(page.body, `<html lang="en">`) {
+	if page := b.get("/console/cluster"); !strings.Contains(page.body, `<html lang="en" data-zone=`) {
 		t.Error("the theme is not back to the browser's")
 	}
 	b.header.Set("X-Test-Scheme", "https")

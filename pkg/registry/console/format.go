@@ -1,7 +1,6 @@
 package console
 
 import (
-	"fmt"
 	"html/template"
 	"strconv"
 	"strings"
@@ -46,15 +45,17 @@ func formatCount(n int64) string {
 	return s
 }
 
-// formatTime writes a time relative to now, with the exact UTC time in the element's datetime and title. The zero time is a dash.
-func formatTime(t, now time.Time) template.HTML {
+// formatTime leaves a time in a page, for [timesAt] to write for its reader. The zero time is a dash.
+func formatTime(t time.Time) template.HTML {
 	if t.IsZero() {
 		return "–"
 	}
-	t = t.UTC()
-	//nolint:gosec // digits and our own words
-	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s UTC">%s</time>`,
-		t.Format(time.RFC3339), t.Format("2006-01-02 15:04:05"), relative(t, now)))
+	return template.HTML(timeTag + t.UTC().Format(time.RFC3339) + `"></time>`) //nolint:gosec // digits and our own words
+}
+
+// formatMoment is formatTime for a time that is to be read to the millisecond.
+func formatMoment(t time.Time) template.HTML {
+	return template.HTML(timeTag + t.UTC().Format("2006-01-02T15:04:05.000Z07:00") + `"></time>`) //nolint:gosec // digits and our own words
 }
 
 func relative(t, now time.Time) string {

@@ -8,8 +8,8 @@ import (
 )
 
 // contentSecurityPolicy lets a page use the console's own style sheet, script and pictures, and nothing else.
-const contentSecurityPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; " +
-	"base-uri 'none'; frame-ancestors 'none'"
+const contentSecurityPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
+	"object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 
 // guard is what stands before every route: security headers, refusal of forms sent by other sites and of paths that the mux would
 // silently clean, and the console's look for the mux's own refusals.
@@ -67,11 +67,13 @@ func (c *console) refuse(w http.ResponseWriter, r *http.Request, mux *http.Serve
 		c.errorPage(w, r, a, errorView{
 			Status: seen.status, Title: "Not that way",
 			Message: "This address takes " + seen.header.Get("Allow") + ", not " + r.Method + ".",
+			Next:    "Use the button or the form of the page that leads here.",
 		})
 		return
 	}
 	c.errorPage(w, r, a, errorView{
 		Status: http.StatusNotFound, Title: "No such page", Message: "The console has no page at this address.",
+		Next: "Check the address, or search for what you wanted in the box above.",
 	})
 }
 

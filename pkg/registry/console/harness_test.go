@@ -34,6 +34,7 @@ const (
 	publicHTTP    = "http://governance.localhost:8280"
 	selfHost      = "127.0.0.1:9444"
 	selfHTTPS     = "https://" + selfHost
+	metricsURL    = "http://127.0.0.1:9781/metrics"
 )
 
 // clock is a time that only tests move.
@@ -63,16 +64,29 @@ type site struct {
 	handler http.Handler
 	url     string
 	members []console.Member
+	orders  []console.MemberOrder // given to members
+	refuse  error                 // of the next orders
+	ran     []string              // jobs
+	journal *journal
+	samples []console.Sample
 	admin   registry.Actor
-	comment string // the id of admin's comment after discuss
+	sent    func() int64 // statements that the stores were sent so far
+	comment string       // the id of admin's comment after discuss
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t *testing.T, options ...func(*console.Config)) *site {
+	t.Helper()
+	return newSiteOn(t, sqlstore.Config{}, options...)
+}
+
+// newSiteOn is newSite with stores of that configuration.
+func newSiteOn(t *testing.T, cfg sqlstore.Config, options ...func(*console.Config)) *site {
 	t.Helper()
 	ctx := t.Context()
 	s := &site{t: t, clock: &clock{now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}}
 	open := func(name string) *sqlstore.Store {
-		store, err := sqlstore.Open(ctx, sqlstore.Config{Name: name, DSN: "sqlite:" + filepath.Join(t.TempDir(), name+".db"), Now: s.clock.Now})
+		cfg.Name, cfg.DSN, cfg.Now = name, "sqlite:"+filepath.Join(t.TempDir(), name+".db"), s.clock.Now
+		store, err := sqlstore.Open(ctx, cfg)
 		must(t, err)
 		t.Cleanup(func() {
 			if err := store.Close(); err != nil {
@@ -83,6 +97,7 @@ func newSite(t *testing.T) *site {
 		return store
 	}
 	shared, local := open("shared"), open("local")
+	s.sent = func() int64 { return shared.Statements() + local.Statements() }
 	serve := func(readOnlyArchive bool) {
 		mounts, err := registry.NewMounts(
 			registry.Mount{Path: "/_system/local", Store: local, Target: "/_system/local"},
@@ -93,7 +108,8 @@ func newSite(t *testing.T) *site {
 		must(t, err)
 		s.service = registry.NewService(registry.Config{
 			Mounts: mounts, Authorizer: registry.NewAccess(mounts, shared), Directory: shared, Limits: registry.Limits{Content: contentLimit}, Now: s.clock.Now,
-			Accesses: shared, Saved: shared,
+			Accesses: shared, Saved: shared, Doctor: sick{s}, Webhooks: registry.Webhooks{Store: shared, Sender: receiver{}, Shared: []string{"shared"}},
+			Orders: shared, Backups: []registry.Backuper{shared},
 		})
 		must(t, s.service.EnsureMounts(ctx))
 	}
@@ -105,21 +121,32 @@ func newSite(t *testing.T) *site {
 	must(t, err)
 	s.admin = registry.Actor{User: adminName, Roles: []registry.ID{registry.RoleAdmin}}
 
-	s.handler, err = console.New(console.Config{
+	s.journal = newJournal(s.clock.Now())
+	config := console.Config{
 		Service: s.service, Auth: s.auth, Node: "node-1", Now: s.clock.Now, PublicHTTP: publicHTTP, PublicHTTPS: publicHTTPS + "/",
 		SelfHTTPS: selfHTTPS, Private: []registry.Path{"/_system/local"},
-		Members: func() []console.Member { return s.members },
+		Members: func() []console.Member { return s.members }, RunJob: s.runJob, Journal: s.journal, Heartbeat: 20 * time.Millisecond,
+		Order: func(_ context.Context, o console.MemberOrder) error {
+			s.orders = append(s.orders, o)
+			return s.refuse
+		},
+		Samples: func() []console.Sample { return s.samples }, MetricsURL: metricsURL,
 		Server: func(ctx context.Context) console.ServerInfo {
 			return console.ServerInfo{
 				Version: "1.2.3", GoVersion: "go1.26.8", Platform: "linux/amd64", Node: "node-1", Host: "machine", PID: 4711,
 				Started: s.clock.Now().Add(-26 * time.Hour), Addresses: []string{"http 127.0.0.1:9764", "https 127.0.0.1:9444"},
+				Heap: 64 << 20, Resident: 200 << 20, Goroutines: 120, ConfigFile: "registry.yaml", Config: "node_name: node-1\nadmin_password: '***'\n",
 				Stores: []console.StoreInfo{
 					{Name: "local", Dialect: "sqlite", Location: "run/node1/local.db", Schema: 1, Latency: 40 * time.Microsecond},
 					{Name: "shared", Dialect: "mysql", Database: "11.8.3-MariaDB", Location: "127.0.0.1:3306/wso2governance", Error: "no answer within 3s"},
 				},
 			}
 		},
-	})
+	}
+	for _, set := range options {
+		set(&config)
+	}
+	s.handler, err = console.New(config)
 	must(t, err)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.URL.Scheme = "http"
@@ -135,6 +162,22 @@ func newSite(t *testing.T) *site {
 	t.Cleanup(srv.Close)
 	s.url = srv.URL
 	return s
+}
+
+func (s *site) runJob(name string) error {
+	s.ran = append(s.ran, name)
+	return nil
+}
+
+// sick is a doctor who always finds the same.
+type sick struct{ site *site }
+
+func (d sick) Examine(context.Context) registry.Examination {
+	return registry.Examination{Node: "node-1", At: d.site.clock.Now(), Findings: []registry.Finding{
+		{Check: "durability", Store: "shared", Severity: registry.SeverityError, What: "mark-flush is 0 <b>", Why: "a crash loses changes", Do: "set it to 1"},
+		{Check: "clock", Store: "shared", Severity: registry.SeverityWarning, What: "3s behind", Why: "answers differ", Do: "use NTP"},
+		{Check: "limits", Severity: registry.SeverityOK, What: "all fits"},
+	}}
 }
 
 func must(t *testing.T, err error) {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/regent-registry/regent/pkg/registry"
 )
@@ -13,6 +14,9 @@ type head struct {
 	Tab      string // the tab that is open
 	Version  int64  // the older version looked at; 0 for the current state
 
+	Star *starView // nil where it takes none
+	Live string    // address of the stream of what happens to it; "" for none
+
 	Private *privateView // only this node has it, and the request may have come through the load balancer
 
 	Writable  bool // it lies on a mount that takes changes, and the next request can be sent to it
@@ -20,6 +24,7 @@ type head struct {
 	Deletable bool
 	Attaching bool // who sees the page may attach tags, comments and ratings: whoever may read it
 	Governed  bool // the user may set its permissions
+	Fetching  bool // files may be fetched into it
 	Editable  bool // its content is a text that the edit page takes, or seems to be where nobody looked into it
 }
 
@@ -52,13 +57,17 @@ func (c *console) headOf(r *http.Request, res registry.Resource, tab string, n i
 	h := head{Resource: res, Tab: tab, Crumbs: crumbsOf(res.Path), Private: c.private(r, res.Path, pageOf(res))}
 	if n != res.Version {
 		h.Version = n
+	} else if h.Private == nil {
+		h.Live = live(res)
 	}
 	m, _, covered := c.Service.Mounts().Resolve(res.Path)
 	h.ReadOnly = covered && m.ReadOnly
 	changeable := covered && !m.ReadOnly && !h.IsVirtual() && !h.Elsewhere()
 	h.Attaching = changeable && c.isSomebody(r)
 	h.Writable = changeable && c.may(r, registry.RightWrite, res.Path)
+	h.Fetching = h.Writable && h.IsCollection() && c.fetcher != nil
 	h.Deletable = changeable && !res.Mount && !res.Path.IsRoot() && c.may(r, registry.RightDelete, res.Path)
+	h.Star = c.star(r, res)
 	h.Governed = !h.Elsewhere() && c.may(r, registry.RightAuthorize, res.Path)
 	h.Editable = h.Writable && res.Kind == registry.KindResource && res.Size <= maxEditable && soundsLikeText(res.Meta.MediaType)
 	return h
@@ -94,10 +103,24 @@ func (c *console) find(r *http.Request, a registry.Actor) (registry.Resource, er
 	return c.Service.Get(r.Context(), a, p, registry.Freshness{})
 }
 
+// titleAt makes the title of a page about p one that no other page has: names alone are the same in many collections.
+func titleAt(title string, p registry.Path) string {
+	switch {
+	case p.IsRoot():
+		return title
+	case strings.Contains(title, p.Name()):
+		return title + " · " + p.Parent().String()
+	}
+	return title + " · " + p.String()
+}
+
 // show renders a page about the resource of h.
 func (c *console) show(w http.ResponseWriter, r *http.Request, a registry.Actor, status int, name, title string, h head, view any) error {
-	f := c.frame(r, a, title).at(h.Resource.Path)
+	f := c.frame(r, a, titleAt(title, h.Resource.Path)).at(h.Resource.Path)
 	f.Page = view
+	if status == http.StatusOK {
+		f.Recent = &h.Resource
+	}
 	return c.render(w, status, name, f)
 }
 

@@ -13,6 +13,7 @@ type moveView struct {
 	ETag  string
 	To    string
 	Copy  bool
+	Pick  *pickerView
 	Error string
 }
 
@@ -46,6 +47,16 @@ func (c *console) move(w http.ResponseWriter, r *http.Request, a registry.Actor)
 	v := moveView{
 		head: c.headOf(r, res, "", res.Version), ETag: res.ETag(), To: strings.TrimSpace(r.PostForm.Get("new_path")), Copy: r.PostForm.Get("do") == "copy",
 	}
+	if at, cursor, picks, err := picked(r); picks {
+		if err == nil {
+			v.To = under(at, res.Path.Name())
+			v.Pick, err = c.picker(r.Context(), a, at, cursor, false)
+		}
+		if err != nil {
+			return err
+		}
+		return c.show(w, r, a, http.StatusOK, "move", "Move "+v.Name(), v.head, v)
+	}
 	to, err := registry.ParsePath(v.To)
 	if err == nil {
 		in := registry.MoveInput{From: res.Path, To: to, If: ifMatch(r)}
@@ -70,6 +81,7 @@ func (c *console) move(w http.ResponseWriter, r *http.Request, a registry.Actor)
 type linkView struct {
 	createView
 	Target string
+	Pick   *pickerView
 }
 
 func (c *console) newLinkForm(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
@@ -90,6 +102,16 @@ func (c *console) newLink(w http.ResponseWriter, r *http.Request, a registry.Act
 	}
 	in.fill(r)
 	v := linkView{createView: in, Target: strings.TrimSpace(r.PostForm.Get("target"))}
+	if at, cursor, picks, err := picked(r); picks {
+		if err == nil {
+			v.Target = at.String()
+			v.Pick, err = c.picker(r.Context(), a, at, cursor, true)
+		}
+		if err != nil {
+			return err
+		}
+		return c.show(w, r, a, http.StatusOK, "new-link", "New link", v.head, v)
+	}
 	p, err := v.child()
 	if err == nil {
 		var target registry.Path

@@ -2,62 +2,55 @@ package console
 
 import (
 	"net/http"
-	"slices"
-	"strings"
+	"net/url"
 
 	"github.com/regent-registry/regent/pkg/registry"
 )
 
-// permissionsView is the matrix of roles and rights at a path, what it inherits, and why a user may do something there.
+// permissionsView is the matrix of roles and rights at a path, a form that gives access in one step, and why a user may do something there.
 type permissionsView struct {
 	head
-	ETag      string
-	Rights    []string
-	Rows      []permissionRow
-	Inherited []inheritedView
-	Error     string
+	matrix
 
-	// The question "why", when it was asked.
-	User, Right string
-	Answer      *registry.Explanation
+	ETag   string
+	Rights []string
+	Grant  grantView
+	Error  string
+
+	MakesRoles bool
+
+	// The question about a user, when it was asked.
+	User    string
+	Answers []rightAnswer
 }
 
-// permissionRow is what one role may do here: a choice for each right.
-type permissionRow struct {
-	Role  string
-	Cells []permissionCell
-}
-
-// permissionCell is the choice for a role and a right: "allow", "deny" or "" for what is inherited.
-type permissionCell struct{ Right, Choice string }
-
-type inheritedView struct {
-	Path registry.Path
-	Rows []permissionRow
+// rightAnswer is whether a user has a right, and why.
+type rightAnswer struct {
+	Right string
+	registry.Explanation
 }
 
 // permissionRights are the rights in the order of the columns.
 func permissionRights() []string { return registry.AllRights.Names() }
 
-func rowOf(e registry.RoleEntry) permissionRow {
-	row := permissionRow{Role: e.Role}
-	for _, right := range permissionRights() {
-		cell := permissionCell{Right: right}
-		switch {
-		case slices.Contains(e.Deny.Names(), right):
-			cell.Choice = "deny"
-		case slices.Contains(e.Allow.Names(), right):
-			cell.Choice = "allow"
-		}
-		row.Cells = append(row.Cells, cell)
-	}
-	return row
-}
-
 func (c *console) permissions(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
 	return c.showPermissions(w, r, a, nil)
 }
 
+// choosePermissions leads from the box above the matrix to the page of what was typed there.
+func (c *console) choosePermissions(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
+	p, _, err := registry.ParseRef(locationOf(r.URL.Query().Get("to")))
+	if err == nil {
+		_, err = c.Service.Get(r.Context(), a, p, registry.Freshness{})
+	}
+	if err != nil {
+		return err
+	}
+	redirect(w, link("permissions", p))
+	return nil
+}
+
+// showPermissions renders the page; after a refusal with what the form had.
 func (c *console) showPermissions(w http.ResponseWriter, r *http.Request, a registry.Actor, failed error) error {
 	res, err := c.find(r, a)
 	if err != nil {
@@ -67,48 +60,39 @@ func (c *console) showPermissions(w http.ResponseWriter, r *http.Request, a regi
 	if err != nil {
 		return err
 	}
-	v := permissionsView{head: c.headOf(r, res, "permissions", res.Version), ETag: perms.ETag, Rights: permissionRights()}
-	for _, role := range perms.Roles {
-		e := registry.RoleEntry{Role: role}
-		if i := slices.IndexFunc(perms.Entries, func(x registry.RoleEntry) bool { return x.Role == role }); i >= 0 {
-			e = perms.Entries[i]
-		}
-		v.Rows = append(v.Rows, rowOf(e))
+	v := permissionsView{
+		head: c.headOf(r, res, "permissions", res.Version), ETag: perms.ETag, Rights: permissionRights(), MakesRoles: a.Holds(registry.GrantUsers),
+		matrix: matrixOf(perms, r.URL.Query(), r.PostForm), Grant: grantOf(r.PostForm),
 	}
-	for _, entries := range perms.Inherited {
-		in := inheritedView{Path: entries.Path}
-		for _, e := range entries.Entries {
-			in.Rows = append(in.Rows, rowOf(e))
-		}
-		v.Inherited = append(v.Inherited, in)
+	if len(perms.Roles) <= matrixPage {
+		v.Grant.Names = perms.Roles
 	}
-	status := http.StatusOK
-	if failed != nil {
-		v.Error, status = c.formError(r, a, failed), statusOf(failed)
-	} else if err := c.why(r, a, res.Path, &v); err != nil {
-		v.Error, status = c.formError(r, a, err), statusOf(err)
+	if failed == nil {
+		failed = c.why(r, a, res.Path, &v)
 	}
+	var status int
+	v.Error, status = c.outcome(r, a, failed)
 	return c.show(w, r, a, status, "permissions", "Permissions of "+v.Name(), v.head, v)
 }
 
-// why answers the question that the address has, if any.
+// why answers the question that the address has, if any: what a user may do here.
 func (c *console) why(r *http.Request, a registry.Actor, p registry.Path, v *permissionsView) error {
-	v.User, v.Right = r.URL.Query().Get("user"), r.URL.Query().Get("right")
-	if v.User == "" {
+	v.User = r.URL.Query().Get("user")
+	if v.User == "" || r.Method != http.MethodGet {
 		return nil
 	}
-	right, err := registry.ParseRight(v.Right)
-	if err != nil {
-		return err
+	for right := registry.RightRead; right <= registry.RightAuthorize; right++ {
+		x, err := c.Service.Explain(r.Context(), a, p, v.User, right)
+		if err != nil {
+			v.Answers = nil
+			return err
+		}
+		v.Answers = append(v.Answers, rightAnswer{right.String(), x})
 	}
-	x, err := c.Service.Explain(r.Context(), a, p, v.User, right)
-	if err == nil {
-		v.Answer = &x
-	}
-	return err
+	return nil
 }
 
-// setPermissions replaces the entries of a path by the form's. Fields are named right and role, "read:developers".
+// setPermissions changes the entries of a path as one of the page's two forms says: cell by cell, or access for one role.
 func (c *console) setPermissions(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
 	if err := readForm(w, r, formLimit); err != nil {
 		return err
@@ -117,32 +101,46 @@ func (c *console) setPermissions(w http.ResponseWriter, r *http.Request, a regis
 	if err != nil {
 		return err
 	}
-	byRole := map[string]*registry.RoleEntry{}
-	for name, values := range r.PostForm {
-		right, role, ok := strings.Cut(name, ":")
-		if !ok || len(values) == 0 || values[0] == "" {
-			continue
+	if err := c.changePermissions(r, a, p); err != nil {
+		return c.showPermissions(w, r, a, err)
+	}
+	address := link("permissions", p)
+	q := url.Values{}
+	for _, name := range []string{"q", "all", "from"} { // the part of the matrix that was looked at
+		if text := r.PostForm.Get(name); text != "" && r.PostForm.Get("do") != doGrant {
+			q.Set(name, text)
 		}
-		rights, err := registry.ParseRights([]string{right})
+	}
+	q.Set("note", "permissions-saved")
+	redirect(w, address+"?"+q.Encode())
+	return nil
+}
+
+func (c *console) changePermissions(r *http.Request, a registry.Actor, p registry.Path) error {
+	form := r.PostForm
+	entries, err := entriesOf(form)
+	if err != nil {
+		return err
+	}
+	if form.Get("do") == doGrant || form.Has("part") { // what the form does not speak of stays
+		now, err := c.Service.Permissions(r.Context(), a, p)
 		if err != nil {
 			return err
 		}
-		if byRole[role] == nil {
-			byRole[role] = &registry.RoleEntry{Role: role}
+		if err := ifMatch(r).CheckTag("the permissions of "+p.String(), now.ETag); err != nil {
+			return err
 		}
-		if values[0] == "deny" {
-			byRole[role].Deny |= rights
+		condition := registry.Precondition{Match: []string{now.ETag}} // nobody may come between this read and the change
+		if form.Get("do") == doGrant {
+			entries, err = grantOf(form).apply(now)
 		} else {
-			byRole[role].Allow |= rights
+			entries, err = merge(now.Entries, entries, form["part"]), nil
 		}
+		if err == nil {
+			_, err = c.Service.SetPermissions(r.Context(), a, p, entries, condition)
+		}
+		return err
 	}
-	var entries []registry.RoleEntry
-	for _, e := range byRole {
-		entries = append(entries, *e)
-	}
-	if _, err := c.Service.SetPermissions(r.Context(), a, p, entries, ifMatch(r)); err != nil {
-		return c.showPermissions(w, r, a, err)
-	}
-	toPage(w, link("permissions", p), "permissions-saved")
-	return nil
+	_, err = c.Service.SetPermissions(r.Context(), a, p, entries, ifMatch(r))
+	return err
 }

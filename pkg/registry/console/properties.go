@@ -91,7 +91,7 @@ func (c *console) property(w http.ResponseWriter, r *http.Request, a registry.Ac
 	if err == nil {
 		var put registry.PutResult
 		in := registry.MetaInput{Path: res.Path, Properties: registry.Properties{v.Property: atLeastOne(v.Values)}, If: ifMatch(r)}
-		if put, err = c.Service.UpdateMeta(r.Context(), a, in); err == nil {
+		if put, err = c.Service.UpdateMeta(r.Context(), oncePerForm(r, a), in); err == nil {
 			toPage(w, link("properties", res.Path), noteFor(put, "property-saved"))
 			return nil
 		}
@@ -104,7 +104,8 @@ func (v propertyView) check(current registry.Resource) error {
 	if v.Property == "" {
 		return registry.Errorf(registry.CodeInvalid, "the property needs a name")
 	}
-	if _, exists := current.Meta.Properties[v.Property]; exists && v.New {
+	// The same values are there when the form came twice.
+	if there, exists := current.Meta.Properties[v.Property]; exists && v.New && !slices.Equal(there, atLeastOne(v.Values)) {
 		return registry.Errorf(registry.CodeConflict, "there is a property %q already; edit that one", v.Property)
 	}
 	return nil

@@ -23,6 +23,7 @@ type frame struct {
 	User     string // "" leaves out everything that only somebody who signed in may use
 	Node     string
 	Theme    string // "light", "dark" or "" for what the browser prefers
+	Display  display
 	Here     string // the address of this page, for forms that lead back to it
 	Section  string // which entry of the navigation is the current one
 	Location string // what stands in the location box
@@ -30,8 +31,13 @@ type frame struct {
 	Note     string // what the change before this page did
 	Page     any
 
+	Recent *registry.Resource // what this page is about, for the browser to remember
+
 	SeesServer   bool // may look at members, stores and mounts
 	ManagesUsers bool
+	Governs      bool // may give permissions on the root
+	MakesHooks   bool // may make webhooks
+	BacksUp      bool // may make backups
 }
 
 // place is an entry of the navigation that leads into the tree.
@@ -69,24 +75,34 @@ func (c *console) parsePages() (map[string]*template.Template, error) {
 // funcs are the functions that templates may call.
 func (c *console) funcs() template.FuncMap {
 	return template.FuncMap{
-		"asset":     c.assets.url,
-		"icon":      c.icon,
-		"entryIcon": entryIcon,
-		"link":      link,
-		"pageOf":    pageOf,
-		"escaped":   escapePath,
-		"query":     query,
-		"size":      formatSize,
-		"count":     formatCount,
-		"ago":       func(t timeValue) template.HTML { return formatTime(t, c.Now()) },
-		"since":     func(t timeValue) string { return formatSpan(c.Now().Sub(t)) },
-		"short":     func(h registry.Hash) string { return h.String()[:12] },
-		"isImage":   isImage,
-		"isWeb":     isWeb,
-		"plural":    plural[int64],
-		"plurals":   plural[int],
-		"add":       func(a, b int) int { return a + b },
-		"after":     func(version int64) int64 { return version + 1 },
+		"asset":       c.assets.url,
+		"icon":        c.icon,
+		"entryIcon":   entryIcon,
+		"link":        link,
+		"pageOf":      pageOf,
+		"escaped":     escapePath,
+		"query":       query,
+		"partPage":    func(p part, from int) (template.URL, error) { return p.page(from) },
+		"matrixPage":  func(v permissionsView, from int) (template.URL, error) { return v.page(v.Resource.Path, from) },
+		"size":        formatSize,
+		"count":       formatCount,
+		"ago":         formatTime,
+		"moment":      formatMoment,
+		"since":       func(t timeValue) string { return formatSpan(c.Now().Sub(t)) },
+		"short":       func(h registry.Hash) string { return h.String()[:12] },
+		"isImage":     isImage,
+		"isMarkdown":  isMarkdown,
+		"deed":        deed,
+		"gone":        gone,
+		"isWeb":       isWeb,
+		"plural":      plural[int64],
+		"plurals":     plural[int],
+		"levelName":   levelName,
+		"levelClass":  levelClass,
+		"add":         func(a, b int) int { return a + b },
+		"once":        newOnce,
+		"maxEditable": func() int64 { return maxEditable },
+		"after":       func(version int64) int64 { return version + 1 },
 	}
 }
 
@@ -142,29 +158,40 @@ func (c *console) render(w http.ResponseWriter, status int, name string, f frame
 	if err := t.ExecuteTemplate(&b, "layout", f); err != nil {
 		return fmt.Errorf("console: page %s: %w", name, err)
 	}
+	page := timesAt(b.Bytes(), f.Display.place, c.Now())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
+	w.Header().Set("Content-Length", strconv.Itoa(len(page)))
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // fails only when the browser is gone
+	_, _ = w.Write(page) // fails only when the browser is gone
 	return nil
 }
 
 // frame fills in what the layout shows.
 func (c *console) frame(r *http.Request, a registry.Actor, title string) frame {
-	f := frame{Title: title, User: a.User, Node: c.Node, Theme: themeOf(r), Here: "/console/", Note: notes[r.URL.Query().Get("note")]}
+	f := frame{Title: title, User: a.User, Node: c.Node, Theme: themeOf(r), Display: displayOf(r), Here: "/console/", Note: notes[r.URL.Query().Get("note")]}
 	if r.Method == http.MethodGet {
-		q := r.URL.Query()
-		q.Del("note")
-		f.Here, _, _ = strings.Cut(r.URL.RequestURI(), "?")
-		if len(q) > 0 {
-			f.Here += "?" + q.Encode()
-		}
+		f.Here = here(r)
 	}
 	if f.User != "" {
 		f.Places = c.places(r, a)
 		f.SeesServer, f.ManagesUsers = a.Holds(registry.GrantServer), a.Holds(registry.GrantUsers)
+		f.Governs = c.Service.Authorize(r.Context(), a, registry.RightAuthorize, registry.Root) == nil
+		f.MakesHooks = a.Holds(registry.GrantWebhooks)
+		_, err := c.Service.Backups(a)
+		f.BacksUp = err == nil
 	}
 	return f
+}
+
+// here is the address of a page, without the note about the change before it.
+func here(r *http.Request) string {
+	q := r.URL.Query()
+	q.Del("note")
+	address, _, _ := strings.Cut(r.URL.RequestURI(), "?")
+	if len(q) > 0 {
+		address += "?" + q.Encode()
+	}
+	return address
 }
 
 // at marks where in the tree a page is.
@@ -184,7 +211,7 @@ func (f frame) at(p registry.Path) frame {
 
 // places are the root and the mount points that the user may read.
 func (c *console) places(r *http.Request, a registry.Actor) []place {
-	places := []place{{Label: "Root", Href: link("browse", registry.Root), Icon: "home", Path: registry.Root}}
+	places := []place{{Label: "Root", Href: link("browse", registry.Root), Icon: "folder", Path: registry.Root}}
 	for _, m := range c.Service.Mounts().All() {
 		if m.Path.IsRoot() || c.Service.Authorize(r.Context(), a, registry.RightRead, m.Path) != nil {
 			continue
@@ -207,46 +234,4 @@ func placeIcon(name string) string {
 		return "disk"
 	}
 	return "mount"
-}
-
-// notes are what a page may say about the change before it, by the note parameter. Nothing else of the parameter is shown.
-var notes = map[string]string{
-	"saved":            "Saved as a new version.",
-	"unchanged":        "Nothing changed: the same was there already, so no new version was made.",
-	"created":          "Created.",
-	"uploaded":         "Uploaded.",
-	"described":        "Details saved.",
-	"property-saved":   "Property saved.",
-	"property-removed": "Property removed. An older version still has it.",
-	"restored":         "Restored as a new version.",
-	"tagged":           "Tags added.",
-	"untagged":         "Tag removed.",
-	"rated":            "Rating saved.",
-	"commented":        "Comment added.",
-	"comment-edited":   "Comment saved.",
-	"comment-deleted":  "Comment deleted.",
-	"associated":       "Association added.",
-	"dissociated":      "Association removed.",
-	"deleted":          "Deleted. It is in the trash, from where it can come back.",
-	"moved":            "Moved.",
-	"copied":           "Copied.",
-	"undeleted":        "Put back.",
-	"purged":           "Deleted for good.",
-	"search-saved":     "Search saved.",
-	"search-forgotten": "Search forgotten.",
-	"labelled":         "Label set.",
-	"unlabelled":       "Label removed. The version is still there.",
-	"signed-out":       "You are signed out.",
-
-	"permissions-saved": "Permissions saved. They count at once, on every node.",
-	"profile-saved":     "Profile saved.",
-	"password-changed":  "Password changed. Your other sessions have ended.",
-	"token-revoked":     "Token revoked.",
-	"session-ended":     "Session ended.",
-	"user-created":      "User created.",
-	"user-saved":        "User saved.",
-	"user-deleted":      "User removed.",
-	"role-created":      "Role created.",
-	"role-saved":        "Role saved.",
-	"role-deleted":      "Role removed.",
 }

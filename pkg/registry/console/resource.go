@@ -3,8 +3,10 @@ package console
 import (
 	"errors"
 	"html/template"
+	"io"
 	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/regent-registry/regent/pkg/registry"
@@ -15,8 +17,12 @@ type resourceView struct {
 	head
 	At      registry.Version
 	Content preview
-	AsText  bool // a picture that is also a text, shown as text
+	AsText  bool          // a text that has another form, a picture or a page, shown as text
+	Page    template.HTML // of a text that describes one
 	Raw     template.URL
+	Picture picture
+	Framed  framed
+	readable
 }
 
 // resource shows what is in a resource; a collection is shown by its entries.
@@ -34,14 +40,40 @@ func (c *console) resource(w http.ResponseWriter, r *http.Request, a registry.Ac
 	}
 	defer func() { err = errors.Join(err, content.Close()) }()
 
-	v := resourceView{head: c.headOf(r, res, "content", at.Number), At: at, AsText: r.URL.Query().Get("as") == "text"}
-	if v.Content, err = readPreview(content, at.Size); err != nil {
+	form := r.URL.Query().Get("as")
+	v := resourceView{head: c.headOf(r, res, "content", at.Number), At: at, AsText: form == "text"}
+	var source io.Reader = content
+	if v.Framed, source, err = frameOf(source, p, at, form); err != nil {
 		return err
 	}
+	source, err = v.look(source, p, at, form)
+	if err != nil {
+		return err
+	}
+	isPicture := isImage(at.Meta.MediaType) && !v.AsText && at.Size > 0
+	if isPicture {
+		if v.Picture, source, err = lookAtPicture(source, at); err != nil {
+			return err
+		}
+	}
+	if v.Content, err = readPreview(source, at.Size); err != nil {
+		return err
+	}
+	if v.Content.Text && !v.Content.Cut && !v.AsText && at.Size <= maxMarkdown && isMarkdown(p.Name(), at.Meta.MediaType) && !isTangled(v.Content.Lines) {
+		if v.Page, err = markdown(strings.Join(v.Content.Lines, "\n"), p); err != nil {
+			return err
+		}
+	}
+	if v.Page == "" && !v.IsRead() {
+		v.Content.Shown = highlight(v.Content.Lines, p.Name(), at.Meta.MediaType, time.Now().Add(highlightLimit))
+	}
 	v.Editable = v.Writable && v.Content.Text && res.Size <= maxEditable
-	v.Content.Image = isImage(at.Meta.MediaType) && !v.AsText && at.Size > 0
+	v.Content.Image = isPicture
 	if v.Raw, err = query(link("download", p), "version", at.Number, "inline", "1"); err != nil {
 		return err
+	}
+	if v.Framed.Src != "" {
+		w.Header().Set("Content-Security-Policy", framedPolicy)
 	}
 	return c.show(w, r, a, http.StatusOK, "resource", v.Name(), v.head, v)
 }
@@ -50,6 +82,9 @@ func (c *console) resource(w http.ResponseWriter, r *http.Request, a registry.Ac
 // Whatever they are, they run nothing here: the policy of the answer forbids it.
 func (c *console) download(w http.ResponseWriter, r *http.Request, a registry.Actor) (err error) {
 	p, pick, err := refOf(r)
+	if err == nil {
+		pick.At, err = momentOf(r.URL.Query().Get("at"))
+	}
 	if err != nil {
 		return err
 	}
@@ -59,17 +94,15 @@ func (c *console) download(w http.ResponseWriter, r *http.Request, a registry.Ac
 	}
 	defer func() { c.logClose(r, content.Close()) }()
 
+	quiet, err := isQuiet(r, content, at.Meta.MediaType)
+	if err != nil {
+		return err
+	}
 	h := w.Header()
-	disposition := "attachment"
-	if r.URL.Query().Get("inline") != "" && isImage(at.Meta.MediaType) {
-		disposition = "inline"
-	}
+	policy, disposition, contentType := serveAs(r, at.Meta.MediaType, quiet)
 	h.Set("Content-Disposition", mime.FormatMediaType(disposition, map[string]string{"filename": p.Name()}))
-	h.Set("Content-Type", at.Meta.MediaType)
-	if at.Meta.MediaType == "" {
-		h.Set("Content-Type", registry.DefaultMediaType)
-	}
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Security-Policy", policy)
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("ETag", at.ETag())
 	http.ServeContent(w, r, "", time.Time{}, content)

@@ -32,7 +32,8 @@ func (c *console) isSomebody(r *http.Request) bool {
 // formRights are the rights without which a form about a path is no use, by the operation.
 var formRights = map[string]registry.Right{
 	"describe": registry.RightWrite, "property": registry.RightWrite, "restore": registry.RightWrite, "edit": registry.RightWrite,
-	"upload": registry.RightWrite, "new-collection": registry.RightWrite, "new-text": registry.RightWrite, "delete": registry.RightDelete,
+	"upload": registry.RightWrite, "new-collection": registry.RightWrite, "new-text": registry.RightWrite, "new-from-url": registry.RightWrite, "delete": registry.RightDelete,
+	"checkpoint": registry.RightWrite, "restore-tree": registry.RightDelete,
 	"new-link": registry.RightWrite, "move": registry.RightDelete, "permissions": registry.RightAuthorize,
 }
 
@@ -50,10 +51,10 @@ func (c *console) admit(r *http.Request, a registry.Actor) error {
 	return c.Service.Authorize(r.Context(), a, right, p)
 }
 
-// needs refuses a page to who lacks an administrative right.
-func needs(a registry.Actor, g registry.Grants, what string) error {
-	if !a.Holds(g) {
-		return registry.Errorf(registry.CodeDenied, "you may not %s", what)
+// needsUsers refuses a page to who may not manage users.
+func needsUsers(a registry.Actor) error {
+	if !a.Holds(registry.GrantUsers) {
+		return registry.Errorf(registry.CodeDenied, "you may not manage users and roles")
 	}
 	return nil
 }

@@ -11,7 +11,9 @@ import (
 
 // rolesView is all roles, each with its form, and the form for a new one.
 type rolesView struct {
-	Roles  []roleView
+	Roles []roleView
+	part
+
 	Grants []string
 	Error  string
 }
@@ -29,21 +31,20 @@ func (c *console) roles(w http.ResponseWriter, r *http.Request, a registry.Actor
 }
 
 func (c *console) showRoles(w http.ResponseWriter, r *http.Request, a registry.Actor, failed error) error {
-	if err := needs(a, registry.GrantUsers, "manage users and roles"); err != nil {
+	if err := needsUsers(a); err != nil {
 		return err
 	}
 	roles, err := c.Auth.Roles(r.Context(), a)
 	if err != nil {
 		return err
 	}
-	v := rolesView{Grants: (registry.GrantUsers | registry.GrantServer).Names()}
+	v := rolesView{Grants: registry.AllGrants.Names()}
+	roles, v.part = cut(roles, r.URL.Query(), rolePage, func(role registry.Role) string { return role.Name })
 	for _, role := range roles {
 		v.Roles = append(v.Roles, roleView{role, auth.RoleTag(role)})
 	}
-	status := http.StatusOK
-	if failed != nil {
-		v.Error, status = c.formError(r, a, failed), statusOf(failed)
-	}
+	var status int
+	v.Error, status = c.outcome(r, a, failed)
 	f := c.frame(r, a, "Roles")
 	f.Section, f.Page = "roles", v
 	return c.render(w, status, "roles", f)

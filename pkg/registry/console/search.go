@@ -76,10 +76,8 @@ func (c *console) showSearch(w http.ResponseWriter, r *http.Request, a registry.
 	for _, s := range saved {
 		v.Saved = append(v.Saved, savedView{s, s.Owner == a.User})
 	}
-	status := http.StatusOK
-	if failed != nil {
-		v.Error, status = c.formError(r, a, failed), statusOf(failed)
-	}
+	var status int
+	v.Error, status = c.outcome(r, a, failed)
 	title := "Search"
 	if v.Asked {
 		title = "Search for " + v.Query
@@ -118,10 +116,15 @@ func narrowed(query, field, value string) string {
 	if strings.Contains(query, "OR") {
 		query = "(" + query + ")"
 	}
+	return query + " " + condition(field, value)
+}
+
+// condition is a condition of a query.
+func condition(field, value string) string {
 	if strings.ContainsAny(value, " \t()\"*\\") {
 		value = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
 	}
-	return query + " " + field + ":" + value
+	return field + ":" + value
 }
 
 // searchFor is the address of a search.

@@ -19,6 +19,11 @@ type ServerInfo struct {
 	Started   time.Time
 	Addresses []string // where it listens, "https 127.0.0.1:9444"
 	Stores    []StoreInfo
+
+	Heap, Resident int64 // bytes: of the Go heap, and of the whole process; 0 when not known
+	Goroutines     int
+	ConfigFile     string // "" when there is none: defaults and environment
+	Config         string // the configuration in force, as YAML; secrets are masked
 }
 
 // StoreInfo is the state of one store.
@@ -37,19 +42,21 @@ const serverTimeout = 3 * time.Second
 
 // serverView is what the server page shows.
 type serverView struct {
-	ServerInfo
+	nodeView
+	Info   ServerInfo
 	Mounts []registry.Mount
 	Limit  int64 // bytes of one content
 }
 
 func (c *console) server(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
-	if err := needs(a, registry.GrantServer, "see the server"); err != nil {
+	view, err := c.Service.ServerView(a)
+	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), serverTimeout)
 	defer cancel()
 	f := c.frame(r, a, "Server")
 	f.Section = "server"
-	f.Page = serverView{ServerInfo: c.Server(ctx), Mounts: c.Service.Mounts().All(), Limit: c.Service.ContentLimit()}
+	f.Page = serverView{nodeView: c.nodeOf(r, "server", "/console/server"), Info: c.Server(ctx), Mounts: view.Mounts, Limit: view.ContentLimit}
 	return c.render(w, http.StatusOK, "server", f)
 }

@@ -48,7 +48,7 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	v := signInView{User: r.PostForm.Get("user"), Next: safeNext(r.PostForm.Get("next"))}
 	token, _, err := c.Auth.SignInFrom(r.Context(), v.User, r.PostForm.Get("password"), auth.ClientOf(r))
-	note := registry.AccessEvent{Kind: registry.AccessSignIn, User: v.User, Client: auth.AddressOf(r), Agent: registry.AgentOf(r.UserAgent()), RequestID: requestID(r)}
+	note := registry.AccessEvent{Kind: registry.AccessSignIn, User: auth.LoginName(v.User), Client: auth.AddressOf(r.RemoteAddr), Agent: registry.AgentOf(r.UserAgent()), RequestID: requestID(r)}
 	switch registry.CodeOf(err) {
 	case "":
 		c.Service.NoteAccess(note)

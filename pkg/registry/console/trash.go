@@ -1,7 +1,6 @@
 package console
 
 import (
-	"encoding/hex"
 	"net/http"
 	"strings"
 
@@ -32,10 +31,8 @@ func (c *console) showTrash(w http.ResponseWriter, r *http.Request, a registry.A
 		return err
 	}
 	v := trashView{head: c.headOf(r, res, "", res.Version), Entries: page.Entries, Cursor: cursor, Next: page.Next}
-	status := http.StatusOK
-	if failed != nil {
-		v.Error, status = c.formError(r, a, failed), statusOf(failed)
-	}
+	var status int
+	v.Error, status = c.outcome(r, a, failed)
 	return c.show(w, r, a, status, "trash", "Trash of "+v.Name(), v.head, v)
 }
 
@@ -79,9 +76,5 @@ func entryOf(w http.ResponseWriter, r *http.Request) (registry.ID, error) {
 	if err := readForm(w, r, formLimit); err != nil {
 		return registry.ID{}, err
 	}
-	b, err := hex.DecodeString(r.PostForm.Get("id"))
-	if err != nil || len(b) != len(registry.ID{}) {
-		return registry.ID{}, registry.Errorf(registry.CodeInvalid, "the form names no entry of the trash")
-	}
-	return registry.ID(b), nil
+	return registry.ParseID(`field "id"`, r.PostForm.Get("id"))
 }

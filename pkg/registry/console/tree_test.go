@@ -51,7 +51,7 @@ func TestTrash_PutsBackAndPurges(t *testing.T) {
 	b.post("/console/undelete/_system/governance", "id", older, "new_path", "/a//b").wantStatus(http.StatusBadRequest).wantText("empty name")
 	b.post("/console/undelete/_system/governance", "id", "x", "new_path", string(pay)).wantStatus(http.StatusBadRequest)
 	b.post("/console/purge/_system/governance", "id", older).wantRedirect("/console/trash/_system/governance?note=purged")
-	b.get("/console/trash/_system/governance?note=purged").wantText("Deleted for good.", "Nothing on this page.")
+	b.get("/console/trash/_system/governance?note=purged").wantText("Deleted for good.", "The trash is empty")
 	b.post("/console/purge/_system/governance", "id", older).wantStatus(http.StatusNotFound)
 }
 

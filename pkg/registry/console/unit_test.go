@@ -38,7 +38,7 @@ func TestFormatTime(t *testing.T) {
 		}
 	}
 	local := time.FixedZone("UTC+5", 5*3600)
-	if got, want := string(formatTime(now.In(local), now)), `<time datetime="2026-11-22T12:00:00Z" title="2026-11-22 12:00:00 UTC">just now</time>`; got != want {
+	if got, want := string(timesAt([]byte(formatTime(now.In(local))), time.UTC, now)), `<time datetime="2026-11-22T12:00:00Z" title="2026-11-22 12:00:00 UTC">just now</time>`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

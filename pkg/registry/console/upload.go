@@ -7,6 +7,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/regent-registry/regent/pkg/registry"
@@ -49,31 +50,41 @@ func (v createView) title() string {
 	return "Upload"
 }
 
-// upload stores the file of the form. It streams: the fields stand before the file, and the file goes from the connection into the store.
+// upload stores the files of the form. It streams: the fields stand before the files, and each file goes from the connection into the store.
 func (c *console) upload(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
 	v, err := c.uploadView(r, a)
 	if err != nil {
 		return err
 	}
 	body := r.Body
-	r.Body = http.MaxBytesReader(w, body, v.Limit+formOverhead)
+	r.Body = http.MaxBytesReader(w, body, v.Total()+formOverhead)
 	form, err := v.readFields(r)
-	var p registry.Path
-	var put registry.PutResult
+	var files []uploadedFile
 	if err == nil {
-		var in registry.PutInput
-		if in, err = v.input(form); err == nil {
-			p = in.Path
-			put, err = c.Service.Put(r.Context(), a, in)
-			err = form.explain(err, v.Limit)
+		files = c.storeFiles(r, a, &v, form)
+	}
+	if err != nil || slices.ContainsFunc(files, func(f uploadedFile) bool { return f.err != nil }) {
+		// A browser that is still sending does not read an answer: take what is on the way, within bounds.
+		_, _ = io.CopyN(io.Discard, body, maxDrain)
+	}
+	switch {
+	case strings.Contains(r.Header.Get("Accept"), "application/json"):
+		return c.uploadedJSON(w, r, a, files, err)
+	case len(files) > 1:
+		return c.uploadedPage(w, r, a, v, files)
+	case len(files) == 1:
+		err = files[0].err
+		if err == nil {
+			toPage(w, link("resource", files[0].path), files[0].note())
+			return nil
 		}
+		return c.uploadAgain(w, r, a, v, files[0].path, err)
 	}
-	if err == nil {
-		toPage(w, link("resource", p), noteFor(put, "uploaded"))
-		return nil
-	}
-	// A browser that is still sending does not read an answer: take what is on the way, within bounds.
-	_, _ = io.CopyN(io.Discard, body, maxDrain)
+	return c.uploadAgain(w, r, a, v, "", err)
+}
+
+// uploadAgain shows the form once more, with what was wrong.
+func (c *console) uploadAgain(w http.ResponseWriter, r *http.Request, a registry.Actor, v createView, p registry.Path, err error) error {
 	v.Error = c.uploadError(r, a, v, p, err)
 	if registry.CodeOf(err) == registry.CodePrecondition && v.ETag != "" {
 		// The form goes back with the state that is there now: sent again, it replaces that, and no other.
@@ -88,7 +99,7 @@ func (c *console) upload(w http.ResponseWriter, r *http.Request, a registry.Acto
 
 func (c *console) uploadError(r *http.Request, a registry.Actor, v createView, p registry.Path, err error) string {
 	if registry.CodeOf(err) == registry.CodePrecondition && v.ETag == "" {
-		return p.String() + " exists already. Choose another name, or tick the box to store the file as its next version. Choose the file again."
+		return p.String() + " exists already. Choose another name, or say that the file is to be its next version. Choose the file again."
 	}
 	return c.formError(r, a, err) + " Choose the file again."
 }
@@ -96,8 +107,35 @@ func (c *console) uploadError(r *http.Request, a registry.Actor, v createView, p
 // uploadParts is a multipart form whose fields were read and whose file is next.
 type uploadParts struct {
 	fields map[string]string
+	parts  *multipart.Reader
 	file   *multipart.Part
 	err    error // what reading the file from the connection ended with, if it went wrong
+}
+
+// next goes on to the next file that was chosen; false when there is none.
+func (u *uploadParts) next() (bool, error) {
+	for {
+		part, err := u.parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			return false, nil
+		}
+		if err != nil {
+			return false, &registry.Error{Code: registry.CodeInvalid, Message: "the upload was cut off before its end", Err: err}
+		}
+		if part.FormName() == "file" && part.FileName() != "" {
+			u.file = part
+			return true, nil
+		}
+	}
+}
+
+// name is the name of the file, with the folders that it was chosen with.
+func (u *uploadParts) name() string {
+	_, params, err := mime.ParseMediaType(u.file.Header.Get("Content-Disposition"))
+	if err != nil {
+		return u.file.FileName()
+	}
+	return params["filename"]
 }
 
 // Read reads the file.
@@ -115,7 +153,7 @@ func (v *createView) readFields(r *http.Request) (*uploadParts, error) {
 	if err != nil {
 		return nil, &registry.Error{Code: registry.CodeInvalid, Message: "the form carries no file (multipart/form-data)", Err: err}
 	}
-	u := &uploadParts{fields: map[string]string{}}
+	u := &uploadParts{fields: map[string]string{}, parts: parts}
 	for range maxFields {
 		part, err := parts.NextPart()
 		if errors.Is(err, io.EOF) {
@@ -125,6 +163,9 @@ func (v *createView) readFields(r *http.Request) (*uploadParts, error) {
 			return nil, &registry.Error{Code: registry.CodeInvalid, Message: "the upload cannot be read, or was cut off", Err: err}
 		}
 		if part.FormName() == "file" {
+			if part.FileName() == "" { // a field for files where none was chosen
+				continue
+			}
 			u.file = part
 			break
 		}
@@ -140,9 +181,9 @@ func (v *createView) readFields(r *http.Request) (*uploadParts, error) {
 	v.NewName = strings.TrimSpace(u.fields["name"])
 	v.MediaType = strings.TrimSpace(u.fields["media_type"])
 	v.Description = fromTextarea(u.fields["description"], newlinesLF)
-	v.Replace = u.fields["replace"] != ""
+	v.Exists = u.fields["replace"]
 	v.Comment = commentOf(u.fields["comment"])
-	if u.file == nil || u.file.FileName() == "" {
+	if u.file == nil {
 		return nil, registry.Errorf(registry.CodeInvalid, "no file was chosen")
 	}
 	return u, nil
@@ -156,13 +197,13 @@ func (v *createView) input(form *uploadParts) (registry.PutInput, error) {
 		return in, nil
 	}
 	if v.NewName == "" {
-		v.NewName = form.file.FileName()
+		v.NewName = form.name()
 	}
 	var err error
 	if in.Path, err = v.child(); err != nil {
 		return registry.PutInput{}, err
 	}
-	if !v.Replace {
+	if v.Exists != existsReplace {
 		in.If = nothingThere
 	}
 	if v.Description != "" {
@@ -170,7 +211,7 @@ func (v *createView) input(form *uploadParts) (registry.PutInput, error) {
 	}
 	// The browser's word counts where the name tells nothing.
 	sent, _, err := mime.ParseMediaType(form.file.Header.Get("Content-Type"))
-	if in.MediaType == "" && !v.Replace && err == nil && registry.MediaTypeByName(in.Path.Name()) == registry.DefaultMediaType {
+	if in.MediaType == "" && v.Exists != existsReplace && err == nil && registry.MediaTypeByName(in.Path.Name()) == registry.DefaultMediaType {
 		in.MediaType = sent
 	}
 	return in, nil
@@ -182,7 +223,7 @@ func (u *uploadParts) explain(err error, limit int64) error {
 		return err
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](u.err); ok {
-		return &registry.Error{Code: registry.CodeTooLarge, Message: "the file has more than " + formatSize(limit) + ", the limit of one content", Err: err}
+		return &registry.Error{Code: registry.CodeTooLarge, Message: "the files together have more than " + formatSize(limit) + ", the limit of one sending", Err: err}
 	}
-	return &registry.Error{Code: registry.CodeInvalid, Message: "the upload was cut off before its end; nothing was stored", Err: err}
+	return &registry.Error{Code: registry.CodeInvalid, Message: "the upload was cut off before its end; this file was not stored", Err: err}
 }

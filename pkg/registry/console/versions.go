@@ -84,10 +84,8 @@ func (c *console) askRestore(w http.ResponseWriter, r *http.Request, a registry.
 		return registry.Errorf(registry.CodeInvalid, "version %d of %s is the current one; there is nothing to restore", at.Number, h.Resource.Path)
 	}
 	v := restoreView{head: h, ETag: h.Resource.ETag(), At: at, Comment: commentOf(r.PostForm.Get("comment"))}
-	status := http.StatusOK
-	if failed != nil {
-		v.Error, status = c.formError(r, a, failed), statusOf(failed)
-	}
+	var status int
+	v.Error, status = c.outcome(r, a, failed)
 	return c.show(w, r, a, status, "restore", "Restore "+v.Name(), v.head, v)
 }
 

@@ -185,12 +185,20 @@ func TestText_EndsAtTheLimit(t *testing.T) {
 	}
 }
 
-// A map of glyphs that says the same again and again ends with the time that a text has.
-func TestText_EndsInAMapOfGlyphs(t *testing.T) {
+// A map of glyphs that says the same again and again is left when the time that a text has is over.
+func TestReadGlyphs_EndsWithItsTime(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
+	data := []byte("beginbfrange " + strings.Repeat("<0000> <ffff> <0000> ", 10) + "endbfrange beginbfchar <0001> <0041> endbfchar")
+	glyphs := map[uint16]string{}
+	if readGlyphs(&output{ctx: ctx, left: 1}, data, glyphs); len(glyphs) != 1<<16 || glyphs[1] != "A" {
+		t.Errorf("%d glyphs, %q", len(glyphs), glyphs[1])
+	}
 	cancel()
-	data := "1 0 obj <<>> stream\nbegincmap beginbfrange " + strings.Repeat("<0000> <ffff> <0000> ", 100_000) + "endbfrange endcmap\nendstream endobj"
-	if _, whole := Text(ctx, PDF, []byte(data), 1<<20); whole {
-		t.Error("it was read to its end")
+	clear(glyphs)
+	if readGlyphs(&output{ctx: ctx, left: 1}, data, glyphs); len(glyphs) != 0 {
+		t.Errorf("%d glyphs were read when the time was over", len(glyphs))
+	}
+	if _, whole := Text(ctx, PDF, []byte("1 0 obj <<>> stream\n"+string(data)+"\nendstream endobj"), 1<<20); whole {
+		t.Error("what was read is told to be all")
 	}
 }

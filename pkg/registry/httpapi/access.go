@@ -3,7 +3,6 @@ package httpapi
 import (
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/regent-registry/regent/pkg/registry"
 )
@@ -129,7 +128,7 @@ func (h *handler) explain(w http.ResponseWriter, c *call) error {
 }
 
 // open tells whether nobody in particular may try an operation: one that reads a path, for which the use case asks.
-func (t route) open() bool { return t.method == http.MethodGet && strings.HasSuffix(t.url, "/{path}") }
+func (t route) open() bool { return t.method == http.MethodGet && t.hasPath() }
 
 // signInFirst hides from who did not sign in why an operation failed: whether something is there is no business of theirs.
 func signInFirst(err error) error {

@@ -5,6 +5,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/regent-registry/regent/pkg/registry/auth"
 )
 
 // Without credentials every door answers 401 before anything else, whether the URL, method, path or body is right or not.
@@ -46,7 +48,7 @@ func TestAccess_ComesFirst(t *testing.T) {
 
 func TestAccess_BySession(t *testing.T) {
 	d := newDoor(t)
-	token, _, err := d.auth.SignIn(t.Context(), "admin", password)
+	token, _, err := d.auth.SignInFrom(t.Context(), "admin", password, auth.Client{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +64,7 @@ func TestAccess_BySession(t *testing.T) {
 // A page of another origin cannot make a signed-in browser change anything.
 func TestAccess_ForeignOrigin(t *testing.T) {
 	d := newDoor(t)
-	token, _, err := d.auth.SignIn(t.Context(), "admin", password)
+	token, _, err := d.auth.SignInFrom(t.Context(), "admin", password, auth.Client{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,13 +43,20 @@ func (c *call) name() (string, error) {
 	return s, nil
 }
 
-// getUsers gives a page of users, sorted by name.
+// getUsers gives a page of users, or of those who were given a role, sorted by name.
 func (h *handler) getUsers(w http.ResponseWriter, c *call) error {
 	limit, err := c.number("limit", registry.MaxPageSize)
 	if err != nil {
 		return err
 	}
-	users, next, err := h.auth.Users(c.Context(), c.actor, c.URL.Query().Get("after"), int(limit))
+	q := c.URL.Query()
+	var users []auth.Account
+	var next string
+	if q.Has("role") {
+		users, next, err = h.auth.Members(c.Context(), c.actor, q.Get("role"), q.Get("after"), int(limit))
+	} else {
+		users, next, err = h.auth.Users(c.Context(), c.actor, q.Get("after"), int(limit))
+	}
 	if err != nil {
 		return err
 	}

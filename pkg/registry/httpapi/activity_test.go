@@ -141,6 +141,8 @@ func TestAccesses_TellRefusals(t *testing.T) {
 		want(t, d.do(t, "GET", "/api/v1/mounts", "", "Authorization: Basic YW5uOndyb25n"), 401, "") // ann:wrong
 	}
 	want(t, d.do(t, "PUT", "/api/v1/content/frozen/x", "x"), 403, "")
+	want(t, d.do(t, "POST", "/resource/1.0.0/tag?path=/frozen/y&name=t", ""), 403, "")
+	want(t, d.do(t, "POST", "/api/v1/batch", `{"steps":[{"do":"delete","path":"/frozen/z"}]}`, asJSON), 403, "")
 	d.service.StoreAccesses()
 	rec := d.do(t, "GET", "/api/v1/accesses", "")
 	var page struct {
@@ -153,8 +155,10 @@ func TestAccesses_TellRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := fmt.Sprint(page.Accesses)
-	if got != "[{denied admin 192.0.2.1 /frozen/x 1} {failed ann 192.0.2.1  3}]" && got != "[{failed ann 192.0.2.1  3} {denied admin 192.0.2.1 /frozen/x 1}]" {
-		t.Errorf("accesses are %s", got)
+	for _, want := range []string{"{denied admin 192.0.2.1 /frozen/x 1}", "{denied admin 192.0.2.1 /frozen/y 1}", "{denied admin 192.0.2.1  1}", "{failed ann 192.0.2.1  3}"} {
+		if !strings.Contains(got, want) || len(page.Accesses) != 4 {
+			t.Errorf("accesses are %s, without %s", got, want)
+		}
 	}
 	want(t, d.do(t, "GET", "/api/v1/accesses?cursor=zz", ""), 400, "cursor")
 	want(t, d.do(t, "GET", "/api/v1/accesses?limit=1", ""), 200, `"next"`)

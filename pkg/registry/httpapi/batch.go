@@ -19,6 +19,7 @@ type stepBody struct {
 	MediaType     *string             `json:"media_type"`
 	Description   *string             `json:"description"`
 	Properties    registry.Properties `json:"properties"`
+	Comment       *string             `json:"comment"`
 	IfMatch       string              `json:"if_match"`
 	IfNoneMatch   string              `json:"if_none_match"`
 }
@@ -42,7 +43,7 @@ func (h *handler) batch(w http.ResponseWriter, c *call) error {
 	}
 	steps := make([]registry.Step, len(in.Steps))
 	for i, s := range in.Steps {
-		step, err := s.step()
+		step, err := s.step(c)
 		if err != nil {
 			return registry.Errorf(registry.CodeInvalid, "step %d: %s", i+1, registry.MessageOf(err))
 		}
@@ -64,9 +65,13 @@ func (h *handler) batch(w http.ResponseWriter, c *call) error {
 	return writeJSON(w, http.StatusOK, map[string]any{"results": views})
 }
 
-// step makes one step of its body.
-func (s stepBody) step() (registry.Step, error) {
+// step makes one step of its body, in the request c.
+func (s stepBody) step(c *call) (registry.Step, error) {
 	fail := func(err error) (registry.Step, error) { return registry.Step{}, err }
+	comment, err := c.versionComment(s.Comment)
+	if err != nil {
+		return fail(err)
+	}
 	p, err := pathField("path", s.Path)
 	if err != nil {
 		return fail(err)
@@ -81,20 +86,20 @@ func (s stepBody) step() (registry.Step, error) {
 	switch s.Do {
 	case "put":
 		content, err := s.bytes()
-		in := registry.PutInput{Path: p, Description: s.Description, Properties: s.Properties, If: condition}
+		in := registry.PutInput{Path: p, Description: s.Description, Properties: s.Properties, Comment: comment, If: condition}
 		if s.MediaType != nil {
 			in.MediaType = *s.MediaType
 		}
 		return registry.PutStep(in, content), err
 	case "collection":
-		in := registry.CollectionInput{Path: p, Properties: s.Properties, If: condition}
+		in := registry.CollectionInput{Path: p, Properties: s.Properties, Comment: comment, If: condition}
 		if s.Description != nil {
 			in.Description = *s.Description
 		}
 		return registry.CollectionStep(in), nil
 	case "meta":
 		return registry.MetaStep(registry.MetaInput{
-			Path: p, MediaType: s.MediaType, Description: s.Description, Properties: s.Properties, If: condition,
+			Path: p, MediaType: s.MediaType, Description: s.Description, Properties: s.Properties, Comment: comment, If: condition,
 		}), nil
 	case "delete":
 		return registry.DeleteStep(p, condition), nil
@@ -126,6 +131,7 @@ func (s stepBody) fits() error {
 		"media_type":     {s.MediaType != nil, []string{"put", "meta"}},
 		"description":    {s.Description != nil, []string{"put", "collection", "meta"}},
 		"properties":     {s.Properties != nil, []string{"put", "collection", "meta"}},
+		"comment":        {s.Comment != nil, []string{"put", "collection", "meta"}},
 	} {
 		if field.there && !names(field.of, s.Do) {
 			return registry.Errorf(registry.CodeInvalid, "a step that does %.40q has no field %q", s.Do, name)

@@ -27,6 +27,7 @@ type call struct {
 	actor registry.Actor
 	rest  string // what follows the operation in the URL, as the client escaped it
 
+	hasPath bool // the rest is one
 	byQuery bool // the path is in the query instead
 }
 

@@ -31,11 +31,7 @@ type checkpointsView struct {
 
 // getCheckpoints gives the checkpoints of a collection.
 func (h *handler) getCheckpoints(w http.ResponseWriter, c *call) error {
-	p, err := c.target()
-	if err != nil {
-		return err
-	}
-	fresh, err := c.freshness()
+	p, fresh, err := c.at()
 	if err != nil {
 		return err
 	}
@@ -119,11 +115,12 @@ func (h *handler) restoreTree(w http.ResponseWriter, c *call) error {
 		Checkpoint string  `json:"checkpoint"`
 		At         string  `json:"at"`
 		Comment    *string `json:"comment"`
+		DryRun     bool    `json:"dry_run"`
 	}
 	if err := c.decode(&body, jsonType); err != nil {
 		return err
 	}
-	in := registry.RestoreTreeInput{Path: p, Checkpoint: body.Checkpoint, If: condition}
+	in := registry.RestoreTreeInput{Path: p, Checkpoint: body.Checkpoint, If: condition, DryRun: body.DryRun}
 	if in.Comment, err = c.versionComment(body.Comment); err != nil {
 		return err
 	}
@@ -136,6 +133,8 @@ func (h *handler) restoreTree(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	setState(w.Header(), done.Resource)
+	if !in.DryRun {
+		setState(w.Header(), done.Resource)
+	}
 	return writeJSON(w, http.StatusOK, treeRestoredView{p, done.Revised, done.Returned, done.Created, done.Removed})
 }

@@ -56,6 +56,12 @@ func TestCheckpoints(t *testing.T) {
 	want(t, d.do(t, "POST", tree, `{"checkpoint":"v1"}`, asJSON, "Authorization:"), 401, "")
 	want(t, d.do(t, "POST", "/api/v1/restore-tree/_system", `{"at":"1"}`, asJSON), 409, "no store is mounted")
 	want(t, d.do(t, "POST", "/api/v1/restore-tree/frozen", `{"at":"1"}`, asJSON), 403, "read-only")
+	told := d.do(t, "POST", tree, `{"checkpoint":"v1","dry_run":true}`, asJSON)
+	want(t, told, 200, `{"path":"/_system/config","revised":1,"returned":0,"created":0,"removed":1}`)
+	want(t, d.do(t, "GET", "/api/v1/content"+labelPath, ""), 200, "two")
+	if told.Header().Get("ETag") != "" || told.Header().Get("Registry-Seq") != "" {
+		t.Errorf("a dry run tells a state: %v", told.Header())
+	}
 	want(t, d.do(t, "POST", tree, `{"checkpoint":"v1","comment":"back"}`, asJSON), 200,
 		`{"path":"/_system/config","revised":1,"returned":0,"created":0,"removed":1}`)
 	want(t, d.do(t, "GET", "/api/v1/content"+labelPath, ""), 200, "one")

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/regent-registry/regent/pkg/registry"
+	"github.com/regent-registry/regent/pkg/registry/auth"
 )
 
 const (
@@ -131,8 +132,8 @@ func TestComments(t *testing.T) {
 	if rec.Header().Get("ETag") == tag {
 		t.Error("an edit kept the entity tag")
 	}
-	want(t, d.do(t, "PUT", mine, `{"text":"too late"}`, jsonBody, "If-Match: "+tag), 412, "the current entity tag is")
-	want(t, d.do(t, "DELETE", mine, "", "If-Match: "+tag), 412, "the current entity tag is")
+	want(t, d.do(t, "PUT", mine, `{"text":"too late"}`, jsonBody, "If-Match: "+tag), 412, "the current entity tag of the comment is")
+	want(t, d.do(t, "DELETE", mine, "", "If-Match: "+tag), 412, "the current entity tag of the comment is")
 	theirs := one + "?id=" + jsonNumber(joes.Number)
 	d.addUser(t, "eve")
 	want(t, d.do(t, "PUT", theirs, `{"text":"mine now"}`, jsonBody, as("eve")), 403, "only a moderator")
@@ -259,7 +260,7 @@ func TestAssociations(t *testing.T) {
 func TestCommunity_IsGuarded(t *testing.T) {
 	d := newDoor(t)
 	d.put(t, payPath, "x")
-	token, _, err := d.auth.SignIn(t.Context(), "admin", password)
+	token, _, err := d.auth.SignInFrom(t.Context(), "admin", password, auth.Client{})
 	if err != nil {
 		t.Fatal(err)
 	}

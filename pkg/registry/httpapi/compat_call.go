@@ -18,13 +18,12 @@ import (
 
 // byQuery tells whether the operation is one of those.
 func (t route) byQuery() bool {
-	return strings.HasPrefix(t.url, compatPrefix) && !strings.HasSuffix(t.url, "/{path}")
+	return strings.HasPrefix(t.url, compatPrefix) && !t.hasPath()
 }
 
 // prepareCompat makes the query of one of WSO2's calls readable, and refuses one that says a parameter twice. Parameters that the operation does not
 // know do nothing, as ever: scripts send them.
 func (c *call) prepareCompat(t route) error {
-	c.byQuery = t.byQuery()
 	if strings.Contains(c.URL.RawQuery, ";") { // which net/url takes for a separator of old
 		u := *c.URL
 		u.RawQuery = strings.ReplaceAll(u.RawQuery, ";", "%3B")

@@ -226,11 +226,7 @@ func (h *handler) wso2PostTags(w http.ResponseWriter, c *call) error {
 func (h *handler) addTags(w http.ResponseWriter, c *call, p registry.Path, texts []string) error {
 	var names []string
 	for _, text := range texts {
-		for name := range strings.SplitSeq(text, ",") {
-			if strings.TrimSpace(name) != "" {
-				names = append(names, name)
-			}
-		}
+		names = append(names, registry.SplitTags(text)...)
 	}
 	list, err := h.service.AddTags(c.Context(), c.actor, p, names)
 	return gone(w, list.Resource.Seq, h.missing(c, p, err))

@@ -4,11 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
 // allRoutes is the whole URL map.
-func (h *handler) allRoutes() []route { return append(h.table(), h.compatTable()...) }
+func (h *handler) allRoutes() []route {
+	return slices.Concat(h.table(), h.webhookRoutes(), h.compatTable())
+}
 
 // compatTable is the URL map of WSO2's calls.
 func (h *handler) compatTable() []route {

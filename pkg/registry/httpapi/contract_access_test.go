@@ -3,6 +3,8 @@ package httpapi_test
 import (
 	"encoding/json"
 	"testing"
+
+	"github.com/regent-registry/regent/pkg/registry/auth"
 )
 
 // TestContract_AccessAnswers gives the answers about users, roles, permissions, tokens and sessions that no other test needs.
@@ -15,7 +17,7 @@ func TestContract_AccessAnswers(t *testing.T) {
 	want(t, d.do(t, "DELETE", "/api/v1/roles/readers", "", other), 412, "")
 	want(t, d.do(t, "DELETE", "/api/v1/users/joe", "", other), 412, "")
 	for range 2 {
-		if _, _, err := d.auth.SignIn(t.Context(), "joe", password); err != nil {
+		if _, _, err := d.auth.SignInFrom(t.Context(), "joe", password, auth.Client{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,9 +1,7 @@
 package httpapi
 
 import (
-	"encoding/hex"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/regent-registry/regent/pkg/registry"
@@ -11,13 +9,7 @@ import (
 )
 
 // id is what a request names by its id.
-func (c *call) id() (registry.ID, error) {
-	b, err := hex.DecodeString(c.rest)
-	if err != nil || len(b) != len(registry.ID{}) {
-		return registry.ID{}, registry.Errorf(registry.CodeInvalid, "the URL must end in an id of 32 hexadecimal digits")
-	}
-	return registry.ID(b), nil
-}
+func (c *call) id() (registry.ID, error) { return registry.ParseID("the end of the URL", c.rest) }
 
 // tokenView is an API token. Token, the secret, is there once: when it is made.
 type tokenView struct {
@@ -115,7 +107,7 @@ func (h *handler) getSessions(w http.ResponseWriter, c *call) error {
 	current := auth.SessionID(auth.SessionToken(c.Request))
 	views := []sessionView{}
 	for _, s := range sessions {
-		views = append(views, sessionView{s.PublicID().String(), s.PublicID() == current, s.Address, strings.ToValidUTF8(s.Agent, "?"), s.CreatedAt.UTC(), s.ExpiresAt.UTC()})
+		views = append(views, sessionView{s.PublicID().String(), s.PublicID() == current, s.Address, s.Agent, s.CreatedAt.UTC(), s.ExpiresAt.UTC()})
 	}
 	return writeJSON(w, http.StatusOK, map[string]any{"sessions": views})
 }

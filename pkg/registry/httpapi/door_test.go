@@ -86,7 +86,7 @@ func newDoorOn(t *testing.T, config auth.Config, store *sqlstore.Store, log *slo
 	clock := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	service := registry.NewService(registry.Config{
 		Mounts: mounts, Authorizer: registry.NewAccess(mounts, store), Directory: store, Limits: registry.Limits{Content: contentLimit},
-		Now: func() time.Time { return clock }, Accesses: store, Saved: store,
+		Now: func() time.Time { return clock }, Accesses: store, Saved: store, Doctor: sick{}, Webhooks: registry.Webhooks{Store: store, Sender: receiver{}, Shared: []string{store.Name()}},
 	})
 	if err := service.EnsureMounts(ctx); err != nil {
 		t.Fatal(err)

@@ -49,61 +49,62 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
 	// A shared cache must keep nothing, and a private one must ask: an answer is never older than the last acknowledged write.
 	out.Header().Set("Cache-Control", "private, no-cache")
-	if err := h.serve(out, r); err != nil {
-		h.witness(r, err)
+	c := &call{Request: r}
+	if err := h.serve(out, c); err != nil {
+		h.witness(r, c, err)
 		h.fail(out, r, err)
 	}
 }
 
-// witness notes refusals for the audit. Whoever sent no credentials at all has not tried anything.
-func (h *handler) witness(r *http.Request, err error) {
-	a := registry.AccessEvent{Client: auth.AddressOf(r), Agent: registry.AgentOf(r.UserAgent()), RequestID: r.Header.Get("X-Request-Id")}
+// witness notes refusals for the audit. Whoever sent no credentials at all has not tried anything, and who is known by then asked too much of something else.
+func (h *handler) witness(r *http.Request, c *call, err error) {
+	a := registry.AccessEvent{Client: auth.AddressOf(r.RemoteAddr), Agent: registry.AgentOf(r.UserAgent()), RequestID: r.Header.Get("X-Request-Id")}
 	switch registry.CodeOf(err) {
 	case registry.CodeUnauthenticated, registry.CodeThrottled:
-		if a.User, _, _ = r.BasicAuth(); a.User == "" {
+		if c.actor.User != "" {
 			return
 		}
 		a.Kind = registry.AccessFailed
+		a.User, _, _ = r.BasicAuth()
+		a.User = auth.LoginName(a.User)
 	case registry.CodeDenied:
-		actor, err := h.auth.Authenticate(r)
-		if err != nil {
-			return
-		}
-		a.Kind, a.User = registry.AccessDenied, actor.User
-		if _, rest, err := h.find(r.Method, r.URL.EscapedPath()); err == nil {
-			a.Path, _, _ = parseRest(rest) // a path that is none is told as none
+		a.Kind, a.User = registry.AccessDenied, c.actor.User
+		if c.hasPath || c.byQuery {
+			a.Path, _, _ = c.pathRef() // a path that is none is told as none
 		}
 	default:
 		return
 	}
-	h.service.NoteAccess(a)
+	if a.User != "" {
+		h.service.NoteAccess(a)
+	}
 }
 
-func (h *handler) serve(w http.ResponseWriter, r *http.Request) error {
-	if err := h.origin.Check(r); err != nil {
+func (h *handler) serve(w http.ResponseWriter, c *call) error {
+	if err := h.origin.Check(c.Request); err != nil {
 		return registry.Errorf(registry.CodeDenied, "a page of another origin sent this request; changes are taken from this origin and from programs only")
 	}
-	actor, err := h.auth.Authenticate(r)
-	if err != nil {
+	var err error
+	if c.actor, err = h.auth.Authenticate(c.Request); err != nil {
 		return err
 	}
-	err = h.dispatch(w, r, actor)
-	if actor.User == "" {
+	err = h.dispatch(w, c)
+	if c.actor.User == "" {
 		return signInFirst(err)
 	}
 	return err
 }
 
 // dispatch finds the operation and runs it.
-func (h *handler) dispatch(w http.ResponseWriter, r *http.Request, actor registry.Actor) error {
-	route, rest, err := h.find(r.Method, r.URL.EscapedPath())
+func (h *handler) dispatch(w http.ResponseWriter, c *call) error {
+	route, rest, err := h.find(c.Method, c.URL.EscapedPath())
 	if err != nil {
 		return err
 	}
-	if actor.User == "" && !route.open() {
+	if c.actor.User == "" && !route.open() {
 		return registry.Errorf(registry.CodeUnauthenticated, "sign in first")
 	}
-	c := &call{Request: r, actor: actor, rest: rest}
+	c.rest, c.hasPath, c.byQuery = rest, route.hasPath(), route.byQuery()
 	switch {
 	case strings.HasPrefix(route.url, apiPrefix):
 		err = c.known(route.query)

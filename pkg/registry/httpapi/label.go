@@ -35,11 +35,7 @@ type labelsView struct {
 
 // getLabels gives the labels of a resource or collection.
 func (h *handler) getLabels(w http.ResponseWriter, c *call) error {
-	p, err := c.target()
-	if err != nil {
-		return err
-	}
-	fresh, err := c.freshness()
+	p, fresh, err := c.at()
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,9 @@ func TestComment_AtEveryWritingDoor(t *testing.T) {
 	want(t, d.do(t, "POST", "/api/v1/restore"+labelPath, `{"version":1,"comment":"back"}`, asJSON), 200, `"comment":"back"`)
 	want(t, d.do(t, "PUT", "/resource/1.0.0/artifact"+labelPath, "two", "Version-Comment: compat"), 204, "")
 	want(t, d.do(t, "PUT", "/api/v1/resource/_system/config/c", `{"kind":"collection","comment":"made"}`, asJSON), 201, `"comment":"made"`)
+	want(t, d.do(t, "POST", "/api/v1/batch", `{"steps":[{"do":"collection","path":"/_system/config/d","comment":"own"},{"do":"put","path":"/_system/config/d/e","content":"x"}]}`, asJSON), 200, `"comment":"own"`)
+	want(t, d.do(t, "POST", "/api/v1/batch", `{"steps":[{"do":"put","path":"/_system/config/d/e","content":"y"}]}`, asJSON, "Version-Comment: of all"), 200, `"comment":"of all"`)
+	want(t, d.do(t, "POST", "/api/v1/batch", `{"steps":[{"do":"delete","path":"/_system/config/d","comment":"no version"}]}`, asJSON), 400, "comment")
 	golden(t, "versions_comments", d.do(t, "GET", "/api/v1/versions"+labelPath, ""))
 
 	want(t, d.do(t, "PUT", "/api/v1/content"+labelPath, "three", "Version-Comment: "+strings.Repeat("x", 501)), 400,

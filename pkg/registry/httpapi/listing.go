@@ -125,11 +125,12 @@ type mountView struct {
 
 // getMounts gives the table of mounts of this node.
 func (h *handler) getMounts(w http.ResponseWriter, c *call) error {
-	if !c.actor.Holds(registry.GrantServer) {
-		return registry.Errorf(registry.CodeDenied, "you may not see the mounts of the server")
+	server, err := h.service.ServerView(c.actor)
+	if err != nil {
+		return err
 	}
 	views := []mountView{}
-	for _, m := range h.service.Mounts().All() {
+	for _, m := range server.Mounts {
 		views = append(views, mountView{Path: m.Path, Store: m.Store.Name(), TargetPath: m.Target, ReadOnly: m.ReadOnly})
 	}
 	return writeJSON(w, http.StatusOK, map[string]any{"mounts": views})

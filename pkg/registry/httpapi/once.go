@@ -21,7 +21,7 @@ func (c *call) once() error {
 		return err
 	}
 	request := []string{c.Method, c.URL.EscapedPath(), c.URL.RawQuery}
-	for _, name := range []string{"Content-Type", "If-Match", "If-None-Match"} {
+	for _, name := range []string{"Content-Type", "If-Match", "If-None-Match", "Version-Comment"} {
 		request = append(request, strings.Join(c.Header.Values(name), ","))
 	}
 	c.actor.Once = registry.NewOnce(c.actor.User, key, request...)

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -41,7 +42,7 @@ func FuzzStep(f *testing.F) {
 		if json.Unmarshal([]byte(s), &body) != nil {
 			return
 		}
-		if _, err := body.step(); err != nil && registry.CodeOf(err) != registry.CodeInvalid {
+		if _, err := body.step(&call{Request: httptest.NewRequestWithContext(t.Context(), "POST", "/api/v1/batch", nil)}); err != nil && registry.CodeOf(err) != registry.CodeInvalid {
 			t.Errorf("%s: %v", s, err)
 		}
 	})

@@ -35,6 +35,8 @@ func TestOnce_EveryChange(t *testing.T) {
 		{"DELETE", "/api/v1/tags" + at + "?tag=t", "", "", 204},
 		{"POST", "/api/v1/comments" + at, `{"text":"C"}`, asJSONType, 201},
 		{"PUT", "/api/v1/ratings" + at, `{"rating":4}`, asJSONType, 200},
+		{"PUT", "/api/v1/stars" + at, "", "", 200},
+		{"DELETE", "/api/v1/stars" + at, "", "", 204},
 		{"POST", "/api/v1/associations" + at, `{"type":"t","target":"/_system/config/dir"}`, asJSONType, 201},
 		{"POST", "/api/v1/copy" + at, `{"to":"/_system/config/g.txt"}`, asJSONType, 201},
 		{"POST", "/api/v1/copy/_system/config/dir", `{"to":"/_system/config/dir2"}`, asJSONType, 201},
@@ -86,6 +88,7 @@ func TestOnce_AnotherRequest(t *testing.T) {
 	for _, c := range []struct{ method, url, body, header string }{
 		{"PUT", "/api/v1/content/_system/config/f", "y", "Content-Type: text/plain"},
 		{"PUT", "/api/v1/content/_system/config/f", "x", "Content-Type: text/html"},
+		{"PUT", "/api/v1/content/_system/config/f", "x", "Version-Comment: because"},
 		{"PUT", "/api/v1/content/_system/config/g", "x", "Content-Type: text/plain"},
 		{"DELETE", "/api/v1/content/_system/config/f", "", "Content-Type: text/plain"},
 		{"PUT", "/api/v1/properties/_system/config/f", "{}", asJSONType},

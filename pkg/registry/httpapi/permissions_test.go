@@ -103,7 +103,8 @@ func TestPermissions_RefuseAtEveryOperation(t *testing.T) {
 	if strings.Contains(rec.Body.String(), "secret") {
 		t.Errorf("the list shows what joe may not read: %s", rec.Body)
 	}
-	want(t, d.do(t, "GET", "/api/v1/explain/_system/config/secret/doc?right=read", "", joe), 200, `"reason":"the role everyone is denied to read at /_system/config/secret`)
+	want(t, d.do(t, "GET", "/api/v1/explain/_system/config/secret/doc?right=read", "", joe), 200, `"reason":"no role of the user is allowed to read here"`)
+	want(t, d.do(t, "GET", "/api/v1/explain/_system/config/secret/doc?right=read&user=joe", ""), 200, `"reason":"the role everyone is denied to read at /_system/config/secret`)
 	want(t, d.do(t, "GET", "/api/v1/explain/_system/config/secret/doc?right=fly", "", joe), 400, "right is")
 }
 
@@ -184,6 +185,11 @@ func TestUsers_Life(t *testing.T) {
 	want(t, d.do(t, "GET", "/api/v1/whoami", "", lead), 401, "")
 	want(t, d.do(t, "GET", "/api/v1/users?limit=1", ""), 200, `"next":"a/b ü"`)
 	want(t, d.do(t, "GET", "/api/v1/users?limit=1&after=lead", ""), 200, `"users":[]`)
+	want(t, d.do(t, "GET", "/api/v1/users?role=admin&limit=1", ""), 200, `"name":"admin"`)
+	want(t, d.do(t, "GET", "/api/v1/users?role=admin&after=admin", ""), 200, `"users":[]`)
+	want(t, d.do(t, "GET", "/api/v1/users?role=nobody", ""), 400, "there is no role")
+	want(t, d.do(t, "GET", "/api/v1/users?role=", ""), 400, "there is no role")
+	want(t, d.do(t, "GET", "/api/v1/users?role=everyone", ""), 400, "given to nobody")
 	want(t, d.do(t, "DELETE", "/api/v1/users/lead", ""), 204, "")
 	want(t, d.do(t, "DELETE", "/api/v1/roles/keepers", ""), 204, "")
 	want(t, d.do(t, "GET", "/api/v1/roles/keepers", ""), 404, "there is no role")
@@ -206,6 +212,8 @@ func TestPasswords_EndOtherSessions(t *testing.T) {
 	want(t, d.do(t, "GET", "/api/v1/sessions", "", mine...), 200, `"address":"192.0.2.9","agent":"browser"`)
 	want(t, d.do(t, "POST", "/api/v1/password", `{"old":"wrong one","new":"another horse"}`, mine...), 403, "the old password is wrong")
 	want(t, d.do(t, "POST", "/api/v1/password", `{"old":"correct horse","new":"short"}`, mine...), 400, "password has")
+	want(t, d.do(t, "POST", "/api/v1/password", `{"old":"correct horse","new":"correct horse"}`, mine...), 400, "the new password is the old one")
+	want(t, d.do(t, "POST", "/api/v1/password", `{"old":"wrong one","new":"wrong one"}`, mine...), 403, "the old password is wrong")
 	want(t, d.do(t, "POST", "/api/v1/password", `{"old":"correct horse","new":"another horse"}`, mine...), 204, "")
 	want(t, d.do(t, "GET", "/api/v1/whoami", "", "Authorization:", sessions[0]), 200, "ann")
 	want(t, d.do(t, "GET", "/api/v1/whoami", "", "Authorization:", sessions[1]), 401, "")

@@ -22,11 +22,7 @@ type retentionView struct {
 
 // getRetention tells the rule that holds at a path.
 func (h *handler) getRetention(w http.ResponseWriter, c *call) error {
-	p, err := c.target()
-	if err != nil {
-		return err
-	}
-	fresh, err := c.freshness()
+	p, fresh, err := c.at()
 	if err != nil {
 		return err
 	}
@@ -51,19 +47,41 @@ type ruleBody struct {
 	KeepDays int64 `json:"keep_days"`
 }
 
+// rulePreview is a rule, and what it would remove.
+type rulePreview struct {
+	ruleBody
+	WouldRemove retentionPreviewView `json:"would_remove"`
+}
+
+// retentionPreviewView is what a rule would remove.
+type retentionPreviewView struct {
+	Looked   int   `json:"looked"`
+	Versions int64 `json:"versions"`
+	Whole    bool  `json:"whole"`
+}
+
 // putRetention gives a collection a rule. The conditions are on the rule.
 func (h *handler) putRetention(w http.ResponseWriter, c *call) error {
 	p, condition, err := c.change()
 	if err != nil {
 		return err
 	}
-	var in ruleBody
+	var in struct {
+		ruleBody
+		DryRun bool `json:"dry_run"`
+	}
 	if err := c.decode(&in, jsonType); err != nil {
 		return err
 	}
-	rule, err := h.service.SetRetention(c.Context(), c.actor, registry.RetentionInput{
-		Path: p, Rule: registry.Retention{KeepLast: in.KeepLast, KeepDays: in.KeepDays}, If: condition,
-	})
+	asked := registry.Retention{KeepLast: in.KeepLast, KeepDays: in.KeepDays}
+	if in.DryRun {
+		told, err := h.service.PreviewRetention(c.Context(), c.actor, p, asked)
+		if err != nil {
+			return err
+		}
+		return writeJSON(w, http.StatusOK, rulePreview{in.ruleBody, retentionPreviewView(told)})
+	}
+	rule, err := h.service.SetRetention(c.Context(), c.actor, registry.RetentionInput{Path: p, Rule: asked, If: condition})
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,12 @@ func TestRetention(t *testing.T) {
 	}
 	collection := d.do(t, "GET", "/api/v1/resource/_system/config/r", "").Header().Get("ETag")
 	want(t, d.do(t, "GET", url, ""), 200, `{"path":"/_system/config/r","keep_last":0,"keep_days":0,"own":false}`)
+	dry := d.do(t, "PUT", url, `{"keep_last":2,"dry_run":true}`, asJSON)
+	want(t, dry, 200, `{"keep_last":2,"keep_days":0,"would_remove":{"looked":1,"versions":2,"whole":true}}`)
+	wantHeaders(t, dry, map[string]string{"ETag": ""})
+	want(t, d.do(t, "PUT", url, `{"dry_run":true}`, asJSON), 400, "keep_last and keep_days are both 0")
+	want(t, d.do(t, "PUT", "/api/v1/retention/frozen", `{"keep_last":1,"dry_run":true}`, asJSON), 403, "read-only")
+	want(t, d.do(t, "GET", url, ""), 200, `"own":false`)
 	set := d.do(t, "PUT", url, `{"keep_last":2,"keep_days":0}`, asJSON, "If-None-Match: *")
 	want(t, set, 200, `{"keep_last":2,"keep_days":0}`)
 	want(t, d.do(t, "PUT", url, `{"keep_last":3}`, asJSON, "If-None-Match: *"), 412, "rule of retention")

@@ -32,6 +32,9 @@ type route struct {
 	query  []string // the parameters it knows
 }
 
+// hasPath tells whether the URL ends in a path.
+func (t route) hasPath() bool { return strings.HasSuffix(t.url, "/{path}") }
+
 // table is the URL map but for WSO2's calls; see allRoutes. HEAD is served by GET, whose body then goes nowhere.
 func (h *handler) table() []route {
 	// version names the parameters that pick a state; see call.pick.
@@ -42,7 +45,7 @@ func (h *handler) table() []route {
 		{"PUT", "/api/v1/permissions/{path}", h.putPermissions, nil},
 		{"GET", "/api/v1/explain/{path}", h.explain, []string{"right", "user"}},
 
-		{"GET", usersURL, h.getUsers, []string{"after", "limit"}},
+		{"GET", usersURL, h.getUsers, []string{"after", "limit", "role"}},
 		{"POST", usersURL, h.postUser, nil},
 		{"GET", usersURL + "/{name}", h.getUser, nil},
 		{"PATCH", usersURL + "/{name}", h.patchUser, nil},
@@ -106,6 +109,10 @@ func (h *handler) table() []route {
 		{"GET", "/api/v1/ratings/{path}", h.getRating, nil},
 		{"PUT", "/api/v1/ratings/{path}", h.putRating, nil},
 		{"DELETE", "/api/v1/ratings/{path}", h.deleteRating, nil},
+		{"GET", "/api/v1/stars", h.getStars, []string{"limit"}}, // before those with a path, as the tags
+		{"GET", "/api/v1/stars/{path}", h.getStar, nil},
+		{"PUT", "/api/v1/stars/{path}", h.putStar, nil},
+		{"DELETE", "/api/v1/stars/{path}", h.deleteStar, nil},
 		{"GET", "/api/v1/associations/{path}", h.getAssociations, []string{"direction", "type", "cursor", "limit"}},
 		{"POST", "/api/v1/associations/{path}", h.postAssociation, nil},
 		{"DELETE", "/api/v1/associations/{path}", h.deleteAssociation, []string{"type", "target"}},
@@ -130,6 +137,7 @@ func (h *handler) table() []route {
 		{"GET", "/api/v1/accesses", h.getAccesses, page},
 
 		{"GET", "/api/v1/mounts", h.getMounts, nil},
+		{"GET", "/api/v1/doctor", h.getDoctor, nil},
 		{"GET", "/api/v1/whoami", h.whoami, nil},
 		{"GET", "/api/v1/openapi.json", h.getDocument, nil},
 

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"encoding/hex"
 	"net/http"
 	"time"
 
@@ -97,11 +96,7 @@ func (h *handler) putLink(w http.ResponseWriter, c *call) error {
 
 // getLink gives a link itself, where other reads give what it leads to.
 func (h *handler) getLink(w http.ResponseWriter, c *call) error {
-	p, err := c.target()
-	if err != nil {
-		return err
-	}
-	fresh, err := c.freshness()
+	p, fresh, err := c.at()
 	if err != nil {
 		return err
 	}
@@ -171,7 +166,7 @@ func (h *handler) undelete(w http.ResponseWriter, c *call) error {
 	if err := c.decode(&in, jsonType); err != nil {
 		return err
 	}
-	id, err := parseID("field \"id\"", in.ID)
+	id, err := registry.ParseID(`field "id"`, in.ID)
 	if err != nil {
 		return err
 	}
@@ -181,15 +176,6 @@ func (h *handler) undelete(w http.ResponseWriter, c *call) error {
 	}
 	w.Header().Set("Content-Location", location(resourceURL, p))
 	return writeResult(w, res, resourceURL)
-}
-
-// parseID reads the id of a node.
-func parseID(what, s string) (registry.ID, error) {
-	b, err := hex.DecodeString(s)
-	if err != nil || len(b) != len(registry.ID{}) {
-		return registry.ID{}, registry.Errorf(registry.CodeInvalid, "%s is %.40q; it must be 32 hexadecimal digits", what, s)
-	}
-	return registry.ID(b), nil
 }
 
 // purge removes one entry of the trash for good, or all that are older than an age.
@@ -204,7 +190,7 @@ func (h *handler) purge(w http.ResponseWriter, c *call) error {
 	}
 	purged := 1
 	if query.Has("id") {
-		id, err := parseID("query parameter id", query.Get("id"))
+		id, err := registry.ParseID("query parameter id", query.Get("id"))
 		if err != nil {
 			return err
 		}

@@ -85,6 +85,7 @@ func TestVersionInPath(t *testing.T) {
 		{"POST", "/api/v1/move" + file},
 		{"POST", "/api/v1/tags" + file},
 		{"PUT", "/api/v1/ratings" + file},
+		{"PUT", "/api/v1/stars" + file},
 		{"PUT", "/resource/1.0.0/artifact" + file},
 		{"DELETE", "/resource/1.0.0/artifact" + file},
 		{"POST", "/resource/1.0.0/properties?path=" + file},

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/regent-registry/regent/pkg/registry"
+	"github.com/regent-registry/regent/pkg/registry/auth"
 )
 
 // sse is one block of a stream.
@@ -133,7 +136,7 @@ func TestWatch_StreamsAndResumes(t *testing.T) {
 
 func TestWatch_EndsWithTheSession(t *testing.T) {
 	d := newDoor(t)
-	token, _, err := d.auth.SignIn(t.Context(), "admin", password)
+	token, _, err := d.auth.SignInFrom(t.Context(), "admin", password, auth.Client{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,5 +192,30 @@ func TestWatch_Polls(t *testing.T) {
 	want(t, d.do(t, "GET", "/api/v1/watch/elsewhere", ""), 409, "no store is mounted")
 	if _, next := poll("/_system/config?wait=0s"); next == "" || next == fmt.Sprint(at) {
 		t.Errorf("goes on at %q after %q", next, at)
+	}
+}
+
+// Who has too many watches is asked to come again later, and is not taken for somebody who guesses passwords.
+func TestWatch_LimitsWhatOneUserHas(t *testing.T) {
+	d := newDoor(t)
+	for range registry.DefaultUserWatches {
+		w, err := d.service.Watch(t.Context(), registry.Actor{User: "admin", Roles: []registry.ID{registry.RoleAdmin}}, registry.WatchInput{Path: "/_system/config"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+	}
+	for _, url := range []string{"/api/v1/watch/_system/config", "/api/v1/watch/_system/config?wait=0s"} {
+		rec := d.do(t, "GET", url, "")
+		want(t, rec, 429, `"code":"throttled"`)
+		if got := rec.Header().Get("Retry-After"); got != "10" {
+			t.Errorf("%s: Retry-After is %q", url, got)
+		}
+	}
+	want(t, d.do(t, "GET", "/api/v1/watch/_system/config", "", "Authorization: Basic YWRtaW46d3Jvbmc="), 401, "")
+	d.service.StoreAccesses()
+	page, err := d.service.Accesses(t.Context(), registry.Actor{User: "admin", Roles: []registry.ID{registry.RoleAdmin}}, "", 10)
+	if err != nil || len(page.Accesses) != 1 || page.Accesses[0].Kind != registry.AccessFailed || page.Accesses[0].Times != 1 {
+		t.Errorf("the accesses are %+v: %v", page.Accesses, err)
 	}
 }

@@ -48,7 +48,7 @@ func testHistoryEvents(t *testing.T, fresh func(testing.TB) Database) {
 		"checkpoint /h release v0",
 		"update /h/x v3", "delete /h/x v3", "create /h/y v1",
 		"delete /h/y v1", "undelete /h/x ~ /h/x v3", "update /h/x v4",
-		"delete_checkpoint /h release v0", "retain /h v0", "prune  v1",
+		"delete_checkpoint /h release v0", "retain /h v0", "prune /h/x v1",
 	}
 	all := readAll(t, n, registry.Position{}, 4)
 	got := make([]string, len(all))

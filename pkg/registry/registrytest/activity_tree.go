@@ -66,6 +66,10 @@ func journey(t *testing.T, n *node) {
 	must(err)
 	_, err = n.svc.Move(ctx, actor, registry.MoveInput{From: "/z/c.txt", To: "/a/d.txt", Overwrite: true})
 	must(err)
+	_, err = n.svc.Copy(ctx, actor, registry.MoveInput{From: "/a/d.txt", To: "/w/alone"})
+	must(err)
+	_, _, err = n.svc.Batch(ctx, actor, []registry.Step{registry.CopyStep(registry.MoveInput{From: "/w/alone", To: "/w/batch"})})
+	must(err)
 }
 
 var journeyTold = []string{
@@ -78,6 +82,7 @@ var journeyTold = []string{
 	"delete /w/y/c.txt",
 	"purge /w/y/c.txt",
 	"leave /z/c.txt ~ /a/d.txt", "move /a/d.txt ~ /z/c.txt",
+	"copy /w/alone ~ /a/d.txt", "copy /w/batch ~ /w/alone",
 }
 
 func testTreeEvents(t *testing.T, fresh func(testing.TB) Database) {
@@ -88,7 +93,7 @@ func testTreeEvents(t *testing.T, fresh func(testing.TB) Database) {
 		"/x":         {"create /x", "move /x/y ~ /a/b", "update /x/y/c.txt", "delete /x/y"},
 		"/x/y/deep":  {"create /x", "move /x/y ~ /a/b", "delete /x/y"},
 		"/z/c.txt":   {"copy /z ~ /x/y", "leave /z/c.txt ~ /a/d.txt"},
-		"/w":         {"create /w", "undelete /w/y ~ /x/y", "delete /w/y/c.txt", "purge /w/y/c.txt"},
+		"/w":         {"create /w", "undelete /w/y ~ /x/y", "delete /w/y/c.txt", "purge /w/y/c.txt", "copy /w/alone ~ /a/d.txt", "copy /w/batch ~ /w/alone"},
 	}
 	watches := map[registry.Path]*registry.Watch{}
 	for p := range watched {
@@ -137,6 +142,7 @@ func checkBodies(t *testing.T, all []registry.Event) {
 			"delete /w/y/c.txt":         {sum("two"), none},
 			"purge /w/y/c.txt":          {sum("two"), none},
 			"leave /z/c.txt ~ /a/d.txt": {sum("one"), sum("one")},
+			"copy /w/alone ~ /a/d.txt":  {none, sum("one")},
 			"move /a/d.txt ~ /z/c.txt":  {sum("one"), sum("one")},
 		}[told(e)]
 		if ok && (e.Before != want[0] || e.After != want[1]) {

@@ -287,7 +287,7 @@ func testAccounts(t *testing.T, fresh func(testing.TB) Database) {
 	token := registry.Hash{1, 2, 3}
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	x := registry.Session{Token: token, User: ann.ID, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
-	if err := nodes[0].CreateSession(ctx, x, passwordOf(t, nodes[0], x.User)); err != nil {
+	if err := nodes[0].CreateSession(ctx, x, passwordOf(t, nodes[0], x.User), 10); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -311,7 +311,7 @@ func testAccounts(t *testing.T, fresh func(testing.TB) Database) {
 		}
 	}
 	x.Token, x.ExpiresAt = registry.Hash{4}, now.Add(-time.Second)
-	if err := nodes[0].CreateSession(ctx, x, passwordOf(t, nodes[0], x.User)); err != nil {
+	if err := nodes[0].CreateSession(ctx, x, passwordOf(t, nodes[0], x.User), 10); err != nil {
 		t.Fatal(err)
 	}
 	_, err = nodes[1].SessionByToken(ctx, x.Token)

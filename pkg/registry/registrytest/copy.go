@@ -2,10 +2,10 @@ package registrytest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/regent-registry/regent/pkg/registry"
@@ -67,15 +67,16 @@ func testCopy(t *testing.T, fresh func(testing.TB) Database) {
 	n.gone(t, "/y")
 
 	// A copy that fails in the middle leaves nothing in sight and nothing to sweep.
-	broken := errors.New("enough")
-	seen := 0
-	id, err := n.CopyTree(t.Context(), op(), "/s", func(registry.Resource) error {
-		if seen++; seen > 1100 {
-			return broken
-		}
-		return nil
-	})
-	if !errors.Is(err, broken) || id.IsZero() {
+	all := newEndsAfter(t, 1<<60)
+	id, err := n.CopyTree(all, op(), "/s", registry.Precondition{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Remove(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	id, err = n.CopyTree(newEndsAfter(t, all.looks.Load()*3/4), op(), "/s", registry.Precondition{})
+	if registry.CodeOf(err) != registry.CodeCanceled || id.IsZero() {
 		t.Fatalf("%v, %v", id, err)
 	}
 	_, err = n.svc.Undelete(t.Context(), actor, id, "/half")
@@ -95,6 +96,29 @@ func testCopy(t *testing.T, fresh func(testing.TB) Database) {
 	wantCode(t, err, registry.CodeNotFound)
 
 	testCopyOfAMoment(t, nodes)
+}
+
+// endsAfter is a context that ends when it has been looked at so many times.
+type endsAfter struct {
+	context.Context //nolint:containedctx // it is one
+	end             context.CancelFunc
+	most            int64
+	looks           atomic.Int64
+}
+
+func newEndsAfter(t *testing.T, most int64) *endsAfter {
+	t.Helper()
+	ctx, end := context.WithCancel(t.Context())
+	t.Cleanup(end)
+	return &endsAfter{Context: ctx, end: end, most: most}
+}
+
+// Err counts.
+func (c *endsAfter) Err() error {
+	if c.looks.Add(1) > c.most {
+		c.end()
+	}
+	return c.Context.Err()
 }
 
 // testCopyOfAMoment: while a source changes by one transaction after another, a copy has all of one of them.

@@ -23,10 +23,18 @@ func RunTransferTests(t *testing.T, from, to func(t testing.TB) Database) {
 		{"MovesEverything", testMoveAcross},
 		{"RefusesToCutAssociations", testCrossing},
 		{"TakesPermissionsAlong", testPermissionsOnTheWay},
+		{"AsksAgainForRights", testRevokedOnTheWay},
 		{"KnowsIDsThatComeBack", testIDsComeBack},
+		{"TellsThatItWasThereBefore", testPastBeforeReturn},
 		{"KeepsEverySealedThing", testSealed},
 		{"MovesOnceAnAnswer", testMoveAcrossOnce},
 		{"CopiesAcross", testCopyAcross},
+		{"FreesTheSourceFirst", testRemains},
+		{"BoundsWhatATurnBrings", testLargeBatches},
+		{"AnswersTwins", testTwins},
+		{"RecoversPastOthers", testRecoveryPastOthers},
+		{"TellsThatItMoved", testLateFaults},
+		{"KeepsGapsOnTheWay", testGapsOnTheWay},
 		{"SurvivesEveryEnd", testEveryEnd},
 		{"SurvivesSleepers", testSleepers},
 		{"LosesNoWriteOnTheWay", testWritersOnTheWay},
@@ -154,6 +162,8 @@ func sketch(t testing.TB, svc *registry.Service, r registry.Resource, ids bool, 
 		say(err, "tags for %s %v", a.User, tags.Tags)
 		rating, err := svc.Rating(ctx, a, r.Path, none)
 		say(err, "rating for %s %v", a.User, rating.Rating)
+		_, starred, err := svc.Starred(ctx, a, r.Path, none)
+		say(err, "star of %s %v", a.User, starred)
 	}
 	comments, err := svc.Comments(ctx, actor, r.Path, "", 100, none)
 	for _, c := range comments.Comments {

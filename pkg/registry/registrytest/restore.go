@@ -39,6 +39,19 @@ func testRestoreTree(t *testing.T, fresh func(testing.TB) Database) {
 	}
 	_, err = restore(registry.Precondition{Match: []string{`"x"`}})
 	wantCode(t, err, registry.CodePrecondition)
+	dry := func() (registry.TreeRestored, error) {
+		return n.svc.RestoreTree(t.Context(), actor, registry.RestoreTreeInput{Path: "/r", Checkpoint: "v1", DryRun: true})
+	}
+	before := n.walk(t, "/r", registry.Moment{})
+	told, err := dry()
+	if err != nil || told.Revised != 2 || told.Returned != 3 || told.Created != 0 || told.Removed != 2 || !told.Resource.ID.IsZero() {
+		t.Errorf("the dry run tells %+v: %v", told, err)
+	}
+	for i, node := range nodes {
+		if now := node.walk(t, "/r", registry.Moment{}); !maps.Equal(now, before) {
+			t.Errorf("node %d: the dry run left\n%v\nof\n%v", i, now, before)
+		}
+	}
 	done, err := restore(registry.Precondition{Match: []string{n.get(t, "/r").ETag()}})
 	if err != nil || done.Revised != 2 || done.Returned != 3 || done.Created != 0 || done.Removed != 2 || done.Resource.Meta.Description != "" {
 		t.Errorf("the restore did %+v: %v", done, err)
@@ -62,6 +75,9 @@ func testRestoreTree(t *testing.T, fresh func(testing.TB) Database) {
 	}
 	if now := n.get(t, "/out"); now.ETag() != out.ETag() {
 		t.Errorf("outside of the collection %s became %s", out.ETag(), now.ETag())
+	}
+	if told, err = dry(); err != nil || told.Revised+told.Returned+told.Created+told.Removed != 0 {
+		t.Errorf("with nothing to do the dry run tells %+v: %v", told, err)
 	}
 	again, err := restore(registry.Precondition{})
 	if err != nil || again.Revised+again.Returned+again.Created+again.Removed != 0 || again.Resource.ETag() != done.Resource.ETag() {

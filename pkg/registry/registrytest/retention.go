@@ -76,9 +76,17 @@ func testRetention(t *testing.T, fresh func(testing.TB) Database) {
 		}
 	}
 	before := b.get(t, "/r")
+	told, err := b.svc.PreviewRetention(t.Context(), actor, "/r", registry.Retention{KeepLast: 2})
+	if want := (registry.RetentionPreview{Looked: 6, Versions: 4*3 + 2*4, Whole: true}); err != nil || told != want {
+		t.Errorf("a rule at /r alone would do %+v, want %+v: %v", told, want, err)
+	}
 	rule := a.keep(t, "/r", 2, 0)
 	a.keep(t, "/r/own", 4, 0)
 	a.keep(t, "/r/days", 0, 10)
+	told, err = b.svc.PreviewRetention(t.Context(), actor, "/r", registry.Retention{KeepLast: 2})
+	if want := (registry.RetentionPreview{Looked: 4, Versions: 3 + 3 + (6 - 2) + (6 - 2), Whole: true}); err != nil || told != want {
+		t.Errorf("with other rules below it would do %+v, want %+v: %v", told, want, err)
+	}
 	if after := b.get(t, "/r"); after.ETag() != before.ETag() {
 		t.Errorf("a rule changed the collection from %s to %s", before.ETag(), after.ETag())
 	}
@@ -125,7 +133,7 @@ func testRetention(t *testing.T, fresh func(testing.TB) Database) {
 	wantCode(t, set("/r", 3, 0, registry.Precondition{NoneMatch: []string{"*"}}), registry.CodePrecondition)
 	wantCode(t, set("/r", 3, 0, registry.Precondition{Match: []string{rule.ETag()}}), "")
 	wantCode(t, set("/r", 4, 0, registry.Precondition{Match: []string{rule.ETag()}}), registry.CodePrecondition)
-	_, err := a.svc.RemoveRetention(t.Context(), actor, "/r", registry.Precondition{})
+	_, err = a.svc.RemoveRetention(t.Context(), actor, "/r", registry.Precondition{})
 	wantCode(t, err, "")
 	_, err = a.svc.RemoveRetention(t.Context(), actor, "/r", registry.Precondition{})
 	wantCode(t, err, registry.CodeNotFound)
@@ -256,4 +264,44 @@ func testSweepRaces(t *testing.T, fresh func(testing.TB) Database) {
 			}
 		}
 	}
+}
+
+// testRetentionPreview: it says what is refused as setting the rule does, stops after some hundred resources, and counts what labels and checkpoints keep as kept.
+func testRetentionPreview(t *testing.T, fresh func(testing.TB) Database) {
+	n := open(t, fresh, 1)[0]
+	for i := range 3 {
+		for _, p := range []registry.Path{"/r/x", "/r/file"} {
+			n.put(t, p, fmt.Sprint(p, i))
+		}
+	}
+	preview := func(p registry.Path, last, days int64) (registry.RetentionPreview, error) {
+		return n.svc.PreviewRetention(t.Context(), actor, p, registry.Retention{KeepLast: last, KeepDays: days})
+	}
+	for p, code := range map[registry.Path]registry.Code{"/none": registry.CodeNotFound, "/r/file": registry.CodeConflict} {
+		_, err := preview(p, 1, 0)
+		wantCode(t, err, code)
+	}
+	_, err := preview("/r", 0, 0)
+	wantCode(t, err, registry.CodeInvalid)
+	_, err = preview("/r", registry.MaxKeepLast+1, 0)
+	wantCode(t, err, registry.CodeInvalid)
+	want := func(p registry.Path, last, days int64, want registry.RetentionPreview) {
+		t.Helper()
+		if got, err := preview(p, last, days); err != nil || got != want {
+			t.Errorf("%s, %d, %d: would do %+v, want %+v: %v", p, last, days, got, want, err)
+		}
+	}
+	want("/r", 1, 0, registry.RetentionPreview{Looked: 2, Versions: 4, Whole: true})
+	want("/r", 0, 1, registry.RetentionPreview{Looked: 2, Whole: true})
+	if _, err := n.svc.SetLabel(t.Context(), actor, registry.LabelInput{Path: "/r/x", Name: "l", Version: 1}); err != nil {
+		t.Fatal(err)
+	}
+	want("/r", 1, 0, registry.RetentionPreview{Looked: 2, Versions: 3, Whole: true})
+	for i := range 210 { // more than a preview looks at
+		p := registry.Path(fmt.Sprintf("/many/%03d", i))
+		n.put(t, p, "1")
+		n.put(t, p, "2")
+	}
+	want("/many", 1, 0, registry.RetentionPreview{Looked: 200, Versions: 200})
+	n.wantNumbers(t, map[registry.Path]string{"/r/x": "3 2 1", "/many/000": "2 1"})
 }

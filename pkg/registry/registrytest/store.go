@@ -14,12 +14,15 @@ import (
 // Store is what the contract is about: the port of package registry, the accounts port of package auth, and the life of a store.
 type Store interface {
 	registry.Store
+	registry.WebhookStore
+	registry.Backuper
+	RestoreBackup(ctx context.Context, r io.ReadSeeker) (registry.BackupSummary, error)
 
 	UserByName(ctx context.Context, name string) (registry.User, error)
 	UserByID(ctx context.Context, id registry.ID, f registry.Freshness) (registry.User, error)
 	CreateUser(ctx context.Context, u registry.User) (registry.User, error)
 	SetPassword(ctx context.Context, id registry.ID, phc string) error
-	CreateSession(ctx context.Context, s registry.Session, password string) error
+	CreateSession(ctx context.Context, s registry.Session, password string, most int) error
 	SessionByToken(ctx context.Context, token registry.Hash) (registry.Session, error)
 	DeleteSession(ctx context.Context, token registry.Hash) error
 
@@ -27,6 +30,7 @@ type Store interface {
 	ChangeUser(ctx context.Context, op registry.Op, name string, change func(registry.User, int) (registry.UserChange, error)) error
 	DeleteUser(ctx context.Context, op registry.Op, name string, check func(registry.User, int) error) error
 	Users(ctx context.Context, after string, limit int) ([]registry.User, error)
+	Members(ctx context.Context, role registry.ID, after string, limit int) ([]registry.User, error)
 	HasAdmin(ctx context.Context) (bool, error)
 	Roles(ctx context.Context) ([]registry.Role, error)
 	AddRole(ctx context.Context, op registry.Op, r registry.Role) (registry.Role, error)
@@ -39,6 +43,8 @@ type Store interface {
 	Tokens(ctx context.Context, account registry.ID, limit int) ([]registry.Token, error)
 	DeleteToken(ctx context.Context, op registry.Op, account, id registry.ID) error
 	UseToken(ctx context.Context, hash registry.Hash, used time.Time) error
+
+	registry.OrderLog
 
 	Migrate(ctx context.Context) error
 	Statements() int64
@@ -54,7 +60,7 @@ type Database interface {
 	Open(t testing.TB) Store
 }
 
-// RunStoreTests runs the contract. fresh makes an empty database for one test.
+// RunStoreTests runs the contract, but for [RunMemoryTests]. fresh makes an empty database for one test.
 func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 	t.Helper()
 	tests := []struct {
@@ -72,7 +78,9 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"MakesNoVersionOfTheSame", testNoOp},
 		{"KeepsCommentsOfVersions", testVersionComments},
 		{"PrunesVersionsByRule", testRetention},
+		{"PreviewsRetention", testRetentionPreview},
 		{"KeepsWhatLabelsAndCheckpointsName", testRetentionKeeps},
+		{"KeepsWhatLayBelowACheckpoint", testRetentionWhereItWas},
 		{"KeepsRevisions", testRevisionsKept},
 		{"RemovesRevisions", testRevisionsRemoved},
 		{"AssociatesAllOrNothing", testAssociatesAll},
@@ -89,7 +97,6 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"MovesLabelsFromWhereTheyWereSeen", testLabelRaces},
 		{"HoldsPreconditions", testPreconditions},
 		{"KeepsEqualContentOnce", testEqualContent},
-		{"StreamsLargeContent", testLargeContent},
 		{"LeavesNothingOfCutContent", testCutContent},
 		{"GroupsPassingAndFailingChanges", testGroups},
 		{"SurvivesPanicsAndCancellation", testPanics},
@@ -111,6 +118,7 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"LinksResourcesWhereverTheyAre", testAssociations},
 		{"PagesAssociations", testAssociationPages},
 		{"FollowsAssociations", testGraph},
+		{"TellsWhatPointsToWhatGoes", testDependents},
 		{"HidesWhatBelongsToTheTrash", testAttachedInTrash},
 		{"LeavesNothingOfAFailedAnnotation", testFailedAnnotation},
 		{"LeavesVersionsAlone", testAttachedLeavesVersions},
@@ -124,6 +132,7 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"CopiesTrees", testCopy},
 		{"FollowsLinks", testLinks},
 		{"AnswersOnce", testOnce},
+		{"NotesOrders", testOrders},
 		{"AsksForRights", testRights},
 		{"FindsWhatWasWritten", testSearch},
 		{"FindsTheSameWithAndWithoutAnIndex", testSearchModel},
@@ -131,17 +140,24 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"FindsWhatTheActorMayRead", testSearchRights},
 		{"SearchesByPermission", testSearchPermissions},
 		{"PagesHits", testSearchPages},
+		{"KeepsItsPlaceAmongHits", testSearchPlace},
+		{"SearchesTrees", testSearchPaths},
+		{"FindsNoAssociationOfWhatWasPurged", testSearchPurgedTarget},
 		{"TellsEventsInOrder", testEvents},
 		{"TellsWhereThingsWent", testTreeEvents},
 		{"TellsEveryRequestOnce", testEventsOnce},
+		{"KeepsStars", testStars},
+		{"ShowsStarsToWhoMayRead", testStarRights},
 		{"TellsWhatIsAttached", testCommunityEvents},
 		{"TellsHistory", testHistoryEvents},
 		{"FiltersItsActivity", testActivity},
 		{"FiltersByTime", testActivityTimes},
+		{"TellsOtherPathsToWhoMayReadThere", testRelatedPaths},
 		{"KeepsAccesses", testAccesses},
 		{"TellsWatchersOfTwoNodes", testWatch},
 		{"DecidesByTheNearestEntry", testAccess},
 		{"ExplainsWhatItDecides", testExplain},
+		{"ExplainsNothingOfHiddenPlaces", testExplainHidden},
 		{"KeepsEntriesWithTheirNodes", testEntriesMove},
 		{"RefusesTheNextReadAfterARevocation", testRevocation},
 		{"FillsPagesPastHiddenChildren", testHidden},
@@ -149,6 +165,7 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"MovesByPermission", testGuardedMoves},
 		{"CopiesByPermission", testGuardedCopies},
 		{"KeepsPermissionsInTheTrash", testGuardedTrash},
+		{"AsksWhereThingsComeBack", testGuardedReturn},
 		{"AsksForEachStepOfABatch", testGuardedBatches},
 		{"ListsAndCountsByPermission", testGuardedLists},
 		{"GuardsThePast", testGuardedPast},
@@ -157,10 +174,24 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"ChangesUsersAndRoles", testUsers},
 		{"KeepsTheLastAdministrator", testAdmins},
 		{"EndsSessionsAndTokensEverywhere", testCredentials},
+		{"EndsTheOldestSessionForAnother", testSessionLimit},
+		{"KeepsWebhooks", testWebhooks},
+		{"NotesDeliveries", testDeliveries},
+		{"TellsWebhooksInOrder", testWebhookOrder},
+		{"TriesAgainAndGivesUp", testWebhookRetries},
+		{"TellsWebhooksWhatTheirOwnersMayRead", testWebhookRights},
+		{"DeliversThroughTheLossOfNodes", testWebhookTakeover},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, fresh) })
 	}
+}
+
+// RunMemoryTests runs that part of the contract which no other test may run beside, since it measures the memory of the process.
+func RunMemoryTests(t *testing.T, fresh func(t testing.TB) Database) {
+	t.Helper()
+	t.Run("StreamsLargeContent", func(t *testing.T) { testLargeContent(t, fresh) })
+	t.Run("ReadsPermissionsWithoutGarbage", func(t *testing.T) { testAccessAllocations(t, fresh) })
 }
 
 // node is one store of a test with the use cases on it, as a node of a cluster has them.

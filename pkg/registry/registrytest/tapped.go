@@ -150,6 +150,11 @@ func (s *tapped) AbandonArrival(ctx context.Context, op registry.Op, id registry
 	return tappedCall(s, "abandon", func() (bool, error) { return s.Store.AbandonArrival(ctx, op, id) })
 }
 
+func (s *tapped) ClearArrivals(ctx context.Context, id registry.ID) error {
+	_, err := tappedCall(s, "clear", func() (int, error) { return 0, s.Store.ClearArrivals(ctx, id) })
+	return err
+}
+
 func (s *tapped) EndTransfer(ctx context.Context, op registry.Op, id registry.ID, arrived bool) error {
 	_, err := tappedCall(s, "end", func() (int, error) { return 0, s.Store.EndTransfer(ctx, op, id, arrived) })
 	return err

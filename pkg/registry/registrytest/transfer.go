@@ -38,6 +38,7 @@ func settleTree(t testing.TB, n *both) {
 		must[registry.TagList](t)(n.svc.AddTags(ctx, a, "/a/t/docs/one.txt", []string{"both", fmt.Sprintf("only-%d", i)}))
 		must[registry.TagList](t)(n.svc.AddTags(ctx, a, "/a/t", []string{"both"}))
 		must[registry.RatingResult](t)(n.svc.Rate(ctx, a, "/a/t/docs/one.txt", i+3))
+		must[registry.Resource](t)(n.svc.Star(ctx, a, "/a/t/docs/one.txt", true))
 	}
 	comment := func(a registry.Actor, text string, to int64) int64 {
 		_, c, err := n.svc.AddComment(ctx, a, "/a/t/docs/one.txt", text, to)

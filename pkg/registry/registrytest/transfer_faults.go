@@ -147,8 +147,8 @@ func onlyOne(t *testing.T, n *both, from, to registry.Path, want map[registry.Pa
 // same request gets the move done, with one answer.
 func testEveryEnd(t *testing.T, p *pair) {
 	victim, other := p.open(t), p.open(t)
-	moved, kept := 0, 0
-	for k := 1; ; k++ {
+	moved, kept, survived := 0, 0, 0
+	for k := 1; survived < 2; k++ { // on a busy machine a move has now more points, now fewer
 		from, to := registry.Path(fmt.Sprintf("/a/t%d", k)), registry.Path(fmt.Sprintf("/b/t%d", k))
 		movable(t, victim, from)
 		want, err := states(other.svc, from)
@@ -196,8 +196,8 @@ func testEveryEnd(t *testing.T, p *pair) {
 			t.Errorf("point %d: nobody looked", k)
 		}
 		wantNothingOpen(t, other)
-		if !dead {
-			break
+		if survived++; dead {
+			survived = 0
 		}
 	}
 	t.Logf("%d ends after which the tree stayed, %d after which it had moved", kept, moved)

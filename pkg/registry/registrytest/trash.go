@@ -152,6 +152,23 @@ func testPurge(t *testing.T, fresh func(testing.TB) Database) {
 		t.Errorf("the trash has %+v", left)
 	}
 
+	// The mark is durable; what fails after it promises nothing else.
+	n.put(t, "/marked", "x")
+	n.put(t, "/marked2", "x")
+	n.remove(t, "/marked")
+	n.remove(t, "/marked2")
+	mounts, err := registry.NewMounts(registry.Mount{Path: registry.Root, Store: unremoving{n.Store}, Target: registry.Root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc := registry.NewService(registry.Config{Mounts: mounts, Authorizer: registry.SignedIn{}})
+	if _, err := svc.Purge(t.Context(), actor, "/marked", n.trash(t, "/marked", 1)[0].ID); err != nil {
+		t.Errorf("purged, and not removed yet: %v", err)
+	}
+	if count, err := svc.PurgeOlder(t.Context(), actor, "/", time.Now().Add(time.Hour)); err != nil || count != 1 {
+		t.Errorf("purged %d entries, not removed yet: %v", count, err)
+	}
+
 	// A removal that was cut short: the sweep ends it.
 	n.put(t, "/half/x", "x")
 	half := n.get(t, "/half").ID
@@ -165,6 +182,13 @@ func testPurge(t *testing.T, fresh func(testing.TB) Database) {
 	if _, err := n.Version(t.Context(), half, 1); registry.CodeOf(err) != registry.CodeNotFound {
 		t.Errorf("after the sweep: %v", err)
 	}
+}
+
+// unremoving is a store whose database goes away whenever something is to be removed for good.
+type unremoving struct{ Store }
+
+func (unremoving) Remove(context.Context, registry.ID) error {
+	return registry.Errorf(registry.CodeUnavailable, "the database is away")
 }
 
 // testCollect: contents go when the last version that names them is gone, and never one that is named, whoever puts the same content meanwhile.

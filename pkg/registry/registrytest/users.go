@@ -90,6 +90,19 @@ func testAccessStatements(t *testing.T, fresh func(testing.TB) Database) {
 	if sent := read(registry.Actor{User: "joe", Seen: seen}); sent != 0 {
 		t.Errorf("a read of what is known took %d statements beyond that for the actor", sent)
 	}
+}
+
+// testAccessAllocations: permissions that are in memory cost next to no garbage.
+func testAccessAllocations(t *testing.T, fresh func(testing.TB) Database) {
+	n := guardedNodes(t, fresh, 1)[0]
+	n.store(t, "/a/b/doc", "x")
+	n.grant(t, "/a", "everyone +read")
+	seen := n.position(t)
+	read := func(a registry.Actor) {
+		if _, err := n.svc.Get(t.Context(), a, "/a/b/doc", registry.Freshness{}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	allocs := testing.AllocsPerRun(100, func() { read(registry.Actor{User: "joe", Seen: seen}) })
 	plain := testing.AllocsPerRun(100, func() { read(registry.Actor{User: "admin", Roles: admin.Roles, Seen: seen}) })
 	if allocs-plain > 30 {
@@ -173,6 +186,25 @@ func testUsers(t *testing.T, fresh func(testing.TB) Database) {
 			t.Fatal(err)
 		}
 	}
+	if _, err := nodes[0].AddUser(ctx, op(), registry.User{Name: "u9"}); err != nil {
+		t.Fatal(err)
+	}
+	for after, want := range map[string]string{"": "[ann u0]", "ann": "[u0 u1]", "u3": "[u4]", "u4": "[]"} {
+		members, err := nodes[1].Members(ctx, registry.RoleAdmin, after, 2)
+		names := []string{}
+		for _, u := range members {
+			names = append(names, u.Name)
+			if !slices.Equal(u.Roles, []registry.ID{registry.RoleAdmin}) {
+				t.Errorf("the member %+v", u)
+			}
+		}
+		if err != nil || fmt.Sprint(names) != want {
+			t.Errorf("administrators after %q: %v, want %s: %v", after, names, want, err)
+		}
+	}
+	if members, err := nodes[1].Members(ctx, dev.ID, "", 2); err != nil || len(members) != 0 {
+		t.Errorf("members of a role that is gone: %+v, %v", members, err)
+	}
 	page, err := nodes[1].Users(ctx, "ann", 3)
 	if err != nil || len(page) != 3 || page[0].Name != "u0" || page[2].Name != "u2" || len(page[1].Roles) != 1 {
 		t.Errorf("users after ann: %+v, %v", page, err)
@@ -246,7 +278,7 @@ func testCredentials(t *testing.T, fresh func(testing.TB) Database) {
 		x := registry.Session{
 			Token: registry.Hash{byte(i + 1)}, User: ann.ID, CreatedAt: now.Add(time.Duration(i)), ExpiresAt: now.Add(time.Hour), Address: "192.0.2.1", Agent: "browser",
 		}
-		if err := nodes[i%2].CreateSession(ctx, x, ann.Password); err != nil {
+		if err := nodes[i%2].CreateSession(ctx, x, ann.Password, 4); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -270,9 +302,9 @@ func testCredentials(t *testing.T, fresh func(testing.TB) Database) {
 	expect("at first", "0123")
 	// A sign-in that was checked against a password which somebody has replaced meanwhile opens nothing.
 	late := registry.Session{Token: registry.Hash{9}, User: ann.ID, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
-	wantCode(t, nodes[0].CreateSession(ctx, late, "the password before"), registry.CodeUnauthenticated)
+	wantCode(t, nodes[0].CreateSession(ctx, late, "the password before", 1), registry.CodeUnauthenticated)
 	late.User = registry.ID{7}
-	wantCode(t, nodes[0].CreateSession(ctx, late, ann.Password), registry.CodeUnauthenticated)
+	wantCode(t, nodes[0].CreateSession(ctx, late, ann.Password, 1), registry.CodeUnauthenticated)
 	_, err = nodes[1].SessionByToken(ctx, late.Token)
 	wantCode(t, err, registry.CodeNotFound)
 	list, err := nodes[1].Sessions(ctx, ann.ID, 10)

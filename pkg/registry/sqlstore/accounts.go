@@ -16,8 +16,8 @@ import (
 const (
 	userColumns = "a.id, a.name, a.password, a.disabled, a.created_us, p.email, p.full_name, r.id, r.grants"
 	userJoins   = " LEFT JOIN profile p ON p.account = a.id LEFT JOIN account_role x ON x.account = a.id LEFT JOIN role r ON r.id = x.role"
-	userByName  = "SELECT " + headColumns + ", " + userColumns + " FROM store_head h JOIN account a ON a.name = ?" + userJoins + " WHERE h.id = 1 ORDER BY r.id"
-	userByID    = "SELECT " + headColumns + ", " + userColumns + " FROM store_head h JOIN account a ON a.id = ?" + userJoins + " WHERE h.id = 1 ORDER BY r.id"
+	userByName  = "SELECT " + headColumns + ", " + userColumns + " FROM store_head h JOIN account a ON a.tenant = ? AND a.name = ?" + userJoins + " WHERE h.id = 1 ORDER BY r.id"
+	userByID    = "SELECT " + headColumns + ", " + userColumns + " FROM store_head h JOIN account a ON a.id = ? AND a.tenant = ?" + userJoins + " WHERE h.id = 1 ORDER BY r.id"
 
 	sessionColumns = "x.token, x.account, x.created_us, x.expires_us, x.address, x.agent"
 	sessionQuery   = "SELECT " + headColumns + ", " + sessionColumns + " FROM store_head h JOIN signin x ON x.token = ? WHERE h.id = 1"
@@ -58,7 +58,7 @@ func (s *Store) UserByName(ctx context.Context, name string) (registry.User, err
 			return u, nil
 		}
 	}
-	return s.readUser(ctx, userByName, []byte(name), "there is no user "+name)
+	return s.readUser(ctx, userByName, []any{s.tenant.id, []byte(name)}, "there is no user "+name)
 }
 
 // UserByID finds an account; CodeNotFound when there is none.
@@ -73,16 +73,16 @@ func (s *Store) UserByID(ctx context.Context, id registry.ID, f registry.Freshne
 		u.Seq = s.position(at)
 		return u, nil
 	}
-	return s.readUser(ctx, userByID, id[:], "there is no user with the id "+id.String())
+	return s.readUser(ctx, userByID, []any{id[:], s.tenant.id}, "there is no user with the id "+id.String())
 }
 
-func (s *Store) readUser(ctx context.Context, query string, key []byte, missing string) (registry.User, error) {
+func (s *Store) readUser(ctx context.Context, query string, args []any, missing string) (registry.User, error) {
 	s.metrics.looked("user", false)
 	var head headRow
 	var u registry.User
 	err := s.retryRead(ctx, func() error {
 		u = registry.User{}
-		return s.read.each(ctx, "user", query, []any{key}, func(rows *sqlx.Rows) error {
+		return s.read.each(ctx, "user", query, args, func(rows *sqlx.Rows) error {
 			var row userRow
 			err := rows.Scan(append(head.dest(), row.dest()...)...)
 			row.addTo(&u)
@@ -107,7 +107,7 @@ func (s *Store) readUser(ctx context.Context, query string, key []byte, missing 
 func (s *Store) SetPassword(ctx context.Context, id registry.ID, phc string) error {
 	_, err := s.update(ctx, s.systemOp(), func(o *operation) error {
 		var name []byte
-		err := o.tx.one(o.ctx, "user", "SELECT name FROM account WHERE id = ?", []any{id[:]}, &name)
+		err := o.tx.one(o.ctx, "user", "SELECT name FROM account WHERE id = ? AND tenant = ?", []any{id[:], o.store.tenant.id}, &name)
 		if errors.Is(err, sql.ErrNoRows) {
 			return registry.Errorf(registry.CodeNotFound, "there is no user with the id %s", id)
 		}
@@ -120,22 +120,51 @@ func (s *Store) SetPassword(ctx context.Context, id registry.ID, phc string) err
 }
 
 // CreateSession stores a session of a user whose password still is the given PHC string; [registry.CodeUnauthenticated] when it is not, or the user is
-// disabled: somebody may have taken the account back while the sign-in was checked.
-func (s *Store) CreateSession(ctx context.Context, x registry.Session, password string) error {
+// disabled: somebody may have taken the account back while the sign-in was checked. The user's oldest sessions end for it, so that there are most of them.
+func (s *Store) CreateSession(ctx context.Context, x registry.Session, password string, most int) error {
 	_, err := s.update(ctx, s.systemOp(), func(o *operation) error {
 		var there int
-		query := "SELECT COUNT(*) FROM account WHERE id = ? AND password = ? AND disabled = 0"
-		if err := o.tx.one(o.ctx, "user", query, []any{x.User[:], []byte(password)}, &there); err != nil {
+		query := "SELECT COUNT(*) FROM account WHERE id = ? AND tenant = ? AND password = ? AND disabled = 0"
+		if err := o.tx.one(o.ctx, "user", query, []any{x.User[:], s.tenant.id, []byte(password)}, &there); err != nil {
 			return o.broken(err)
 		}
 		if there == 0 {
 			return registry.Errorf(registry.CodeUnauthenticated, "the account has changed meanwhile; sign in again")
+		}
+		if err := o.endOldSessions(x.User, most-1); err != nil {
+			return err
 		}
 		return o.direct(item{act: actSession, node: x.User, name: string(x.Token[:])},
 			"INSERT INTO signin (token, account, created_us, expires_us, address, agent) VALUES (?, ?, ?, ?, ?, ?)",
 			x.Token[:], x.User[:], toMicros(x.CreatedAt), toMicros(x.ExpiresAt), []byte(x.Address), []byte(x.Agent))
 	})
 	return err
+}
+
+// oldSessions are those of an account beyond its newest ones, by the index k_signin_account.
+const oldSessions = "SELECT token FROM signin WHERE account = ? ORDER BY created_us DESC, token DESC LIMIT ? OFFSET ?"
+
+// maxEnded bounds how many sessions one sign-in ends; it is more than one where the limit was lowered.
+const maxEnded = 20
+
+// endOldSessions ends the sessions of an account beyond the newest ones.
+func (o *operation) endOldSessions(account registry.ID, newest int) error {
+	var tokens [][]byte
+	err := o.tx.each(o.ctx, "sessions", oldSessions, []any{account[:], maxEnded, newest}, func(rows *sqlx.Rows) error {
+		var token []byte
+		err := rows.Scan(&token)
+		tokens = append(tokens, token)
+		return err
+	})
+	if err != nil {
+		return o.broken(err)
+	}
+	for _, token := range tokens {
+		if err := o.direct(item{act: actSession, node: account, name: string(token)}, "DELETE FROM signin WHERE token = ?", token); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // DeleteSession ends a session, on every node; one that is not there is fine.

@@ -45,7 +45,7 @@ func (m *memory) permissions(p registry.Path, ids []registry.ID) (registry.Permi
 	if !m.valid {
 		return perms, false
 	}
-	id, rest := rootID, string(p)
+	id, rest := m.root, string(p)
 	for depth := 0; ; depth++ {
 		entries, ok := m.acls.get(aclKey(id))
 		if !ok {
@@ -119,7 +119,7 @@ func (s *Store) queryPermissions(ctx context.Context, q statements, p registry.P
 	var err error
 	if names := p.Names(); len(names) > 0 {
 		err = s.retryRead(ctx, func() (err error) {
-			f, err = s.queryPath(ctx, q, rootID, names)
+			f, err = s.queryPath(ctx, q, s.root(), names)
 			return err
 		})
 		if err != nil {
@@ -127,7 +127,7 @@ func (s *Store) queryPermissions(ctx context.Context, q statements, p registry.P
 		}
 		s.remember(f)
 	}
-	way := append([]registry.ID{rootID}, f.ids...)
+	way := append([]registry.ID{s.root()}, f.ids...)
 	entries, at, err := s.queryEntries(ctx, q, append(way[:len(way):len(way)], ids...))
 	if err != nil {
 		return registry.Permissions{}, false, err
@@ -229,7 +229,7 @@ func (s *Store) Denials(ctx context.Context, top registry.ID, roles []registry.I
 	case err != nil:
 		return nil, s.fail("look for denials", err)
 	case rows > most || len(ways) > limit:
-		return nil, registry.Errorf(registry.CodeUnavailable, "more than %d denials lie there; let an administrator do this", limit)
+		return nil, registry.Errorf(registry.CodeConflict, "more than %d denials lie there; let an administrator do this", limit)
 	case len(ways) == 0:
 		return nil, nil
 	}

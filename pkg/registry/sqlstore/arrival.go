@@ -59,7 +59,8 @@ func (o *operation) Arrive(id registry.ID, parent registry.Resource, name string
 	return r, o.send("write_arrival", "UPDATE arrival SET state = ? WHERE id = ?", arrivalDone, id[:])
 }
 
-// AbandonArrival implements [registry.TransferStore]. It and Arrive take turns, so that one of them finds what the other did.
+// AbandonArrival implements [registry.TransferStore]. It and Arrive take turns, so that one of them finds what the other did. What there is of the tree is claimed
+// for removal: it can neither grow nor take its place.
 func (s *Store) AbandonArrival(ctx context.Context, op registry.Op, id registry.ID) (bool, error) {
 	op.Actor.Once = registry.Once{}
 	var a arrival
@@ -76,15 +77,49 @@ func (s *Store) AbandonArrival(ctx context.Context, op registry.Op, id registry.
 		o.touch(item{actStage, a.node, 0, trashID, n.name})
 		return o.send("write_arrival", "UPDATE arrival SET state = ? WHERE id = ?", arrivalNever, id[:])
 	})
-	switch {
-	case err != nil:
-		return false, err
-	case a.state == arrivalDone:
-		return true, nil
-	case a.state == arrivalNone:
-		return false, nil
+	return err == nil && a.state == arrivalDone, err
+}
+
+const clearLease = "arrivals"
+
+// ClearArrivals implements [registry.TransferStore].
+func (s *Store) ClearArrivals(ctx context.Context, id registry.ID) error {
+	list, err := s.abandoned(ctx, id)
+	if err != nil || len(list) == 0 {
+		return s.fail("look for what was given up", err)
 	}
-	return false, s.Remove(ctx, a.node)
+	if id.IsZero() {
+		l, ok, err := s.takeLease(ctx, clearLease, leaseLength)
+		if err != nil || !ok {
+			return s.fail("take the lease of what was given up", err)
+		}
+		defer func() { _ = l.release(context.WithoutCancel(ctx)) }() // it ends by itself
+	}
+	for _, top := range list {
+		if err := s.Remove(ctx, top); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// abandoned reads the tops of trees that were given up: of one, or of some. The table has a row for each move or copy that goes on, and so is all but empty.
+func (s *Store) abandoned(ctx context.Context, id registry.ID) ([]registry.ID, error) {
+	which, args := "", []any{arrivalNever}
+	if !id.IsZero() {
+		which, args = " AND id = ?", append(args, id[:])
+	}
+	var list []registry.ID
+	err := s.retryRead(ctx, func() error {
+		list = nil
+		return s.read.each(ctx, "arrival", "SELECT node FROM arrival WHERE state = ?"+which+" LIMIT ?", append(args, sweepBatch), func(rows *sqlx.Rows) error {
+			var top []byte
+			err := rows.Scan(&top)
+			list = append(list, toID(top))
+			return err
+		})
+	})
+	return list, err
 }
 
 // HasArrived implements [registry.TransferStore].

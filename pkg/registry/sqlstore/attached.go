@@ -24,7 +24,12 @@ type attachedRow struct {
 	node    registry.ID
 	keys    []any // of the last row
 	current map[registry.ID]int64
+	fits    int       // rows of a page
+	size    batchSize // of this page
 }
+
+// full tells whether the page takes no more rows; there may be more.
+func (r *attachedRow) full() bool { return r.size.rows >= r.fits || r.size.full() }
 
 // got notes the last row.
 func (r *attachedRow) got(node []byte, keys ...any) registry.ID {
@@ -61,6 +66,7 @@ func attachedTables() []attachedTable {
 			v, err := row.version()
 			if r.got(row.node, row.n.Int64); v.Number != r.current[v.Resource] { // that one came with the node
 				r.batch.Versions, r.empty = append(r.batch.Versions, v), false
+				r.size.add(v.Meta, v.Size)
 			}
 			return err
 		}},
@@ -111,6 +117,14 @@ func attachedTables() []attachedTable {
 			err := rows.Scan(&node, &who, &by.Score, &us)
 			by.Resource, by.By, by.At = r.got(node, who), string(who), toTime(us)
 			r.batch.Ratings, r.empty = append(r.batch.Ratings, by), false
+			return err
+		}},
+		{"star s", "s.node", []string{"s.who"}, "s.node, s.who, s.at_us", func(rows *sqlx.Rows, r *attachedRow) error {
+			var node, who []byte
+			var us int64
+			err := rows.Scan(&node, &who, &us)
+			r.batch.Stars = append(r.batch.Stars, registry.StarBy{Resource: r.got(node, who), By: string(who), At: toTime(us)})
+			r.empty = false
 			return err
 		}},
 	}

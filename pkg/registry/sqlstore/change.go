@@ -14,6 +14,16 @@ import (
 
 // Create implements [registry.Tx].
 func (o *operation) Create(parent registry.Resource, name string, kind registry.Kind, d registry.Draft) (registry.Resource, error) {
+	return o.create(parent, name, kind, d, actCreate, "")
+}
+
+// Copy implements [registry.TreeTx].
+func (o *operation) Copy(r, parent registry.Resource, name string) (registry.Resource, error) {
+	return o.create(parent, name, r.Kind, registry.Draft{Meta: r.Meta, Hash: r.Hash, Size: r.Size}, actCopy, o.pathOf(r))
+}
+
+// create makes a node, which the change log tells of as a; related is the path that it is told with.
+func (o *operation) create(parent registry.Resource, name string, kind registry.Kind, d registry.Draft, a act, related registry.Path) (registry.Resource, error) {
 	up, err := o.node(parent.ID)
 	if err != nil {
 		return registry.Resource{}, err
@@ -45,7 +55,7 @@ func (o *operation) Create(parent registry.Resource, name string, kind registry.
 	o.places.note(n.ID, p)
 	up.Gen++
 	o.put(up)
-	o.touchAt(item{actCreate, n.ID, n.Version, up.ID, name}, p, "")
+	o.touchAt(item{a, n.ID, n.Version, up.ID, name}, p, related)
 	return n.at(child(parent.Path, name), o.store.name, o.head.seq), nil
 }
 
@@ -72,7 +82,7 @@ func (o *operation) Trash(r registry.Resource) error {
 		return err
 	}
 	switch {
-	case n.ID == rootID:
+	case n.ID == o.store.root():
 		return registry.Errorf(registry.CodeConflict, "the root of a store cannot be deleted")
 	case n.parent == trashID:
 		return notFound(r.Path)

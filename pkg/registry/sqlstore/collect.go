@@ -23,8 +23,8 @@ import (
 func (o *operation) suspect(which string, args ...any) error {
 	none := registry.Hash{}
 	args = slices.Concat([]any{rand.Int64()}, args, []any{none[:]})
-	for column, table := range map[string]string{"body": "suspect", "meta": "suspect_meta"} {
-		query := "INSERT INTO " + table + " (sha, mark) SELECT DISTINCT " + column + ", ? FROM version WHERE " + which + " AND " + column + " <> ?" +
+	for _, from := range []struct{ column, table string }{{"body", "suspect"}, {"meta", "suspect_meta"}} {
+		query := "INSERT INTO " + from.table + " (sha, mark) SELECT DISTINCT " + from.column + ", ? FROM version WHERE " + which + " AND " + from.column + " <> ?" +
 			o.store.backend.dialect.onConflict("sha", "mark")
 		if _, err := o.tx.exec(o.ctx, "suspect", query, args...); err != nil {
 			return err

@@ -12,7 +12,7 @@ import (
 	"github.com/regent-registry/regent/pkg/registry"
 )
 
-// What users attach to nodes (tags, comments, ratings, associations) is in tables of its own, by node id, and memory holds none of it: a read asks the
+// What users attach to nodes (tags, comments, ratings, stars, associations) is in tables of its own, by node id, and memory holds none of it: a read asks the
 // database after the head was known, so it is as fresh as any. The changes are in the change log with acts of their own; they touch no row of a node,
 // so no version, generation or entity tag moves.
 //
@@ -55,7 +55,7 @@ func logName(s string) string {
 
 // purgeAttached deletes what is attached to nodes that are deleted for good in the same transaction, q. Give it at most some hundred nodes at once. It
 // writes nothing into the change log.
-func (s *Store) purgeAttached(ctx context.Context, q statements, nodes []registry.ID) error {
+func (s *Store) purgeAttached(ctx context.Context, q *txn, nodes []registry.ID) error {
 	if len(nodes) == 0 {
 		return nil
 	}
@@ -64,7 +64,7 @@ func (s *Store) purgeAttached(ctx context.Context, q statements, nodes []registr
 	if err := s.purgeTagUses(ctx, q, in, ids); err != nil {
 		return err
 	}
-	for _, where := range []string{"tagging WHERE node", "tag WHERE node", "comment WHERE node", "rating WHERE node", "rating_sum WHERE node", "association WHERE src", "association WHERE dst", "acl WHERE node", "trash_parent WHERE node"} {
+	for _, where := range []string{"tagging WHERE node", "tag WHERE node", "comment WHERE node", "rating WHERE node", "rating_sum WHERE node", "star WHERE node", "association WHERE src", "association WHERE dst", "acl WHERE node", "trash_parent WHERE node"} {
 		if _, err := q.exec(ctx, "purge_attached", "DELETE FROM "+where+in, ids...); err != nil {
 			return fmt.Errorf("purge %s: %w", where, err)
 		}
@@ -73,30 +73,29 @@ func (s *Store) purgeAttached(ctx context.Context, q statements, nodes []registr
 }
 
 // purgeTagUses takes the tags of nodes out of the counts of the store.
-func (s *Store) purgeTagUses(ctx context.Context, q statements, in string, ids []any) error {
-	counts := map[int64][]any{} // tags by how many of the nodes have them
-	err := q.each(ctx, "purge_attached", "SELECT tag, COUNT(*) FROM tag WHERE node"+in+" GROUP BY tag", ids, func(rows *sqlx.Rows) error {
+func (s *Store) purgeTagUses(ctx context.Context, q *txn, in string, ids []any) error {
+	if err := s.addTagUses(ctx, q, in, ids, -1); err != nil {
+		return err
+	}
+	_, err := q.exec(ctx, "purge_attached", "DELETE FROM tag_use WHERE uses <= 0") // the index on uses has those alone
+	return err
+}
+
+// addTagUses adds n to the count of each tag of the store for each of the nodes that has it.
+func (s *Store) addTagUses(ctx context.Context, q *txn, in string, ids []any, n int64) error {
+	var rows [][]any
+	query := "SELECT tag, COUNT(*) FROM tag WHERE node" + in + " GROUP BY tag ORDER BY tag"
+	err := q.each(ctx, "tag_uses", query, ids, func(r *sqlx.Rows) error {
 		var tag []byte
-		var n int64
-		err := rows.Scan(&tag, &n)
-		counts[n] = append(counts[n], tag)
+		var nodes int64
+		err := r.Scan(&tag, &nodes)
+		rows = append(rows, []any{tag, n * nodes})
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	for n, tags := range counts {
-		for len(tags) > 0 {
-			part := tags[:min(len(tags), s.backend.dialect.maxRows)]
-			tags = tags[len(part):]
-			query := "UPDATE tag_use SET uses = uses - ? WHERE tag IN (" + placeholders(len(part)) + ")"
-			if _, err := q.exec(ctx, "purge_attached", query, append([]any{n}, part...)...); err != nil {
-				return err
-			}
-		}
-	}
-	_, err = q.exec(ctx, "purge_attached", "DELETE FROM tag_use WHERE uses <= 0") // the index on uses has those alone
-	return err
+	return s.insertRows(ctx, q, tagUseTable, rows, s.backend.dialect.onConflictAdd("tag", "uses"))
 }
 
 func idArgs(ids []registry.ID) []any {
@@ -137,7 +136,7 @@ func (s *Store) places(ctx context.Context, ids []registry.ID) (map[registry.ID]
 	var climbs map[registry.ID]climb
 	err := s.retryRead(ctx, func() (err error) {
 		climbs, err = s.climb(ctx, s.read.statements, ids)
-		if err != nil || len(unfinished(climbs)) == 0 {
+		if err != nil || len(s.unfinished(climbs)) == 0 {
 			return err
 		}
 		// The rest of a long way must be of the same moment, or a move between the statements would make a path that never was.
@@ -155,17 +154,17 @@ func (s *Store) places(ctx context.Context, ids []registry.ID) (map[registry.ID]
 	places := make(map[registry.ID]registry.Place, len(ids))
 	for _, id := range ids {
 		c := climbs[id]
-		places[id] = registry.Place{ID: id, Kind: c.kind, Path: c.path(id)}
+		places[id] = registry.Place{ID: id, Kind: c.kind, Path: c.path(s.root(), id)}
 	}
 	return places, nil
 }
 
 // path is "" unless the way ended at the root.
-func (c climb) path(id registry.ID) registry.Path {
+func (c climb) path(root, id registry.ID) registry.Path {
 	switch {
-	case id == rootID:
+	case id == root:
 		return registry.Root
-	case c.next != rootID:
+	case c.next != root:
 		return ""
 	}
 	var b strings.Builder
@@ -177,11 +176,11 @@ func (c climb) path(id registry.ID) registry.Path {
 }
 
 // unfinished gives the nodes at which ways ended that may go on.
-func unfinished(climbs map[registry.ID]climb) []registry.ID {
+func (s *Store) unfinished(climbs map[registry.ID]climb) []registry.ID {
 	seen := map[registry.ID]bool{}
 	var next []registry.ID
 	for _, c := range climbs {
-		if len(c.names)%upNames == 0 && c.next != rootID && c.next != trashID && !c.next.IsZero() && !seen[c.next] {
+		if len(c.names)%upNames == 0 && c.next != s.root() && c.next != trashID && !c.next.IsZero() && !seen[c.next] {
 			seen[c.next] = true
 			next = append(next, c.next)
 		}
@@ -212,7 +211,7 @@ func (s *Store) climb(ctx context.Context, q statements, ids []registry.ID) (map
 					break // nothing is above
 				}
 				c.names, c.next = append(c.names, string(names[i])), toID(parents[i])
-				if c.next == rootID || c.next == trashID {
+				if c.next == s.root() || c.next == trashID {
 					break
 				}
 			}
@@ -230,7 +229,7 @@ func (s *Store) climb(ctx context.Context, q statements, ids []registry.ID) (map
 func (s *Store) climbAll(ctx context.Context, q statements, ids []registry.ID) (map[registry.ID]climb, error) {
 	climbs, err := s.climb(ctx, q, ids)
 	for err == nil {
-		next := unfinished(climbs)
+		next := s.unfinished(climbs)
 		if len(next) == 0 {
 			return climbs, nil
 		}

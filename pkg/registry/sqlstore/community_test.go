@@ -147,7 +147,7 @@ func testPurgeAttached(t *testing.T, s *Store) {
 		_, err := s.update(t.Context(), tester, func(o *operation) error {
 			o.sent = true
 			o.touch(item{act: actTrash, node: gone.ID})
-			return errors.Join(s.purgeAttached(o.ctx, o.tx.statements, ids), then)
+			return errors.Join(s.purgeAttached(o.ctx, o.tx, ids), then)
 		})
 		return err
 	}

@@ -28,7 +28,22 @@ type Config struct {
 	ConnectWait  time.Duration // how long Open keeps trying to reach the database; default: one try
 	KeepLog      time.Duration // how long the change log is kept, with who did what; default: for ever
 	Now          func() time.Time
+	Work         Work // is told of what the store does by itself; default: nobody is
+
+	tenant tenant // default: the super tenant
 }
+
+// Work is told that the store begins a job that nobody asked for, and when the next one of that name is due; what it gives is called at the end, with how many
+// things were done. It is called from several goroutines and must not block. The jobs are [WorkSweep], [WorkCollect], [WorkPurge] and [WorkIndex].
+type Work func(job string, next time.Time) (ended func(count int64, err error))
+
+// What a store does by itself.
+const (
+	WorkSweep   = "sweep"   // removes abandoned uploads and expired sessions
+	WorkCollect = "collect" // removes what deleted trees left, and contents that no version names
+	WorkPurge   = "purge"   // removes old operations from the change log
+	WorkIndex   = "index"   // takes changed resources into the search index
+)
 
 const (
 	defaultPoolSize     = 16
@@ -46,8 +61,14 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	if c.Work == nil {
+		c.Work = func(string, time.Time) func(int64, error) { return func(int64, error) {} }
+	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.tenant == (tenant{}) {
+		c.tenant = superTenant()
 	}
 	if c.PoolSize <= 0 {
 		c.PoolSize = defaultPoolSize

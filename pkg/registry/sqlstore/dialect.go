@@ -27,12 +27,17 @@ type dialect struct {
 	// onConflict ends an INSERT whose row may be there already, by its key: the listed columns take the new values; none leave it as it is.
 	onConflict func(key string, columns ...string) string
 
-	// onConflictAppend and onConflictAdd are onConflict where the bytes of the column are put behind those that are there, and where its number is added.
-	onConflictAppend, onConflictAdd func(key, column string) string
-	nowUS                           string // the server's clock, in microseconds since 1970
+	// onConflictAppend is onConflict where the bytes of the column are put behind those that are there, onConflictAdd where its number is added, and onConflictCount where the number of one column is
+	// added and the other keeps the higher one.
+	onConflictAppend func(key, column string) string
+	onConflictAdd    func(key, column string) string
+	onConflictCount  func(key, add, highest string) string
+	nowUS            string // the server's clock, in microseconds since 1970
 
 	maxRows int  // rows of one INSERT
 	texts   bool // the committer's connections take several statements in one text
+
+	hasTable string // counts the tables of a name
 
 	version string                      // asks the server for its version
 	product func(version string) string // and says what that means
@@ -58,10 +63,16 @@ var mysqlDialect = &dialect{
 		return " ON DUPLICATE KEY UPDATE " + c + " = CONCAT(" + c + ", VALUES(" + c + "))"
 	},
 	onConflictAdd: func(_, c string) string { return " ON DUPLICATE KEY UPDATE " + c + " = " + c + " + VALUES(" + c + ")" },
+	onConflictCount: func(_, add, highest string) string {
+		return " ON DUPLICATE KEY UPDATE " + add + " = " + add + " + VALUES(" + add + "), " + highest + " = GREATEST(" + highest + ", VALUES(" + highest + "))"
+	},
 
 	nowUS:   "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)",
 	maxRows: 500,
 	texts:   true,
+
+	hasTable: "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?",
+
 	version: "SELECT VERSION()",
 	product: mysqlProduct,
 }
@@ -91,9 +102,15 @@ var sqliteDialect = &dialect{
 	onConflictAdd: func(key, c string) string {
 		return " ON CONFLICT (" + key + ") DO UPDATE SET " + c + " = " + c + " + excluded." + c
 	},
+	onConflictCount: func(key, add, highest string) string {
+		return " ON CONFLICT (" + key + ") DO UPDATE SET " + add + " = " + add + " + excluded." + add + ", " + highest + " = MAX(" + highest + ", excluded." + highest + ")"
+	},
 
 	nowUS:   "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)",
 	maxRows: 500, // times at most 11 columns: far below the 32,766 variables of a statement
+
+	hasTable: "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ?",
+
 	version: "SELECT sqlite_version()",
 	product: func(version string) string { return "SQLite " + version },
 }

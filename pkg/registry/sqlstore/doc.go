@@ -17,6 +17,14 @@
 // its last commits or was restored) everything is dropped. A row goes into memory only if the snapshot that it was read in is a known point of the
 // log and nothing touched the row since, so a slow reader cannot put back what a commit evicted.
 //
+// # Tenants
+//
+// A store serves one tenant: names of users and roles are looked up in that tenant alone, and paths begin at its root (tenant.go). It is the super tenant,
+// which is known without a look at its row, so requests cost no statement for it. Another tenant is rows (tenant, its root in node and version, its accounts
+// and roles) and a store opened for it, with memory of its own; nothing makes either yet. What goes by an id needs no tenant: sessions and tokens hang on the
+// account, everything else on a node. What keeps the name of a user (authors, ratings, saved searches, keys of requests) wants names that are unique in
+// the whole database: outside the super tenant, a user's name there has to be the one with the domain.
+//
 // # Failure
 //
 // A transaction that the database refused for a passing reason (deadlock, lock wait, conflict, busy, lost connection) is run again for ten seconds. An error at

@@ -33,9 +33,11 @@ var passing = map[uint16]string{
 
 // The primary result codes of SQLite that matter here.
 const (
-	sqliteBusy   = 5
-	sqliteLocked = 6
-	sqliteFull   = 13
+	sqliteBusy     = 5
+	sqliteLocked   = 6
+	sqliteReadOnly = 8
+	sqliteIOErr    = 10
+	sqliteFull     = 13
 )
 
 // passingReason tells why a failed transaction may succeed when it is run again; "" when it would not.
@@ -68,6 +70,14 @@ func lostConnection(err error) bool {
 func diskFull(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	return ok && e.Code()&0xff == sqliteFull || isMySQL(err, 1021) || isMySQL(err, 1114)
+}
+
+// ofDatabase tells whether err is of the whole database, whatever the statement writes: its disk is full or fails, or it takes no writes.
+func ofDatabase(err error) bool {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && (e.Code()&0xff == sqliteReadOnly || e.Code()&0xff == sqliteIOErr) {
+		return true
+	}
+	return diskFull(err) || isMySQL(err, 1290) || isMySQL(err, 1836) // --read-only; read-only mode
 }
 
 func isMySQL(err error, number uint16) bool {

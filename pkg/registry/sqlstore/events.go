@@ -35,7 +35,7 @@ func (s *Store) Moved() <-chan struct{} { return s.moved.next() }
 // operationColumns and itemColumns are what eventRow scans, of a row t of txn and a row i of txn_item.
 const (
 	operationColumns = "t.seq, t.tag, t.actor, t.at_us, t.req, t.client, t.agent"
-	itemColumns      = "i.seq, i.i, i.act, i.node, i.n, i.name, i.path, i.related, i.body_before, i.body_after"
+	itemColumns      = "i.seq, i.i, i.act, i.node, i.n, i.parent, i.name, i.path, i.related, i.body_before, i.body_after"
 )
 
 // operationRow receives operationColumns.
@@ -50,12 +50,12 @@ func (r *operationRow) dest() []any {
 
 // itemRow receives itemColumns; all are NULL where an outer join found no item.
 type itemRow struct {
-	seq, i, act, n                           *int64
-	node, name, path, related, before, after []byte
+	seq, i, act, n                                   *int64
+	node, parent, name, path, related, before, after []byte
 }
 
 func (r *itemRow) dest() []any {
-	return []any{&r.seq, &r.i, &r.act, &r.node, &r.n, &r.name, &r.path, &r.related, &r.before, &r.after}
+	return []any{&r.seq, &r.i, &r.act, &r.node, &r.n, &r.parent, &r.name, &r.path, &r.related, &r.before, &r.after}
 }
 
 // event joins both rows.
@@ -74,16 +74,22 @@ func event(o operationRow, r itemRow) registry.Event {
 	switch a {
 	case actCreate, actRevise, actTrash, actLeave, actMove, actUndelete, actCopy, actPurge:
 		e.Version = *r.n
+		if a != actCopy { // of which the log does not have the source
+			e.Other = e.Node
+		}
 	case actLabel, actPrune:
 		e.Version = *r.n
 		if a == actLabel {
 			e.Subject = string(r.name)
 		}
-	case actUser, actRole, actTag, actAssociation, actCheck:
+	case actUser, actRole, actWebhook, actTag, actAssociation, actCheck, actOrder:
 		e.Subject = string(r.name)
+		if a == actAssociation {
+			e.Other = toID(r.parent)
+		}
 	case actComment, actRating:
 		e.Number = *r.n
-	case actSession, actRemove, actStage, actOnce, actCollect, actSweep, actRetain, actAccess, actToken, actSeal, actArrive, actSaved:
+	case actSession, actRemove, actStage, actOnce, actCollect, actSweep, actRetain, actAccess, actToken, actSeal, actArrive, actSaved, actStar:
 	}
 	return e
 }

@@ -1,7 +1,9 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/jmoiron/sqlx"
@@ -19,70 +21,35 @@ type exporter struct {
 
 	top    registry.ID
 	nodes  []registry.TreeNode // not emitted yet
+	size   batchSize           // of them
+	fits   map[string]int      // how many rows one statement asks for of a table, where they are large
 	linked []registry.ID       // nodes with associations within the tree, which are emitted after all nodes
-}
-
-// exportFrame is a collection whose children, from after on, are still to be read.
-type exportFrame struct {
-	id    registry.ID
-	path  registry.Path
-	after string
 }
 
 // ExportTree implements [registry.TransferStore].
 func (s *Store) ExportTree(ctx context.Context, e registry.TreeExport, emit func(registry.TreeBatch) error) error {
-	// Each keeps a connection and now and then needs another one: they must not take all.
-	select {
-	case s.exports <- struct{}{}:
-		defer func() { <-s.exports }()
-	case <-ctx.Done():
-		return s.fail("read a tree", ctx.Err())
-	}
-	t, err := s.read.begin(ctx, s.backend.dialect.snapshot)
+	t, end, err := s.snapshot(ctx)
 	if err != nil {
 		return s.fail("read a tree", err)
 	}
-	defer t.rollback()
-	f, err := s.queryPath(ctx, t.statements, rootID, e.Path.Names())
+	defer end()
+	top, err := s.top(ctx, t, e.Path, e.If)
 	if err != nil {
 		return s.fail("read a tree", err)
 	}
-	if !f.complete() {
-		return notFound(e.Path)
-	}
-	x := &exporter{store: s, ctx: ctx, read: t, what: e, emit: emit, top: f.node.ID}
-	return s.fail("read a tree", x.walk(f.node, f.at.seq))
+	x := &exporter{store: s, ctx: ctx, read: t, what: e, emit: emit, top: top.ID, fits: map[string]int{}}
+	return s.fail("read a tree", x.run(top))
 }
 
-// walk goes down the tree. What waits on the stack is at most a page for each level.
-func (x *exporter) walk(top node, seq int64) error {
-	if err := x.admit(top, registry.ID{}, x.what.Path, seq); err != nil {
+// run emits the nodes, with what belongs to them, and then the associations.
+func (x *exporter) run(top node) error {
+	if _, err := x.take(top, registry.ID{}); err != nil {
 		return err
 	}
-	stack := []exportFrame{{top.ID, x.what.Path, ""}}
-	if top.Kind != registry.KindCollection {
-		stack = nil
-	}
-	for len(stack) > 0 {
-		f := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		page, err := x.page(f, seq)
-		if err != nil {
+	if top.Kind == registry.KindCollection {
+		walk := &treeWalk{store: x.store, read: x.read, visit: x.take, paged: x.flushFull, keeps: true}
+		if err := walk.below(x.ctx, top.ID, top.ID); err != nil {
 			return err
-		}
-		if len(page) == copyBatch {
-			f.after = page[len(page)-1].name
-			stack = append(stack, f)
-		}
-		for _, n := range page {
-			if n.Kind == registry.KindCollection {
-				stack = append(stack, exportFrame{n.ID, child(f.path, n.name), ""})
-			}
-		}
-		if len(x.nodes) >= copyBatch {
-			if err := x.flush(); err != nil {
-				return err
-			}
 		}
 	}
 	if err := x.flush(); err != nil {
@@ -96,38 +63,25 @@ func (x *exporter) walk(top node, seq int64) error {
 	return nil
 }
 
-// admit asks whether a node may be read, and notes it.
-func (x *exporter) admit(n node, parent registry.ID, p registry.Path, seq int64) error {
-	r := n.at(p, x.store.name, seq)
-	if err := x.what.Admit(r); err != nil {
-		return err
-	}
-	x.nodes = append(x.nodes, registry.TreeNode{Resource: r, Parent: parent, Name: n.name})
-	return nil
+// take notes a node.
+func (x *exporter) take(n node, parent registry.ID) (registry.ID, error) {
+	x.nodes = append(x.nodes, registry.TreeNode{Resource: n.Resource, Parent: parent, Name: n.name})
+	x.size.add(n.Meta, n.Size)
+	return n.ID, nil
 }
 
-// page reads some children of a collection.
-func (x *exporter) page(f exportFrame, seq int64) ([]node, error) {
-	var page []node
-	args := []any{f.id[:], []byte(f.after), copyBatch}
-	err := x.read.each(x.ctx, "export", childrenQuery(x.store.backend.dialect), args, func(rows *sqlx.Rows) error {
-		var row nodeRow
-		if err := rows.Scan(row.dest()...); err != nil {
-			return err
-		}
-		n, err := row.node()
-		if err != nil {
-			return err
-		}
-		page = append(page, n)
-		return x.admit(n, f.id, child(f.path, n.name), seq)
-	})
-	return page, err
+func (x *exporter) flushFull() error {
+	if !x.size.full() {
+		return nil
+	}
+	return x.flush()
 }
+
+func (x *exporter) asks(table string) int { return cmp.Or(x.fits[table], copyBatch) }
 
 // flush emits the nodes that wait, in parts, each with what belongs to it.
 func (x *exporter) flush() error {
-	for part := range slices.Chunk(x.nodes, copyBatch) {
+	for _, part := range nodeParts(x.nodes) {
 		if err := x.emit(registry.TreeBatch{Nodes: part}); err != nil {
 			return err
 		}
@@ -143,13 +97,14 @@ func (x *exporter) flush() error {
 		for i, n := range part {
 			ids[i] = n.ID
 		}
-		for incoming, look := range map[bool]func([]registry.Association) error{false: x.lookOut, true: x.lookIn} {
-			if err := x.associations(ids, incoming, look); err != nil {
-				return err
-			}
+		if err := x.associations(ids, false, x.lookOut); err != nil {
+			return err
+		}
+		if err := x.associations(ids, true, x.lookIn); err != nil {
+			return err
 		}
 	}
-	x.nodes = nil
+	x.nodes, x.size = nil, batchSize{}
 	return nil
 }
 
@@ -162,22 +117,21 @@ func (x *exporter) attached(t attachedTable, nodes []registry.TreeNode) error {
 		ids[i], current[n.ID] = n.ID, n.Version
 	}
 	slices.SortFunc(ids, func(a, b registry.ID) int { return slices.Compare(a[:], b[:]) })
-	r := attachedRow{current: current, empty: true}
+	r := attachedRow{current: current, empty: true, fits: x.asks(t.from)}
 	for rest := ids; ; {
-		n := 0
 		if !r.node.IsZero() {
 			if len(t.keys) > 0 {
 				args := append([]any{r.node[:]}, t.afterArgs(r.keys)...)
-				if err := x.attachedPage(t, t.node+" = ? AND "+t.after(), args, &r, &n); err != nil {
+				if err := x.attachedPage(t, t.node+" = ? AND "+t.after(), args, &r); err != nil {
 					return err
 				}
 			}
-			if n < copyBatch {
+			if !r.full() {
 				rest = rest[slices.Index(rest, r.node)+1:]
 			}
 		}
-		if n < copyBatch && len(rest) > 0 {
-			if err := x.attachedPage(t, t.node+" IN ("+placeholders(len(rest))+")", idArgs(rest), &r, &n); err != nil {
+		if !r.full() && len(rest) > 0 {
+			if err := x.attachedPage(t, t.node+" IN ("+placeholders(len(rest))+")", idArgs(rest), &r); err != nil {
 				return err
 			}
 		}
@@ -186,20 +140,31 @@ func (x *exporter) attached(t attachedTable, nodes []registry.TreeNode) error {
 				return err
 			}
 		}
-		if n < copyBatch {
+		if !r.full() {
 			return nil
 		}
-		r.batch, r.empty = registry.TreeBatch{}, true
+		x.fits[t.from] = r.size.next(r.fits)
+		r.batch, r.empty, r.fits, r.size = registry.TreeBatch{}, true, x.asks(t.from), batchSize{}
 	}
 }
 
-// attachedPage reads one page into r, where n rows are already.
-func (x *exporter) attachedPage(t attachedTable, which string, args []any, r *attachedRow, n *int) error {
+// attachedPage reads rows into r, as many as still fit.
+func (x *exporter) attachedPage(t attachedTable, which string, args []any, r *attachedRow) error {
 	query := "SELECT " + t.columns + " FROM " + t.from + " WHERE " + which + " ORDER BY " + t.order() + " LIMIT ?"
-	return x.read.each(x.ctx, "export", query, append(args, copyBatch-*n), func(rows *sqlx.Rows) error {
-		*n++
-		return t.scan(rows, r)
+	err := x.read.each(x.ctx, "export", query, append(args, r.fits-r.size.rows), func(rows *sqlx.Rows) error {
+		before := r.size.rows
+		if err := t.scan(rows, r); err != nil {
+			return err
+		}
+		if r.size.rows == before {
+			r.size.add(registry.Meta{}, 0)
+		}
+		return r.size.enough(r.fits)
 	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
 }
 
 // associations gives the associations from nodes, or to them, to use, page by page.
@@ -300,7 +265,7 @@ func (x *exporter) crossing(l registry.Association) error {
 	}
 	for _, e := range []*registry.End{&l.Source, &l.Target} {
 		c := places[e.ID]
-		e.Place = registry.Place{ID: e.ID, Kind: c.kind, Path: c.path(e.ID)}
+		e.Place = registry.Place{ID: e.ID, Kind: c.kind, Path: c.path(x.store.root(), e.ID)}
 	}
 	return x.what.Crossing(l)
 }
@@ -329,7 +294,7 @@ func (x *exporter) where(list []registry.Association, far func(registry.Associat
 			switch id {
 			case x.top:
 				found[end] = inTree
-			case rootID:
+			case x.store.root():
 				found[end] = elsewhere
 			case trashID, registry.ID{}:
 				found[end] = nowhere

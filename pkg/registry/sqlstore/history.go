@@ -118,7 +118,7 @@ func (s *Store) past(ctx context.Context, q statements, seq int64) past { return
 
 // get finds what was at p.
 func (h past) get(p registry.Path) (registry.Resource, error) {
-	id := rootID
+	id := h.store.root()
 	names := p.Names()
 	for i, name := range names {
 		o, err := h.occupant(id, name)
@@ -143,21 +143,29 @@ func (h past) get(p registry.Path) (registry.Resource, error) {
 	case !ok:
 		return registry.Resource{}, notFound(p)
 	case n.Version == 0:
-		return registry.Resource{}, registry.Errorf(registry.CodeGone, "what was at %s is not kept any more", p)
+		return registry.Resource{}, gone(p)
 	}
 	return n.at(p, h.store.name, h.seq), nil
 }
 
-// missing is the error where the node which was at the first i names of p had nothing of the next name: it may have been a link.
+// missing is the error where the node which was at the first i names of p had nothing of the next name: it may have been a link, or a collection that was
+// purged since with all that it held.
 func (h past) missing(p registry.Path, id registry.ID, i int) error {
 	states, err := h.states([]registry.ID{id})
 	if err != nil {
 		return err
 	}
-	if states[id].Kind != registry.KindLink {
+	switch n, was := states[id]; {
+	case was && n.ID.IsZero():
+		return gone(p)
+	case n.Kind != registry.KindLink:
 		return notFound(p)
 	}
 	return viaLink(p, states[id], i, h.store.name, h.seq)
+}
+
+func gone(p registry.Path) error {
+	return registry.Errorf(registry.CodeGone, "what was at %s is not kept any more", p)
 }
 
 // occupant is the node that may have had a name: the first to leave it after the position, or the one that has it now.
@@ -213,7 +221,7 @@ func (h past) stayed(list []occupant) ([]occupant, error) {
 }
 
 // states reads nodes as they were; those that did not exist yet are left out, those that were purged since, or whose version is not kept any more,
-// have the version 0. Each costs one probe of the index on (node, seq) and a few of primary keys.
+// have the version 0, and the former no id. Each costs one probe of the index on (node, seq) and a few of primary keys.
 func (h past) states(ids []registry.ID) (map[registry.ID]node, error) {
 	states := map[registry.ID]node{}
 	if len(ids) == 0 {
@@ -235,6 +243,7 @@ func (h past) states(ids []registry.ID) (map[registry.ID]node, error) {
 		}
 		switch {
 		case gap.Valid && gap.Int64 <= h.seq: // a version that was removed had begun by then
+			states[toID(row.id)] = node{Resource: registry.Resource{ID: toID(row.id)}}
 			return nil
 		case !row.cur.Valid:
 			delete(states, toID(row.id))
@@ -283,7 +292,7 @@ func (h past) children(parent registry.Resource, after string, limit int) ([]reg
 		switch {
 		case !ok:
 		case n.Version == 0:
-			return nil, "", registry.Errorf(registry.CodeGone, "what was at %s is not kept any more", p)
+			return nil, "", gone(p)
 		default:
 			list = append(list, n.at(p, h.store.name, h.seq))
 		}

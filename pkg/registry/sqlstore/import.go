@@ -12,7 +12,7 @@ import (
 )
 
 // A tree that comes from another store grows beside the trash as a copy does, batch by batch, each batch in one transaction with the contents that it needs.
-// Its nodes keep their ids where those are free. Others get one that is made of the import's and the old one, so nothing need be remembered between
+// Its nodes keep their ids where those are free: no node has them, and none of which a place is known that it left. Others get one that is made of the import's and the old one, so nothing need be remembered between
 // batches: whether a node was given another id, a look for that id tells.
 
 // contentTries is how often a batch is tried when a content that was there is removed before the batch names it.
@@ -148,7 +148,7 @@ func (t *treeImport) add(b registry.TreeBatch, sizes map[registry.Hash]int64, co
 	if err := t.addHistory(b); err != nil {
 		return err
 	}
-	if err := t.listSearch(b); err != nil {
+	if err := t.importSearch(b); err != nil {
 		return err
 	}
 	if err := t.addCommunity(b); err != nil {
@@ -202,6 +202,9 @@ func (t *treeImport) identify(b registry.TreeBatch) error {
 	for _, r := range b.Ratings {
 		speak(r.Resource)
 	}
+	for _, star := range b.Stars {
+		speak(star.Resource)
+	}
 	for _, l := range b.Associations {
 		speak(l.Source.ID)
 		speak(l.Target.ID)
@@ -234,7 +237,8 @@ func (t *treeImport) identify(b registry.TreeBatch) error {
 	return nil
 }
 
-// existing tells for each of the ids whether the database has the node that name makes of it.
+// existing tells for each of the ids whether the database has, or had, the node that name makes of it. Of one that had places here and was purged, the
+// history of names must go on to say that it is gone.
 func (t *treeImport) existing(ids map[registry.ID]bool, name func(registry.ID) registry.ID) (map[registry.ID]bool, error) {
 	there := make(map[registry.ID]bool, len(ids))
 	back := make(map[registry.ID]registry.ID, len(ids))
@@ -245,8 +249,9 @@ func (t *treeImport) existing(ids map[registry.ID]bool, name func(registry.ID) r
 		list = append(list, name(id))
 	}
 	for part := range slices.Chunk(list, copyBatch) {
-		query := "SELECT id FROM node WHERE id IN (" + placeholders(len(part)) + ")"
-		err := t.tx.each(t.ctx, "import", query, idArgs(part), func(rows *sqlx.Rows) error {
+		in := " IN (" + placeholders(len(part)) + ")"
+		query := "SELECT id FROM node WHERE id" + in + " UNION SELECT node FROM dirent_hist WHERE node" + in
+		err := t.tx.each(t.ctx, "import", query, slices.Concat(idArgs(part), idArgs(part)), func(rows *sqlx.Rows) error {
 			var id []byte
 			err := rows.Scan(&id)
 			there[back[toID(id)]] = true

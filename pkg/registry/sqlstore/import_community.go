@@ -1,10 +1,6 @@
 package sqlstore
 
-import (
-	"github.com/jmoiron/sqlx"
-
-	"github.com/regent-registry/regent/pkg/registry"
-)
+import "github.com/regent-registry/regent/pkg/registry"
 
 var (
 	commentTable     = table{"comment", []string{"node", "thread", "n", "reply_to", "rev", "deleted", "author", "created_us", "edited_by", "edited_us", "body"}}
@@ -19,19 +15,22 @@ func (t *treeImport) addCommunity(b registry.TreeBatch) error {
 	if err := t.addRatings(b.Ratings); err != nil {
 		return err
 	}
-	var comments, associations [][]any
+	var stars, comments, associations [][]any
+	for _, star := range b.Stars {
+		id := t.ids[star.Resource]
+		stars = append(stars, []any{id[:], []byte(star.By), toMicros(star.At)})
+	}
+	if err := t.sendRows(starTable, stars, ""); err != nil {
+		return err
+	}
 	for _, c := range b.Comments {
 		id := t.ids[c.Resource]
 		editedUS := int64(0)
 		if !c.EditedAt.IsZero() {
 			editedUS = toMicros(c.EditedAt)
 		}
-		deleted := int64(0)
-		if c.Deleted {
-			deleted = 1
-		}
 		comments = append(comments, []any{
-			id[:], c.Thread, c.Number, c.ReplyTo, c.Rev, deleted, []byte(c.Author), toMicros(c.CreatedAt), []byte(c.EditedBy), editedUS, []byte(c.Text),
+			id[:], c.Thread, c.Number, c.ReplyTo, c.Rev, flag(c.Deleted), []byte(c.Author), toMicros(c.CreatedAt), []byte(c.EditedBy), editedUS, []byte(c.Text),
 		})
 	}
 	for _, l := range b.Associations {
@@ -70,8 +69,8 @@ func (t *treeImport) addTags(list []registry.Tagging) error {
 		return err
 	}
 	in, ids := inNodes(nodes)
-	if err := t.store.purgeTagUses(t.ctx, t.tx.statements, in, ids); err != nil {
-		return err
+	if err := t.store.purgeTagUses(t.ctx, t.tx, in, ids); err != nil {
+		return t.broken(err)
 	}
 	if err := t.send("write_tag", "DELETE FROM tag WHERE node"+in, ids...); err != nil {
 		return err
@@ -79,40 +78,8 @@ func (t *treeImport) addTags(list []registry.Tagging) error {
 	if err := t.send("write_tag", "INSERT INTO tag (node, tag, uses) SELECT node, tag, COUNT(*) FROM tagging WHERE node"+in+" GROUP BY node, tag", ids...); err != nil {
 		return err
 	}
-	return t.countTagUses(in, ids)
-}
-
-// countTagUses adds the tags of nodes to the counts of the store.
-func (t *treeImport) countTagUses(in string, ids []any) error {
-	added := map[string]int64{}
-	err := t.tx.each(t.ctx, "import", "SELECT tag, COUNT(*) FROM tag WHERE node"+in+" GROUP BY tag", ids, func(rows *sqlx.Rows) error {
-		var tag []byte
-		var n int64
-		err := rows.Scan(&tag, &n)
-		added[string(tag)] = n
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	byCount := map[int64][]any{}
-	var rows [][]any
-	for tag, n := range added {
-		byCount[n] = append(byCount[n], []byte(tag))
-		rows = append(rows, []any{[]byte(tag), 0})
-	}
-	if err := t.sendRows(tagUseTable, rows, t.store.backend.dialect.onConflict("tag")); err != nil {
-		return err
-	}
-	for n, tags := range byCount {
-		for len(tags) > 0 {
-			part := tags[:min(len(tags), t.store.backend.dialect.maxRows)]
-			tags = tags[len(part):]
-			query := "UPDATE tag_use SET uses = uses + ? WHERE tag IN (" + placeholders(len(part)) + ")"
-			if err := t.send("write_tag", query, append([]any{n}, part...)...); err != nil {
-				return err
-			}
-		}
+	if err := t.store.addTagUses(t.ctx, t.tx, in, ids, 1); err != nil {
+		return t.broken(err)
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ type Info struct {
 // Info asks the database who it is. With an error the fields that need no database are filled all the same.
 func (s *Store) Info(ctx context.Context) (Info, error) {
 	d := s.backend.dialect
-	info := Info{Dialect: d.name, Location: s.backend.where, Schema: newestMigration(d.migrations())}
+	info := Info{Dialect: d.name, Location: s.backend.where, Schema: newest(migrationNumbers(d.migrations()))}
 	var version string
 	if err := s.read.one(ctx, "info", d.version, nil, &version); err != nil {
 		return info, s.fail("ask the database for its version", err)
@@ -27,20 +27,20 @@ func (s *Store) Info(ctx context.Context) (Info, error) {
 	return info, nil
 }
 
-// newestMigration is the highest number that a migration's name begins with.
-func newestMigration(files fs.FS) int64 {
+// migrationNumbers are those that the migrations' names begin with.
+func migrationNumbers(files fs.FS) []int64 {
 	names, err := fs.Glob(files, "*.sql")
 	if err != nil {
-		return 0 // the pattern is a good one
+		return nil // the pattern is a good one
 	}
-	var newest int64
+	var numbers []int64
 	for _, name := range names {
 		digits, _, _ := strings.Cut(name, "_")
 		if n, err := strconv.ParseInt(digits, 10, 64); err == nil {
-			newest = max(newest, n)
+			numbers = append(numbers, n)
 		}
 	}
-	return newest
+	return numbers
 }
 
 // mysqlProduct reads the product out of the version that a server of the MySQL family tells, such as "10.11.6-MariaDB-0+deb12u1".

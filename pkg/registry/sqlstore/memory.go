@@ -28,7 +28,7 @@ const (
 	actLeave    act = 20 // a move, at the place that it left
 	actMove     act = 21 // a move, at the place that it took
 	actUndelete act = 22 // at the place that it took
-	actCopy     act = 23 // a copy of a subtree, at the place that it took
+	actCopy     act = 23 // a copy, alone or with all below it, at the place that it took
 	actPurge    act = 24 // node: an entry of the trash that cannot come back
 	actRemove   act = 28 // node: the same; n: how many nodes of it were deleted
 	actStage    act = 25 // node: a copy that is being made; n: how many nodes were added to it
@@ -42,23 +42,26 @@ const (
 	actRetain act = 33 // node: a collection whose rule of retention changed
 	actCheck  act = 35 // node: a collection; name: its checkpoint; n: 1 made, 0 removed
 
-	actArrive act = 81 // beside actCopy, of what came from another store
-	actSeal   act = 80 // node: what is being moved to another store; n: 1 from here on nothing at or below it changes, 0 it may again (seal.go)
-	actSaved  act = 60 // a saved search; name: its owner
+	actArrive  act = 81 // beside actCopy, of what came from another store
+	actSeal    act = 80 // node: what is being moved to another store; n: 1 from here on nothing at or below it changes, 0 it may again (seal.go)
+	actSaved   act = 60 // a saved search; name: its owner
+	actWebhook act = 61 // node: a webhook; name: its name
 
 	// What is attached to a node; memory holds none of it (community.go).
 	actTag         act = 40 // node: the resource; n: 1 given, 0 taken away; name: the tag, cut where it is too long
 	actComment     act = 41 // node: the resource; n: the comment's number; name: add, edit or remove
 	actRating      act = 42 // node: the resource; n: the new rating, 0 for none
 	actAssociation act = 43 // node: the source; parent: the target, zero for a URI; n: 1 made, 0 removed; name: the type, cut where it is too long
+	actStar        act = 44 // node: the resource; n: 1 given, 0 taken away. Not told: it is the user's own
 
 	actAccess act = 50 // node: the one whose permission entries changed
 	actRole   act = 51 // node: the role; what is known of users and permissions may have changed
 	actToken  act = 52 // node: the account; name: the token's hash, "" for all tokens of the account
+	actOrder  act = 53 // name: what an administrator told a node to do (order.go)
 )
 
 // attached tells of acts that change no row which memory holds.
-func (a act) attached() bool { return a >= actTag && a <= actAssociation }
+func (a act) attached() bool { return a >= actTag && a <= actStar }
 
 // places tells whether the act changes what a name in a collection stands for: parent and name say which.
 func (a act) places() bool {
@@ -66,8 +69,8 @@ func (a act) places() bool {
 	case actCreate, actTrash, actLeave, actMove, actUndelete, actCopy:
 		return true
 	case actRevise, actUser, actSession, actPurge, actRemove, actStage, actOnce, actCollect,
-		actLabel, actPrune, actSweep, actRetain, actCheck, actSeal, actArrive, actSaved,
-		actTag, actComment, actRating, actAssociation, actAccess, actRole, actToken:
+		actLabel, actPrune, actSweep, actRetain, actCheck, actSeal, actArrive, actSaved, actWebhook,
+		actTag, actComment, actRating, actAssociation, actStar, actAccess, actRole, actToken, actOrder:
 	}
 	return false
 }
@@ -129,6 +132,8 @@ type accountName string
 // The steps that the cursor took last are kept: a row that was read at an earlier point of the log is still good if no later step touched it.
 // A row read at a point that is not among them, also one ahead of the cursor, is not taken.
 type memory struct {
+	root registry.ID // where paths begin
+
 	mu     sync.Mutex
 	valid  bool     // the cursor is somewhere
 	cursor snapshot // the last of steps
@@ -156,9 +161,10 @@ const (
 	maxItems = 4096
 )
 
-func newMemory(bytes int64) *memory {
+func newMemory(bytes int64, root registry.ID) *memory {
 	const entry = 150 // bytes of map and list per entry, about
 	return &memory{
+		root:    root,
 		paths:   newCache(bytes/4, func(p registry.Path, _ placed) int64 { return entry + int64(len(p)) }),
 		dirents: newCache(bytes/4, func(k dirent, _ registry.ID) int64 { return entry + int64(len(k.name)) }),
 		nodes:   newCache(bytes/2, func(_ registry.ID, n node) int64 { return 2*entry + int64(len(n.name)) + metaWeight(n.Meta) }),
@@ -302,7 +308,7 @@ func (m *memory) evict(i item) {
 		m.nodes.clear()
 		m.versions.clear()
 		m.acls.clear()
-	case actTag, actComment, actRating, actAssociation, actStage, actOnce, actCollect, actLabel, actRetain, actCheck, actSeal, actSaved: // nothing that memory holds
+	case actTag, actComment, actRating, actAssociation, actStar, actStage, actOnce, actCollect, actLabel, actRetain, actCheck, actSeal, actSaved, actWebhook, actOrder: // nothing that memory holds
 	case actAccess:
 		m.acls.drop(aclKey(i.node))
 	case actRole:
@@ -348,7 +354,7 @@ func (m *memory) resource(p registry.Path) (node, snapshot, bool) {
 			return n, m.cursor, m.valid
 		}
 	}
-	id := rootID
+	id := m.root
 	for _, name := range p.Names() {
 		child, ok := m.dirents.get(dirent{id, name})
 		if !ok {

@@ -15,7 +15,7 @@ func revised(seq int64, tag byte, id registry.ID) step {
 // The race that matters: a reader has read a row, a commit changes the row and evicts it, and only then the reader puts what it read into memory.
 func TestMemory_TakesOnlyWhatIsStillTrue(t *testing.T) {
 	one, two := registry.ID{1}, registry.ID{2}
-	m := newMemory(1 << 20)
+	m := newMemory(1<<20, rootID)
 	put := func(read snapshot, id registry.ID, version int64) bool {
 		return m.fill(read, []any{id}, func() { m.nodes.put(id, node{Resource: registry.Resource{ID: id, Version: version}}) })
 	}
@@ -75,7 +75,7 @@ func TestMemory_CreationAndDeletionTouchTheParent(t *testing.T) {
 }
 
 func TestMemory_BoundsItsSteps(t *testing.T) {
-	m := newMemory(1 << 20)
+	m := newMemory(1<<20, rootID)
 	m.reset(tagged(0, 0))
 	at := tagged(0, 0)
 	for i := range int64(5 * maxSteps) {
@@ -122,7 +122,7 @@ func TestCache_KeepsWithinItsBytes(t *testing.T) {
 // A path that was walked once is looked up at once, until something that it may lead over changes its place.
 func TestMemory_PathsLeadWhereTheTreeIs(t *testing.T) {
 	a, b, x, y := registry.ID{10}, registry.ID{11}, registry.ID{12}, registry.ID{13}
-	m := newMemory(1 << 20)
+	m := newMemory(1<<20, rootID)
 	m.reset(tagged(1, 1))
 	seq := int64(1)
 	next := func(then func(), items ...item) {

@@ -55,21 +55,21 @@ func (s *Store) migrate(ctx context.Context, p *goose.Provider) error {
 }
 
 // Check tells whether the tables have exactly the form that this program knows; the error is CodeConflict when they are newer, CodeUnavailable
-// when they are older or missing.
+// when they are older or missing. It changes nothing.
 func (s *Store) Check(ctx context.Context) error {
-	return s.migrating(ctx, func(_ *sql.DB, p *goose.Provider) error {
-		current, target, err := p.GetVersions(ctx)
-		switch {
-		case err != nil:
-			return err
-		case current > target:
-			return s.newer(current, target)
-		case current < target:
-			return registry.Errorf(registry.CodeUnavailable, "store %s: the tables have version %d and this program needs %d; migrate the database first",
-				s.name, current, target)
-		}
-		return nil
-	})
+	applied, err := s.applied(ctx)
+	if err != nil {
+		return s.fail("read the version of the tables", err)
+	}
+	known := migrationNumbers(s.backend.dialect.migrations())
+	switch current, target := newest(applied), newest(known); {
+	case current > target:
+		return s.newer(current, target)
+	case current < target || len(missingBelow(known, applied, current)) > 0:
+		return registry.Errorf(registry.CodeUnavailable, "store %s: the tables have version %d and this program needs %d; migrate the database first",
+			s.name, current, target)
+	}
+	return nil
 }
 
 func (s *Store) newer(current, target int64) error {

@@ -41,7 +41,7 @@ func (o *operation) Move(r, parent registry.Resource, name string) (registry.Res
 		return registry.Resource{}, err
 	}
 	switch {
-	case n.ID == rootID:
+	case n.ID == o.store.root():
 		return registry.Resource{}, registry.Errorf(registry.CodeConflict, "the root of a store cannot be moved")
 	case n.parent == trashID:
 		return registry.Resource{}, notFound(r.Path)
@@ -79,7 +79,7 @@ func (o *operation) leave(n, old node, parent registry.Resource, name string, a 
 
 // outside refuses a collection that is the node or lies below it.
 func (o *operation) outside(id registry.ID, parent registry.Resource) error {
-	for up := parent.ID; up != rootID; {
+	for up := parent.ID; up != o.store.root(); {
 		if up == id {
 			return registry.Errorf(registry.CodeConflict, "%s lies at or below what is to be moved there", parent.Path)
 		}

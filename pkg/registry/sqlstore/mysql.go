@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/netip"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -19,6 +21,7 @@ type backend struct {
 	dialect *dialect
 	where   string     // "host:port" or a file, for people
 	turn    *writeTurn // taken around each write transaction; nil where the database's own locks suffice
+	clear   bool       // it lies on another host, and what is sent there is not encrypted
 	// open makes a pool whose connections are meant for reads or for the committer's transactions.
 	open func(kind poolKind, size int) (*sql.DB, error)
 }
@@ -68,6 +71,7 @@ func mysqlBackend(c Config, cfg *mysql.Config) (*backend, error) {
 	return &backend{
 		dialect: mysqlDialect,
 		where:   cfg.Addr + " (database " + cfg.DBName + ")",
+		clear:   cfg.Net == "tcp" && !onThisHost(cfg.Addr) && (cfg.TLSConfig == "" || cfg.TLSConfig == "false" || cfg.TLSConfig == "preferred"),
 		open: func(kind poolKind, size int) (*sql.DB, error) {
 			connector := base
 			if kind == poolWrite {
@@ -83,6 +87,16 @@ func mysqlBackend(c Config, cfg *mysql.Config) (*backend, error) {
 			return db, nil
 		},
 	}, nil
+}
+
+// onThisHost tells whether an address does not leave the host.
+func onThisHost(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		host = addr
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 func orDefault(d, def time.Duration) time.Duration {
@@ -125,7 +139,8 @@ func (m *mysqlConnector) greeting() []greeting {
 	list := []greeting{
 		{text: "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"},
 		// A server that cuts values which are too long would lose data without a word.
-		{text: "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"},
+		// In the server's own time zone an hour comes twice when clocks are put back; the time of leases would go back with it.
+		{text: "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', SESSION time_zone = '+00:00'"},
 		// On a Galera node: read what the other nodes have committed. 1193, unknown variable: this is none.
 		{text: "SET SESSION wsrep_sync_wait = 7", mayFail: 1193},
 	}

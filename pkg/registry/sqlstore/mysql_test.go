@@ -36,9 +36,12 @@ func TestMySQL(t *testing.T) {
 		{"ListsWhatWasDeletedBefore", func(t *testing.T, server *registrytest.MySQL) {
 			testOldTrash(t, "mysql:"+server.Database(t), migrations.MySQL())
 		}},
+		{"KeepsTenantsApart", func(t *testing.T, server *registrytest.MySQL) { testTenants(t, "mysql:"+server.Database(t)) }},
+		{"KeepsOldAccounts", func(t *testing.T, server *registrytest.MySQL) { testOldAccounts(t, "mysql:"+server.Database(t), true) }},
 		{"SendsSeveralStatementsInOneText", testTexts},
 		{"ReadsLittleOfThePast", testPastReads},
 		{"GivesALeaseToOneAtATime", testLease},
+		{"KnowsWhoUsesIt", testPresence},
 		{"TakesTheTurnOfAFrozenWriter", testFrozenWriter},
 		{"KeepsWhatWasAcknowledgedThroughAKill", testKill},
 	}

@@ -165,7 +165,7 @@ func TestSweep_RemovesWhatNothingOwns(t *testing.T) {
 		t.Fatal(err)
 	}
 	session := registry.Session{Token: registry.Hash{1}, User: ann.ID, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
-	if err := s.CreateSession(t.Context(), session, ann.Password); err != nil {
+	if err := s.CreateSession(t.Context(), session, ann.Password, 10); err != nil {
 		t.Fatal(err)
 	}
 	now = now.Add(abandoned + time.Hour)

@@ -21,12 +21,13 @@ const (
 
 // Origins implements [registry.Store]. Each step up is a look at two primary keys.
 func (s *Store) Origins(ctx context.Context, ids []registry.ID) ([]registry.Origin, error) {
+	root := s.root()
 	ways := map[registry.ID][]registry.ID{}
 	paths := map[registry.ID]registry.Path{}
 	for rest := ids; len(rest) > 0; {
 		part := rest[:min(len(rest), originsAtOnce)]
 		rest = rest[len(part):]
-		args := append(idArgs(part), rootID[:], 2*registry.MaxDepth)
+		args := append(idArgs(part), root[:], 2*registry.MaxDepth)
 		err := s.retryRead(ctx, func() error {
 			for _, id := range part {
 				delete(ways, id)
@@ -55,9 +56,12 @@ func (s *Store) Origins(ctx context.Context, ids []registry.ID) ([]registry.Orig
 	var index []int
 	list := make([]registry.Origin, len(ids))
 	for i, id := range ids {
-		if way := ways[id]; len(way) > 0 && way[0] == rootID && way[len(way)-1] == id {
+		if way := ways[id]; len(way) > 0 && way[0] == root && way[len(way)-1] == id {
 			whole, index = append(whole, way), append(index, i)
 			list[i].Path = paths[id]
+			if len(way) > 1 {
+				list[i].Parent = way[len(way)-2]
+			}
 		}
 	}
 	bounds, err := s.bounds(ctx, whole)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -14,9 +15,8 @@ import (
 const (
 	retentionLease = "retention"
 	leaseLength    = time.Minute
-	prunePage      = 200  // nodes, and versions of one node, that one statement reads
-	pruneBatch     = 200  // versions that one transaction removes, about
-	maxGuards      = 5000 // checkpoints that are looked at for one collection; with more of them above it nothing is pruned there
+	prunePage      = 200 // nodes, and versions of one node, that one statement reads
+	pruneBatch     = 200 // versions that one transaction removes, about
 )
 
 // ApplyRetention implements [registry.Store].
@@ -47,10 +47,10 @@ type pruner struct {
 
 // aged is a node with the rule that holds for it.
 type aged struct {
-	id    registry.ID
-	cur   int64
-	rule  registry.Retention
-	above []registry.ID // the collections above it, whose checkpoints keep versions
+	id   registry.ID
+	cur  int64
+	rule registry.Retention
+	path registry.Path // known in the write turn
 }
 
 // hold makes sure that the run still has its lease.
@@ -87,11 +87,11 @@ func (p *pruner) rules() error {
 
 // rule applies one rule.
 func (p *pruner) rule(rule registry.Retention) error {
-	above, cur, live, err := p.above(p.store.read.statements, rule.Resource)
-	if err != nil || !live {
+	way, err := p.above(p.store.read.statements, rule.Resource)
+	if err != nil || !way.live {
 		return err
 	}
-	top := aged{rule.Resource, cur, rule, above}
+	top := aged{id: rule.Resource, cur: way.cur, rule: rule}
 	if err := p.prune([]aged{top}); err != nil {
 		return err
 	}
@@ -106,38 +106,47 @@ func (p *pruner) rule(rule registry.Retention) error {
 	return nil
 }
 
-// above gives the collections above a node and its current version; live is false for what lies in the trash or is gone.
-func (p *pruner) above(q statements, id registry.ID) (above []registry.ID, cur int64, live bool, err error) {
+// upward is the way up from a node.
+type upward struct {
+	ids  []registry.ID // the node, and the collections above it
+	path registry.Path
+	cur  int64 // the number of the node's current version
+	live bool  // it is not in the trash, nor gone
+}
+
+// above goes up from a node: one probe of the primary key for each level.
+func (p *pruner) above(q statements, id registry.ID) (upward, error) {
+	var w upward
+	var names []string
 	for at := id; ; {
-		var parent []byte
+		var parent, name []byte
 		var n int64
-		err := q.each(p.ctx, "parent", "SELECT parent, cur FROM node WHERE id = ?", []any{at[:]}, func(rows *sqlx.Rows) error {
-			return rows.Scan(&parent, &n)
+		err := q.each(p.ctx, "parent", "SELECT parent, name, cur FROM node WHERE id = ?", []any{at[:]}, func(rows *sqlx.Rows) error {
+			return rows.Scan(&parent, &name, &n)
 		})
 		if err != nil || parent == nil {
-			return nil, 0, false, err
+			return upward{}, err
 		}
 		if at == id {
-			cur = n
+			w.cur = n
 		}
-		switch at {
-		case rootID:
-			return above, cur, true, nil
-		case trashID:
-			return nil, 0, false, nil
+		w.ids = append(w.ids, at)
+		switch {
+		case at == p.store.root():
+			slices.Reverse(names)
+			w.path, w.live = registry.Path("/"+strings.Join(names, "/")), true
+			return w, nil
+		case at == trashID, len(w.ids) > 2*registry.MaxDepth: // or what no path leads to
+			return upward{}, nil
 		}
+		names = append(names, string(name))
 		at = toID(parent)
-		above = append(above, at)
-		if len(above) > 2*registry.MaxDepth {
-			return nil, 0, false, nil // what no path leads to
-		}
 	}
 }
 
 // collection prunes the children of c, and gives those that are collections without a rule of their own.
 func (p *pruner) collection(c aged) ([]aged, error) {
 	query := "SELECT n.id, n.name, n.kind, n.cur FROM node n" + p.store.backend.dialect.byName + " WHERE n.parent = ? AND n.name > ? ORDER BY n.name LIMIT ?"
-	above := append([]registry.ID{c.id}, c.above...)
 	var below []aged
 	after := []byte{} // not nil, which would be NULL
 	for {
@@ -149,7 +158,7 @@ func (p *pruner) collection(c aged) ([]aged, error) {
 				return err
 			}
 			after = name
-			n := aged{toID(id), cur, c.rule, above}
+			n := aged{id: toID(id), cur: cur, rule: c.rule}
 			if nodes = append(nodes, n); registry.Kind(kind) == registry.KindCollection {
 				collections = append(collections, n)
 			}
@@ -174,7 +183,7 @@ func (p *pruner) collection(c aged) ([]aged, error) {
 	}
 }
 
-// prune removes versions of nodes that have the same collections above them.
+// prune removes versions of nodes.
 func (p *pruner) prune(nodes []aged) error {
 	for _, n := range nodes {
 		if n.cur < 2 {
@@ -205,71 +214,76 @@ func (p *pruner) prune(nodes []aged) error {
 	return nil
 }
 
-// oldVersion is what a rule looks at.
+// oldVersion is what a rule looks at: a version that was current from one position to before another.
 type oldVersion struct {
-	n, seq int64
+	n, seq, until int64
 }
 
-// prunable gives some of the versions of a node that its rule does not keep, newest first, at most about pruneBatch. It reads them a page at a time,
-// each page a range of the primary key.
+// prunable gives some of the versions of a node that its rule does not keep, newest first, at most about pruneBatch. Only where the rule would let go of one
+// it looks for checkpoints.
 func (p *pruner) prunable(q statements, a aged) ([]oldVersion, error) {
-	guards, err := p.guards(q, append([]registry.ID{a.id}, a.above...))
-	if err != nil || len(guards) > maxGuards {
-		return nil, err
-	}
 	labels, err := p.store.queryLabels(p.ctx, q, a.id)
 	if err != nil {
 		return nil, err
 	}
-	labelled := map[int64]bool{}
+	w := versionWalk{aged: a, before: forever, oldest: toMicros(p.op.At) - a.rule.KeepDays*24*time.Hour.Microseconds(), labelled: map[int64]bool{}}
 	for _, l := range labels {
-		labelled[l.Version] = true
+		w.labelled[l.Version] = true
 	}
-	query := "SELECT v.n, v.seq, v.created_us FROM version v WHERE v.node = ? AND v.n <= ? ORDER BY v.n DESC LIMIT ?"
-	oldest := toMicros(p.op.At) - a.rule.KeepDays*24*time.Hour.Microseconds()
 	var list []oldVersion
-	rank, before, nextSeq, nextUS := int64(0), int64(1)<<62, int64(0), int64(0)
-	for {
-		read := 0
-		err := q.each(p.ctx, "prune", query, []any{a.id[:], before, prunePage}, func(rows *sqlx.Rows) error {
-			var v oldVersion
-			var us int64
-			if err := rows.Scan(&v.n, &v.seq, &us); err != nil {
-				return err
+	var guards []int64
+	for looked := false; ; {
+		page, more, err := p.versions(q, &w)
+		if err != nil {
+			return nil, err
+		}
+		if len(page) > 0 && !looked {
+			own, err := p.store.queryCheckpoints(p.ctx, q, a.id)
+			if err != nil {
+				return nil, err
 			}
-			read++
-			// The newest is current. The others ended when the next one began.
-			kept := rank == 0 || rank < a.rule.KeepLast || a.rule.KeepDays > 0 && nextUS > oldest || labelled[v.n] || guarded(guards, v.seq, nextSeq)
-			if !kept {
-				list = append(list, v)
+			if guards, looked, err = p.store.guards(p.ctx, q, a.id, own); err != nil || !looked {
+				return nil, err
 			}
-			rank++
-			before, nextSeq, nextUS = v.n-1, v.seq, us
-			return nil
-		})
-		if err != nil || read < prunePage || len(list) >= pruneBatch {
-			return list, err
+		}
+		page = slices.DeleteFunc(page, func(v oldVersion) bool { return guarded(guards, v.seq, v.until) })
+		if list = append(list, page...); !more || len(list) >= pruneBatch {
+			return list, nil
 		}
 	}
 }
 
-// guards gives the positions of the checkpoints of collections, sorted.
-func (p *pruner) guards(q statements, collections []registry.ID) ([]int64, error) {
-	var list []int64
-	query := "SELECT c.seq FROM checkpoint c WHERE c.node IN (" + placeholders(len(collections)) + ") ORDER BY c.seq LIMIT ?"
-	err := q.each(p.ctx, "prune", query, append(idArgs(collections), maxGuards+1), func(rows *sqlx.Rows) error {
-		var seq int64
-		err := rows.Scan(&seq)
-		list = append(list, seq)
-		return err
-	})
-	return list, err
+// versionWalk goes through the versions of a node, newest first.
+type versionWalk struct {
+	aged
+	oldest          int64 // what was current at this time or later is not too old
+	labelled        map[int64]bool
+	rank            int64 // how many have come
+	before          int64 // none that comes has a higher number
+	nextSeq, nextUS int64 // when the one that came last began
 }
 
-// guarded tells whether a version that was current from one position to before another was so at a checkpoint.
-func guarded(guards []int64, from, until int64) bool {
-	i, _ := slices.BinarySearch(guards, from)
-	return i < len(guards) && guards[i] < until
+// versions reads a page, a range of the primary key, and gives those that neither the rule nor a label keeps. It tells whether there are more.
+func (p *pruner) versions(q statements, w *versionWalk) (list []oldVersion, more bool, err error) {
+	const query = "SELECT v.n, v.seq, v.created_us FROM version v WHERE v.node = ? AND v.n <= ? ORDER BY v.n DESC LIMIT ?"
+	read := 0
+	err = q.each(p.ctx, "prune", query, []any{w.id[:], w.before, prunePage}, func(rows *sqlx.Rows) error {
+		v := oldVersion{until: w.nextSeq}
+		var us int64
+		if err := rows.Scan(&v.n, &v.seq, &us); err != nil {
+			return err
+		}
+		// The newest is current. The others ended when the next one began.
+		young := w.rule.KeepDays > 0 && w.nextUS > w.oldest
+		if kept := w.rank == 0 || w.rank < w.rule.KeepLast || young || w.labelled[v.n]; !kept {
+			list = append(list, v)
+		}
+		read++
+		w.rank++
+		w.before, w.nextSeq, w.nextUS = v.n-1, v.seq, us
+		return nil
+	})
+	return list, read == prunePage, err
 }
 
 // remove removes prunable versions of a node in a transaction of its own, which looks at labels, checkpoints and versions again. It tells how many.
@@ -299,7 +313,7 @@ func (p *pruner) remove(a aged) (int64, error) {
 			return err
 		}
 		for _, v := range list {
-			o.touch(item{actPrune, a.id, v.n, n.parent, n.name})
+			o.touchAt(item{actPrune, a.id, v.n, n.parent, n.name}, a.path, "")
 		}
 		removed = int64(len(list))
 		o.last = append(o.last, func(u *unit, _ int64) error { return u.dropVersions(a.id, list) })
@@ -322,21 +336,20 @@ func someVersionsArgs(id registry.ID, list []oldVersion) []any {
 	return args
 }
 
-// again finds the rule that holds for a node, and the collections above it, as they are in the write turn; false when there is no rule any more. The walk
-// may have been there long ago.
+// again finds the rule that holds for a node, and its path, as they are in the write turn; false when there is no rule any more. The walk may have been
+// there long ago.
 func (p *pruner) again(q statements, a aged) (aged, bool, error) {
-	above, _, live, err := p.above(q, a.id)
-	if err != nil || !live {
+	way, err := p.above(q, a.id)
+	if err != nil || !way.live {
 		return a, false, err
 	}
-	ids := append([]registry.ID{a.id}, above...)
-	rules, err := p.store.queryRetentions(p.ctx, q, ids)
+	rules, err := p.store.queryRetentions(p.ctx, q, way.ids)
 	if err != nil {
 		return a, false, err
 	}
-	for _, id := range ids {
+	for _, id := range way.ids {
 		if rule, ok := rules[id]; ok {
-			a.rule, a.above = rule, above
+			a.rule, a.path = rule, way.path
 			return a, true, nil
 		}
 	}

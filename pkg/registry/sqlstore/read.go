@@ -105,11 +105,7 @@ func (s *Store) CountChildren(ctx context.Context, parent registry.Resource, mos
 func (s *Store) children(ctx context.Context, parent registry.Resource, query string, args ...any) ([]registry.Resource, error) {
 	var list []registry.Resource
 	scan := func(rows *sqlx.Rows) error {
-		var row nodeRow
-		if err := rows.Scan(row.dest()...); err != nil {
-			return err
-		}
-		n, err := row.node()
+		n, err := scanNode(rows)
 		list = append(list, n.at(child(parent.Path, n.name), s.name, parent.Seq.N))
 		return err
 	}

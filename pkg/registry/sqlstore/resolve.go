@@ -134,7 +134,7 @@ func (s *Store) resolve(ctx context.Context, p registry.Path) (*found, error) {
 	var f *found
 	err := s.retryRead(ctx, func() (err error) {
 		if len(names) <= maxChain {
-			f, err = s.queryPath(ctx, s.read.statements, rootID, names)
+			f, err = s.queryPath(ctx, s.read.statements, s.root(), names)
 			return err
 		}
 		t, err := s.read.begin(ctx, s.backend.dialect.snapshot)
@@ -142,7 +142,7 @@ func (s *Store) resolve(ctx context.Context, p registry.Path) (*found, error) {
 			return err
 		}
 		defer t.rollback()
-		f, err = s.queryPath(ctx, t.statements, rootID, names)
+		f, err = s.queryPath(ctx, t.statements, s.root(), names)
 		return err
 	})
 	return f, err

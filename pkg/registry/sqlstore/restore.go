@@ -165,11 +165,7 @@ func (t *treeRestore) childrenNow(p treePair) (map[registry.Path]registry.Resour
 	}
 	args := []any{p.now[:], []byte{}, t.what.Limit + 1}
 	err := t.tx.each(t.ctx, "restore_children", childrenQuery(t.store.backend.dialect), args, func(rows *sqlx.Rows) error {
-		var row nodeRow
-		if err := rows.Scan(row.dest()...); err != nil {
-			return err
-		}
-		n, err := row.node()
+		n, err := scanNode(rows)
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"slices"
 
 	"github.com/jmoiron/sqlx"
 
@@ -19,15 +18,19 @@ func (s *Store) RemoveVersion(
 }
 
 func (o *operation) removeVersion(id registry.ID, n int64) error {
-	v, next, err := o.neighbours(id, n)
+	v, err := o.neighbours(id, n)
 	if err != nil {
 		return o.passing(err)
 	}
-	guards, err := o.guards(id)
+	own, err := o.Checkpoints(id) // as the operation leaves them: that of the revision goes with it
+	if err != nil {
+		return err
+	}
+	guards, ok, err := o.store.guards(o.ctx, o.tx.statements, id, own)
 	if err != nil {
 		return o.passing(err)
 	}
-	if len(guards) > maxGuards || guarded(guards, v.seq, next) {
+	if !ok || guarded(guards, v.seq, v.until) {
 		return registry.Errorf(registry.CodeConflict, "version %d is needed by a checkpoint; it stays as long as that", n)
 	}
 	list := []oldVersion{v}
@@ -44,43 +47,21 @@ func (o *operation) removeVersion(id registry.ID, n int64) error {
 }
 
 // neighbours reads version n, and the position at which the next one that is there began: two rows of the primary key.
-func (o *operation) neighbours(id registry.ID, n int64) (v oldVersion, next int64, err error) {
-	next = int64(1) << 62
+func (o *operation) neighbours(id registry.ID, n int64) (oldVersion, error) {
+	v := oldVersion{until: forever}
 	query := "SELECT v.n, v.seq FROM version v WHERE v.node = ? AND v.n >= ? ORDER BY v.n LIMIT 2"
-	err = o.tx.each(o.ctx, "prune", query, []any{id[:], n}, func(rows *sqlx.Rows) error {
-		var row oldVersion
-		err := rows.Scan(&row.n, &row.seq)
-		if row.n == n {
-			v = row
+	err := o.tx.each(o.ctx, "prune", query, []any{id[:], n}, func(rows *sqlx.Rows) error {
+		var number, seq int64
+		err := rows.Scan(&number, &seq)
+		if number == n {
+			v.n, v.seq = number, seq
 		} else if v.n == n {
-			next = row.seq
+			v.until = seq
 		}
 		return err
 	})
 	if err == nil && v.n != n {
 		err = noVersion(n)
 	}
-	return v, next, err
-}
-
-// guards gives the positions of the checkpoints that need versions of a node, sorted: its own, as the operation leaves them, and those of the
-// collections above it.
-func (o *operation) guards(id registry.ID) ([]int64, error) {
-	p := &pruner{store: o.store, ctx: o.ctx}
-	above, _, _, err := p.above(o.tx.statements, id)
-	if err != nil {
-		return nil, err
-	}
-	var guards []int64
-	if len(above) > 0 {
-		if guards, err = p.guards(o.tx.statements, above); err != nil {
-			return nil, err
-		}
-	}
-	own, err := o.Checkpoints(id)
-	for _, c := range own {
-		guards = append(guards, c.Seq.N)
-	}
-	slices.Sort(guards)
-	return guards, err
+	return v, err
 }

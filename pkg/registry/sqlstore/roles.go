@@ -10,22 +10,22 @@ import (
 	"github.com/regent-registry/regent/pkg/registry"
 )
 
-// roleQuery reads all roles: there are few.
-const roleQuery = "SELECT id, name, description, grants, created_us FROM role ORDER BY name LIMIT ?"
+// roleQuery reads all roles of a tenant by the index u_role_name: there are few.
+const roleQuery = "SELECT id, name, description, grants, created_us FROM role WHERE tenant = ? ORDER BY name LIMIT ?"
 
 // Roles reads all roles, sorted by name.
 func (s *Store) Roles(ctx context.Context) ([]registry.Role, error) {
 	var list []registry.Role
 	err := s.retryRead(ctx, func() (err error) {
-		list, err = readRoles(ctx, s.read.statements)
+		list, err = s.readRoles(ctx, s.read.statements)
 		return err
 	})
 	return list, s.fail("read roles", err)
 }
 
-func readRoles(ctx context.Context, q statements) ([]registry.Role, error) {
+func (s *Store) readRoles(ctx context.Context, q statements) ([]registry.Role, error) {
 	var list []registry.Role
-	err := q.each(ctx, "roles", roleQuery, []any{registry.MaxRoles}, func(rows *sqlx.Rows) error {
+	err := q.each(ctx, "roles", roleQuery, []any{s.tenant.id, registry.MaxRoles}, func(rows *sqlx.Rows) error {
 		var id, name, description []byte
 		var grants, createdUS int64
 		err := rows.Scan(&id, &name, &description, &grants, &createdUS)
@@ -39,7 +39,7 @@ func readRoles(ctx context.Context, q statements) ([]registry.Role, error) {
 
 // role finds a role by its name among all of them.
 func (o *operation) role(name string) (*registry.Role, int, error) {
-	all, err := readRoles(o.ctx, o.tx.statements)
+	all, err := o.store.readRoles(o.ctx, o.tx.statements)
 	if err != nil {
 		return nil, 0, o.broken(err)
 	}
@@ -83,8 +83,8 @@ func (o *operation) addRole(r registry.Role) error {
 	case n >= registry.MaxRoles:
 		return registry.Errorf(registry.CodeConflict, "there are %d roles; that is the limit", n)
 	}
-	return o.direct(item{act: actRole, node: r.ID, name: r.Name}, "INSERT INTO role (id, name, description, grants, created_us) VALUES (?, ?, ?, ?, ?)",
-		r.ID[:], []byte(r.Name), []byte(r.Description), int64(r.Grants), toMicros(r.CreatedAt))
+	return o.direct(item{act: actRole, node: r.ID, name: r.Name}, "INSERT INTO role (id, tenant, name, description, grants, created_us) VALUES (?, ?, ?, ?, ?, ?)",
+		r.ID[:], o.store.tenant.id, []byte(r.Name), []byte(r.Description), int64(r.Grants), toMicros(r.CreatedAt))
 }
 
 // ChangeRole puts what change makes of a role in its place; CodeNotFound when there is none of that name, CodeConflict when the new name is taken.

@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jmoiron/sqlx"
+
 	"github.com/regent-registry/regent/pkg/registry"
 )
 
-// The nodes that every store has. No path leads to the trash: it lies beside the root, not below it.
+// The nodes that every database has: the root of the super tenant, which only tenant.go asks for ([Store.root]), and the trash, which no path leads to: it lies
+// beside the root, not below it.
 var (
 	rootID  = registry.ID{15: 1}
 	trashID = registry.ID{15: 2}
@@ -58,6 +61,15 @@ func (r *nodeRow) dest() []any {
 		&r.id, &r.parent, &r.name, &r.kind, &r.cur, &r.gen, &r.createdUS, &r.createdBy, &r.body, &r.size, &r.author, &r.updatedUS,
 		&r.comment, &r.metaSum, &r.meta,
 	}
+}
+
+// scanNode reads a row of nodeColumns.
+func scanNode(rows *sqlx.Rows) (node, error) {
+	var row nodeRow
+	if err := rows.Scan(row.dest()...); err != nil {
+		return node{}, err
+	}
+	return row.node()
 }
 
 func (r *nodeRow) node() (node, error) {

@@ -134,7 +134,7 @@ func (o *operation) Seal(r registry.Resource, t registry.Transfer, holder regist
 	if to != "" {
 		return sealed(to)
 	}
-	if n.ID == rootID || n.parent == trashID {
+	if n.ID == o.store.root() || n.parent == trashID {
 		return notFound(r.Path)
 	}
 	now := o.store.backend.dialect.nowUS
@@ -172,27 +172,41 @@ func (r *transferRow) transfer() registry.Transfer {
 	}
 }
 
-// transfersMost bounds the moves that one look gives.
-const transfersMost = 100
+// transfersPage is how many moves one statement reads.
+const transfersPage = 100
 
-// Transfers implements [registry.TransferStore]. The table has a row for each move that goes on, and so is all but empty.
+// Transfers implements [registry.TransferStore]. The table has a row for each move that goes on, and so is all but empty: a page has them all, mostly.
 func (s *Store) Transfers(ctx context.Context, idle bool) ([]registry.Transfer, error) {
 	var list []registry.Transfer
+	var last registry.ID
+	for {
+		page, err := s.transfersAfter(ctx, idle, last)
+		list = append(list, page...)
+		if err != nil || len(page) < transfersPage {
+			return list, s.fail("read moves to other stores", err)
+		}
+		last = page[len(page)-1].ID
+	}
+}
+
+// transfersAfter reads a page of moves, by their ids: a range of the primary key.
+func (s *Store) transfersAfter(ctx context.Context, idle bool, last registry.ID) ([]registry.Transfer, error) {
 	which := ""
 	if idle {
-		which = " WHERE t.until_us < " + s.backend.dialect.nowUS
+		which = " AND t.until_us < " + s.backend.dialect.nowUS
 	}
-	query := "SELECT " + transferColumns + " FROM departure t" + which + " ORDER BY t.id LIMIT ?"
+	query := "SELECT " + transferColumns + " FROM departure t WHERE t.id > ?" + which + " ORDER BY t.id LIMIT ?"
+	var page []registry.Transfer
 	err := s.retryRead(ctx, func() error {
-		list = nil
-		return s.read.each(ctx, "departures", query, []any{transfersMost}, func(rows *sqlx.Rows) error {
+		page = nil
+		return s.read.each(ctx, "departures", query, []any{last[:], transfersPage}, func(rows *sqlx.Rows) error {
 			var row transferRow
 			err := rows.Scan(row.dest()...)
-			list = append(list, row.transfer())
+			page = append(page, row.transfer())
 			return err
 		})
 	})
-	return list, s.fail("read moves to other stores", err)
+	return page, err
 }
 
 // HoldTransfer implements [registry.TransferStore].

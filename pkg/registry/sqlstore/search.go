@@ -3,8 +3,7 @@ package sqlstore
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
+	"database/sql"
 	"slices"
 	"time"
 
@@ -30,13 +29,7 @@ const (
 	// examineMost and examineTime bound the work of one search on nodes that no search has looked at yet.
 	examineMost = 4_000
 	examineTime = 3 * time.Second
-	examinePage = 100
-	// prefixRows bounds the rows that a beginning of a word makes one statement read.
-	prefixRows  = 20_000
-	firstBlocks = 16 // blocks that are looked at first; then twice as many, and so on
-	mostBlocks  = 128
-	// factsMost bounds the documents whose facts one search reads: a query of ranges alone may ask for those of all.
-	factsMost = 100_000
+	examinePage = 100 // nodes that are read together at most
 	// searchesAtOnce bounds how many searches of a store run: each may hold many candidates. The others wait.
 	searchesAtOnce = 8
 )
@@ -52,19 +45,20 @@ type finder struct {
 	store *Store
 	q     statements
 	query *registry.SearchQuery
+	ask   registry.SearchAsk
 	at    snapshot
 
 	todo     []todoKey // the last changed first
 	listed   map[registry.ID]bool
-	nextDoc  int64
-	counts   []int64 // documents that have each lookup
-	read     int     // documents whose facts were read
+	lowest   int64   // the first block that there is
+	counts   []int64 // documents that have each lookup, among those that were looked at
+	looked   int64   // the first block that was looked at
 	found    registry.SearchFound
 	deadline time.Time
 }
 
 // Search implements [registry.SearchReader].
-func (s *Store) Search(ctx context.Context, query *registry.SearchQuery) (registry.SearchFound, error) {
+func (s *Store) Search(ctx context.Context, ask registry.SearchAsk) (registry.SearchFound, error) {
 	select {
 	case s.searches <- struct{}{}:
 		defer func() { <-s.searches }()
@@ -83,8 +77,8 @@ func (s *Store) Search(ctx context.Context, query *registry.SearchQuery) (regist
 		}
 		defer t.rollback()
 		f = &finder{
-			store: s, q: t.statements, query: query, counts: make([]int64, len(query.Lookups())), listed: map[registry.ID]bool{},
-			deadline: start.Add(examineTime),
+			store: s, q: t.statements, query: ask.Query, ask: ask, counts: make([]int64, len(ask.Query.Lookups())),
+			listed: map[registry.ID]bool{}, deadline: start.Add(examineTime),
 		}
 		return f.run(ctx)
 	})
@@ -100,7 +94,8 @@ func (s *Store) Places(ctx context.Context, ids []registry.ID) (map[registry.ID]
 	return s.places(ctx, ids)
 }
 
-const searchStateQuery = "SELECT " + headColumns + ", s.next_doc, s.complete FROM store_head h JOIN search_state s ON s.id = 1 WHERE h.id = 1"
+const searchStateQuery = "SELECT " + headColumns + ", s.next_doc, s.complete, (SELECT MIN(block) FROM search_block) " +
+	"FROM store_head h JOIN search_state s ON s.id = 1 WHERE h.id = 1"
 
 // searchListQuery reads the list, the last changed first, with the collections that the nodes are in.
 const searchListQuery = "SELECT t.node, t.seq, n.parent FROM (SELECT node, seq FROM search_todo ORDER BY seq DESC LIMIT ?) t LEFT JOIN node n ON n.id = t.node"
@@ -108,20 +103,41 @@ const searchListQuery = "SELECT t.node, t.seq, n.parent FROM (SELECT node, seq F
 func (f *finder) run(ctx context.Context) error {
 	var head headRow
 	var complete int64
-	if err := f.q.one(ctx, "search", searchStateQuery, nil, append(head.dest(), &f.nextDoc, &complete)...); err != nil {
+	var lowest sql.NullInt64
+	if err := f.q.one(ctx, "search", searchStateQuery, nil, append(head.dest(), &f.found.NextDoc, &complete, &lowest)...); err != nil {
 		return err
 	}
 	f.at, f.found.Complete = head.snapshot(), complete != 0
+	f.lowest, f.looked = lowest.Int64, f.blockAfter()
 	if err := f.list(ctx); err != nil {
 		return err
 	}
 	if err := f.examine(ctx); err != nil {
 		return err
 	}
-	if err := f.blocks(ctx); err != nil {
+	scope, err := f.scope(ctx)
+	if err != nil {
 		return err
 	}
-	return f.rank(ctx)
+	if lowest.Valid {
+		if err := f.blocks(ctx, scope); err != nil {
+			return err
+		}
+	}
+	f.rank()
+	return nil
+}
+
+// blockAfter is the number of the block after the last one.
+func (f *finder) blockAfter() int64 { return (f.found.NextDoc-1)/registry.BlockDocs + 1 }
+
+// rank gives the candidates their scores. Words are as frequent as they are among the documents that were looked at.
+func (f *finder) rank() {
+	docs := max(f.found.NextDoc-f.looked*registry.BlockDocs, 0)
+	r := registry.NewRanking(f.counts, docs+int64(len(f.todo)))
+	for _, c := range f.found.Candidates {
+		f.query.Score(c, r)
+	}
 }
 
 // list reads the nodes that changed since they were indexed.
@@ -155,17 +171,9 @@ func (f *finder) examine(ctx context.Context) error {
 			missing = append(missing, k)
 		}
 	}
-	for i := 0; i < len(missing); i += examinePage {
-		if i >= examineMost || time.Now().After(f.deadline) {
-			f.found.Complete = false
-			f.store.indexer.press()
-			return nil
-		}
-		part := missing[i:min(i+examinePage, len(missing))]
-		docs, err := f.store.loadDocs(ctx, f.q, part)
-		if err != nil {
-			return err
-		}
+	looked, leftOut := 0, 0
+	more := func() bool { return looked < examineMost && time.Now().Before(f.deadline) }
+	give := func(docs map[todoKey]*registry.SearchDoc) bool {
 		f.store.mem.fill(f.at, nil, func() {
 			for k, d := range docs {
 				f.store.mem.docs.put(k, d)
@@ -174,6 +182,25 @@ func (f *finder) examine(ctx context.Context) error {
 		for _, d := range docs {
 			f.take(d)
 		}
+		looked += len(docs)
+		return looked < len(missing) && more()
+	}
+	if len(missing) > 0 && more() {
+		skip := func(k todoKey, _ error) { // the indexer says so
+			f.found.Complete = false
+			if f.store.indexer.skips(k) {
+				leftOut++
+			}
+		}
+		if err := f.store.loadEach(ctx, f.q, missing, give, skip); err != nil {
+			return err
+		}
+	}
+	if looked < len(missing) {
+		f.found.Complete = false
+	}
+	if looked+leftOut < len(missing) {
+		f.store.indexer.press()
 	}
 	return nil
 }
@@ -195,157 +222,4 @@ func (f *finder) count(c *registry.Candidate) {
 			f.counts[i]++
 		}
 	}
-}
-
-// blocks goes through the index, the newest documents first.
-func (f *finder) blocks(ctx context.Context) error {
-	size := int64(firstBlocks)
-	for end := (f.nextDoc-1)/registry.BlockDocs + 1; end > 0; {
-		from := max(end-size, 0)
-		if err := f.window(ctx, from, end); err != nil {
-			return err
-		}
-		end, size = from, min(2*size, mostBlocks)
-		if f.enough() && end > 0 {
-			f.found.More = true
-			return nil
-		}
-	}
-	return nil
-}
-
-// enough tells that a search goes no further.
-func (f *finder) enough() bool {
-	return len(f.found.Candidates) >= registry.MaxCandidates || f.read >= factsMost
-}
-
-// window looks at the blocks from one to before another.
-func (f *finder) window(ctx context.Context, from, end int64) error {
-	docs := map[int64]*registry.Candidate{}
-	add := func(lookup int) func(int64, []byte) error {
-		return func(block int64, data []byte) error {
-			return registry.EachPosting(data, func(doc int, positions []uint32) {
-				n := block*registry.BlockDocs + int64(doc)
-				c := docs[n]
-				if c == nil {
-					c = &registry.Candidate{Hits: make([][]uint32, len(f.counts))}
-					docs[n] = c
-				}
-				c.Add(lookup, positions)
-			})
-		}
-	}
-	if err := f.terms(ctx, from, end, add); err != nil {
-		return err
-	}
-	numbers := make([]int64, 0, len(docs))
-	for n, c := range docs {
-		f.count(c)
-		if f.query.Possible(c) {
-			numbers = append(numbers, n)
-		}
-	}
-	slices.SortFunc(numbers, func(a, b int64) int { return cmp.Compare(b, a) }) // the newest first
-	for len(numbers) > 0 {
-		part := numbers[:min(len(numbers), f.store.backend.dialect.maxRows)]
-		numbers = numbers[len(part):]
-		if err := f.facts(ctx, part, docs); err != nil {
-			return err
-		}
-		if f.enough() && len(numbers) > 0 {
-			f.found.More = true
-			return nil
-		}
-	}
-	return nil
-}
-
-// terms reads what the terms of the query have in some blocks: ranges of the primary key.
-func (f *finder) terms(ctx context.Context, from, end int64, add func(int) func(int64, []byte) error) error {
-	table := "SELECT term, block, docs FROM search_term" + f.store.backend.dialect.index("")
-	whole := map[string]int{}
-	args := []any{from, end}
-	for i, l := range f.query.Lookups() {
-		if !l.Prefix {
-			whole[l.Term] = i
-			args = append(args, []byte(l.Term))
-			continue
-		}
-		rows := 0
-		put := add(i)
-		next := successor([]byte(l.Term))
-		if next == nil {
-			next = []byte{0xff, 0xff}
-		}
-		query := table + " WHERE term >= ? AND term < ? AND block >= ? AND block < ? LIMIT ?"
-		err := f.q.each(ctx, "search", query, []any{[]byte(l.Term), next, from, end, prefixRows + 1}, func(r *sqlx.Rows) error {
-			var term, data []byte
-			var block int64
-			if rows++; rows > prefixRows {
-				return l.TooMany()
-			}
-			if err := r.Scan(&term, &block, &data); err != nil {
-				return err
-			}
-			return put(block, data)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if len(whole) == 0 {
-		return nil
-	}
-	query := table + " WHERE block >= ? AND block < ? AND term IN (" + placeholders(len(whole)) + ")"
-	return f.q.each(ctx, "search", query, args, func(r *sqlx.Rows) error {
-		var term, data []byte
-		var block int64
-		if err := r.Scan(&term, &block, &data); err != nil {
-			return err
-		}
-		return add(whole[string(term)])(block, data)
-	})
-}
-
-// facts completes candidates of the index, and keeps those that count: an outdated document has no row, and nodes of the list were looked at already.
-func (f *finder) facts(ctx context.Context, numbers []int64, docs map[int64]*registry.Candidate) error {
-	args := make([]any, len(numbers))
-	for i, n := range numbers {
-		args[i] = n
-	}
-	f.read += len(numbers)
-	// The place is that of now: what was deleted is in the trash, and the index does not hear of it.
-	query := "SELECT d.doc, d.node, d.facts, n.parent FROM search_doc d JOIN node n ON n.id = d.node WHERE d.doc IN (" + placeholders(len(args)) + ")"
-	return f.q.each(ctx, "search", query, args, func(rows *sqlx.Rows) error {
-		var n int64
-		var id, data, parent []byte
-		if err := rows.Scan(&n, &id, &data, &parent); err != nil {
-			return err
-		}
-		if f.listed[toID(id)] || toID(parent) == trashID {
-			return nil
-		}
-		facts := &registry.SearchFacts{}
-		if err := json.Unmarshal(data, facts); err != nil {
-			return fmt.Errorf("document %d of the search index: %w", n, err)
-		}
-		facts.ID, facts.Parent = toID(id), toID(parent)
-		c := docs[n]
-		if c.Facts = facts; f.query.Possible(c) {
-			f.found.Candidates = append(f.found.Candidates, c)
-		}
-		return nil
-	})
-}
-
-func (f *finder) rank(ctx context.Context) error {
-	var docs int64
-	if err := f.q.one(ctx, "search", "SELECT COALESCE(SUM(docs), 0) FROM search_block", nil, &docs); err != nil {
-		return err
-	}
-	r := registry.NewRanking(f.counts, docs+int64(len(f.todo)))
-	for _, c := range f.found.Candidates {
-		f.query.Score(c, r)
-	}
-	return nil
 }

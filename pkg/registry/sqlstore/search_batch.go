@@ -3,7 +3,7 @@ package sqlstore
 import (
 	"bytes"
 	"context"
-	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -24,6 +24,7 @@ type batch struct {
 
 	next   int64 // number of the next document
 	blocks map[int64]int64
+	last   map[int64]int64 // of each block, when what is in it changed last
 	facts  [][]any
 	terms  map[termKey][]byte
 	size   int
@@ -35,28 +36,60 @@ type termKey struct {
 	block int64
 }
 
-// index takes some nodes off the list, and tells how many, and whether there were any: another process may have been faster.
-func (s *Store) index(ctx context.Context) (n int, waited bool, err error) {
+// index takes up to most nodes off the list, and tells how many, and whether there were any: another process may have been faster. When that fails for a reason
+// that does not pass by itself, and is not of the whole database, it tries half as many, and leaves out one that fails alone when another one does not.
+func (s *Store) index(ctx context.Context, most int) (n int, waited bool, err error) {
 	start := time.Now()
-	b, err := s.readBatch(ctx)
-	if err != nil || len(b.keys) == 0 {
-		return 0, false, err
+	failed := map[todoKey]error{} // alone
+	for {
+		b, err := s.readBatch(ctx, most, failed)
+		if err == nil && len(b.keys) == 0 {
+			return 0, len(failed) > 0, errors.Join(slices.Collect(maps.Values(failed))...)
+		}
+		if err == nil {
+			var turn time.Time // the waiting for it does not count
+			err = s.indexer.write.within(ctx, func(t *txn) error {
+				b.tx, turn = t, time.Now()
+				return b.write(ctx)
+			})
+			s.indexer.took(len(b.keys), time.Since(turn))
+		}
+		switch {
+		case err == nil:
+			s.metrics.indexed.Add(float64(len(b.keys)))
+			s.metrics.indexSeconds.Observe(time.Since(start).Seconds())
+			if len(b.keys) > 0 { // else another process took them
+				for k, err := range failed {
+					s.skipSearch(k, err)
+				}
+			}
+			return len(b.keys), true, s.dropSparse(ctx)
+		case ctx.Err() != nil || passingReason(err) != "" || ofDatabase(err) || b == nil || len(b.keys) == 0 || len(failed) == failedMost:
+			return 0, true, err
+		case most > 1:
+			most = (most + 1) / 2
+		default:
+			failed[b.keys[0]] = err
+		}
 	}
-	err = s.indexer.write.within(ctx, func(t *txn) error {
-		b.tx = t
-		return b.write(ctx)
-	})
-	if err != nil {
-		return 0, true, err
-	}
-	s.metrics.indexed.Add(float64(len(b.keys)))
-	s.metrics.indexSeconds.Observe(time.Since(start).Seconds())
-	return len(b.keys), true, s.dropSparse(ctx)
 }
 
-// readBatch reads nodes of the list as they are at one moment.
-func (s *Store) readBatch(ctx context.Context) (*batch, error) {
-	b := &batch{store: s, docs: map[todoKey]*registry.SearchDoc{}, blocks: map[int64]int64{}, terms: map[termKey][]byte{}}
+// failedMost is how many nodes may fail one by one before something else is wrong.
+const failedMost = 8
+
+// skippedMost is how many nodes an indexer leaves out at most; with more of them something else is wrong.
+const skippedMost = 1000
+
+// skipSearch leaves a node out of the index, in this state and in this process.
+func (s *Store) skipSearch(k todoKey, err error) {
+	s.indexer.skip(k, func() {
+		s.log.Warn("a resource cannot be taken into the search index, and is not found", "node", k.node.String(), "error", err)
+	})
+}
+
+// readBatch reads nodes of the list as they are at one moment, without some: up to most, and not more than are good for one transaction.
+func (s *Store) readBatch(ctx context.Context, most int, without map[todoKey]error) (*batch, error) {
+	b := &batch{store: s, docs: map[todoKey]*registry.SearchDoc{}, blocks: map[int64]int64{}, last: map[int64]int64{}, terms: map[termKey][]byte{}}
 	t, err := s.indexer.read.begin(ctx, s.backend.dialect.snapshot)
 	if err != nil {
 		return nil, err
@@ -65,33 +98,48 @@ func (s *Store) readBatch(ctx context.Context) (*batch, error) {
 	if err := t.one(ctx, "index", "SELECT seq FROM store_head WHERE id = 1", nil, &b.head); err != nil {
 		return nil, err
 	}
-	err = t.each(ctx, "index", "SELECT node, seq FROM search_todo LIMIT ?", []any{indexBatch}, func(rows *sqlx.Rows) error {
-		var id []byte
-		var k todoKey
-		err := rows.Scan(&id, &k.seq)
-		k.node = toID(id)
-		b.keys = append(b.keys, k)
-		return err
-	})
+	list, err := s.listed(ctx, t, most, without)
 	if err != nil {
 		return nil, err
 	}
 	var missing []todoKey
-	for _, k := range b.keys {
-		if d, ok := lookup(s.mem, s.mem.docs, k); ok {
-			b.docs[k] = d
-		} else {
+	weight := int64(0)
+	for _, k := range list {
+		d, ok := lookup(s.mem, s.mem.docs, k)
+		switch {
+		case !ok:
 			missing = append(missing, k)
+		case weight < indexWeight:
+			weight += docWeight(d)
+			b.keys, b.docs[k] = append(b.keys, k), d
 		}
 	}
-	for part := range slices.Chunk(missing, examinePage) {
-		docs, err := s.loadDocs(ctx, t.statements, part)
-		if err != nil {
-			return nil, err
+	give := func(docs map[todoKey]*registry.SearchDoc) bool {
+		for k, d := range docs {
+			weight += docWeight(d)
+			b.keys, b.docs[k] = append(b.keys, k), d
 		}
-		maps.Copy(b.docs, docs)
+		return weight < indexWeight
 	}
-	return b, nil
+	if weight < indexWeight {
+		err = s.loadEach(ctx, t.statements, missing, give, s.skipSearch)
+	}
+	return b, err
+}
+
+// listed gives nodes of the list, without some and those that are left out.
+func (s *Store) listed(ctx context.Context, t *txn, most int, without map[todoKey]error) ([]todoKey, error) {
+	var list []todoKey
+	err := t.each(ctx, "index", "SELECT node, seq FROM search_todo LIMIT ?", []any{most + s.indexer.leftOut() + len(without)}, func(rows *sqlx.Rows) error {
+		var id []byte
+		var k todoKey
+		err := rows.Scan(&id, &k.seq)
+		if k.node = toID(id); len(list) < most && without[k] == nil && !s.indexer.skips(k) {
+			list = append(list, k)
+		}
+		return err
+	})
+	return list, err
 }
 
 // write writes the batch, while no other indexer writes. Only what is on the list still is taken: another one may have been faster.
@@ -111,9 +159,7 @@ func (b *batch) write(ctx context.Context) error {
 		return err
 	}
 	for i, k := range b.keys {
-		if err := b.add(b.docs[k]); err != nil {
-			return err
-		}
+		b.add(b.docs[k])
 		if b.size > indexTokens { // the rest stays on the list
 			b.keys, ids = b.keys[:i+1], ids[:i+1]
 		}
@@ -121,7 +167,7 @@ func (b *batch) write(ctx context.Context) error {
 			break
 		}
 	}
-	if err := b.store.countBlocks(ctx, b.tx, b.blocks); err != nil {
+	if err := b.countBlocks(ctx); err != nil {
 		return err
 	}
 	if err := b.store.insertRows(ctx, b.tx, table{"search_doc", []string{"doc", "node", "facts"}}, b.facts, ""); err != nil {
@@ -158,27 +204,36 @@ func (b *batch) stillListed(ctx context.Context) error {
 }
 
 // add makes the rows of one document. What lies in the trash by itself has none: nothing finds it until it comes back, and then it is on the list.
-func (b *batch) add(d *registry.SearchDoc) error {
+func (b *batch) add(d *registry.SearchDoc) {
 	if d == nil || d.Facts.Parent == trashID {
-		return nil
+		return
 	}
-	facts, err := json.Marshal(d.Facts)
-	if err != nil {
-		return err
-	}
+	facts := d.Facts.Encode()
 	n := b.next
 	b.next++
 	block, doc := n/registry.BlockDocs, int(n%registry.BlockDocs)
 	b.blocks[block]++
+	b.last[block] = max(b.last[block], d.Facts.Updated)
 	b.facts = append(b.facts, []any{n, d.Facts.ID[:], facts})
 	b.size += len(facts)
+	b.entry(termKey{registry.BriefTerm, block}, func(row []byte) []byte { return registry.AppendBrief(row, doc, d.Facts.Brief()) })
 	for t, positions := range d.Terms {
-		k := termKey{t, block}
-		before := len(b.terms[k])
-		b.terms[k] = registry.AppendPosting(b.terms[k], doc, positions)
-		b.size += len(b.terms[k]) - before
+		b.entry(termKey{t, block}, func(row []byte) []byte {
+			if registry.IsValues(t) {
+				return registry.AppendValues(row, doc, &d.Facts, t)
+			}
+			return registry.AppendPosting(row, doc, positions)
+		})
 	}
-	return nil
+}
+
+// entry adds a document's entry to a row.
+func (b *batch) entry(k termKey, add func([]byte) []byte) {
+	row := b.terms[k]
+	before := len(row)
+	row = add(row)
+	b.terms[k] = row
+	b.size += len(row) - before
 }
 
 // rows gives the rows of search_term in the order of their key, in which they are written fastest.
@@ -217,18 +272,12 @@ func dropDocs(ctx context.Context, q statements, ids []any, blocks map[int64]int
 	return err
 }
 
-// countBlocks changes how many documents of blocks count, in the order of the blocks.
-func (s *Store) countBlocks(ctx context.Context, tx *txn, blocks map[int64]int64) error {
+// countBlocks changes how many documents of blocks count, and when what is in them changed last, in the order of the blocks.
+func (b *batch) countBlocks(ctx context.Context) error {
 	var rows [][]any
-	for block, n := range blocks {
-		if n != 0 {
-			rows = append(rows, []any{block, n})
-		}
+	for _, block := range slices.Sorted(maps.Keys(b.blocks)) {
+		rows = append(rows, []any{block, b.blocks[block], b.last[block]})
 	}
-	slices.SortFunc(rows, func(a, b []any) int {
-		x, _ := a[0].(int64)
-		y, _ := b[0].(int64)
-		return int(x - y)
-	})
-	return s.insertRows(ctx, tx, table{"search_block", []string{"block", "docs"}}, rows, s.backend.dialect.onConflictAdd("block", "docs"))
+	d := b.store.backend.dialect
+	return b.store.insertRows(ctx, b.tx, table{"search_block", []string{"block", "docs", "last_us"}}, rows, d.onConflictCount("block", "docs", "last_us"))
 }

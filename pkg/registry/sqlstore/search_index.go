@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +15,12 @@ import (
 const (
 	// indexBatch is how many nodes one transaction takes into the index, and how many must wait: with fewer, most terms would be rows of their own.
 	indexBatch = 512
+	// indexMany is the same when many wait: the rows of a term in several blocks lie side by side, and are cheaper to write together.
+	indexMany = 4096
+	// indexLong is how long one transaction should be at most.
+	indexLong = 500 * time.Millisecond
+	// indexWeight bounds the memory of the documents of one transaction, but for the last part of them.
+	indexWeight = 96 << 20
 	// indexHurry is how many nodes may wait before the indexer works without pauses.
 	indexHurry = 20_000
 	// indexRest is how many times as long as it worked the indexer rests.
@@ -27,7 +34,7 @@ const (
 	sparse      = registry.BlockDocs / 4
 	sparseMost  = 4
 	dropTerms   = 500
-	indexTokens = 2_000_000 // bytes of postings of one transaction, about
+	indexTokens = 8 << 20 // bytes of postings of one transaction, about
 )
 
 // indexer takes nodes off the list search_todo, into the index, while nobody waits for it. Every process has one; they take turns.
@@ -36,7 +43,11 @@ type indexer struct {
 	wake        chan struct{}
 	texts       chan keptText
 	pressed     atomic.Bool  // a search could not look at all that waits: few as they are, they are to be taken in
+	pace        atomic.Int64 // nodes that a transaction may take when many wait
 	waiting     atomic.Int64 // nodes that this process has put on the list since the last look
+
+	mu      sync.Mutex
+	skipped map[todoKey]bool // what cannot be taken in
 }
 
 func newIndexer(read, write *pool) *indexer {
@@ -44,8 +55,34 @@ func newIndexer(read, write *pool) *indexer {
 	return &indexer{
 		read:  &pool{statements: statements{read.db, m}, db: read.db},
 		write: &pool{statements: statements{write.db, m}, db: write.db, turn: write.turn},
-		wake:  make(chan struct{}, 1), texts: make(chan keptText, 16),
+		wake:  make(chan struct{}, 1), texts: make(chan keptText, 16), skipped: map[todoKey]bool{},
 	}
+}
+
+// skip leaves a node out from now on, and tells, once. It tells under the lock: for who sees that the node is left out it has been told.
+func (x *indexer) skip(k todoKey, tell func()) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.skipped[k] {
+		return // two may have come upon it at once
+	}
+	if len(x.skipped) >= skippedMost {
+		clear(x.skipped) // they are tried again
+	}
+	x.skipped[k] = true
+	tell()
+}
+
+func (x *indexer) skips(k todoKey) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.skipped[k]
+}
+
+func (x *indexer) leftOut() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.skipped)
 }
 
 // press asks for the nodes that wait, however few.
@@ -82,7 +119,9 @@ func (s *Store) indexLoop() {
 		case <-look.C:
 		case <-s.indexer.wake:
 		}
+		ended := s.work(WorkIndex, s.now().Add(indexLook))
 		err := s.indexSome(s.life)
+		ended(0, err)
 		if err != nil && s.life.Err() == nil {
 			s.log.Debug("the search index was not brought up to date; it is tried again", "error", err)
 		}
@@ -138,8 +177,8 @@ func (s *Store) indexSome(ctx context.Context) (err error) {
 				return err
 			}
 		}
-		if _, _, err := s.index(ctx); err != nil {
-			return err
+		if _, waited, err := s.index(ctx, s.indexer.batchOf(waiting)); err != nil || !waited && complete {
+			return err // with none waiting but those that are left out
 		}
 		if waiting >= indexHurry {
 			continue
@@ -147,6 +186,24 @@ func (s *Store) indexSome(ctx context.Context) (err error) {
 		if err := rest(ctx, time.Duration(pause)*time.Since(start)); err != nil {
 			return err
 		}
+	}
+}
+
+// batchOf is how many nodes one transaction takes when so many wait.
+func (x *indexer) batchOf(waiting int64) int {
+	if waiting < indexMany {
+		return indexBatch
+	}
+	return int(min(max(x.pace.Load(), indexBatch), indexMany))
+}
+
+// took notes how long a transaction of so many nodes was. On SQLite others cannot write meanwhile, so it must not be long, however slow the disk is.
+func (x *indexer) took(nodes int, d time.Duration) {
+	switch {
+	case d > indexLong:
+		x.pace.Store(int64(nodes / 2))
+	case d < indexLong/3 && int64(nodes) >= x.pace.Load():
+		x.pace.Store(int64(2 * nodes))
 	}
 }
 
@@ -170,7 +227,11 @@ func (s *Store) IndexSearch(ctx context.Context) (int, error) {
 		if err != nil {
 			return all, s.fail("index", err)
 		}
-		n, waited, err := s.index(ctx)
+		waiting, err := s.countTodo(ctx)
+		if err != nil {
+			return all, s.fail("index", err)
+		}
+		n, waited, err := s.index(ctx, s.indexer.batchOf(waiting))
 		all += n
 		if err != nil {
 			return all, s.fail("index", err)

@@ -13,22 +13,40 @@ import (
 
 // What search knows of nodes, read from where it is.
 
-// attachedMost bounds the comments, and the associations, that one statement reads for some nodes.
+// attachedMost bounds the comments, and the associations, that one statement reads for some nodes; where there are more, fewer nodes are read together.
 const attachedMost = 20_000
 
-// loadDocs takes nodes apart; nil for one that has gone. Root and trash are none.
-func (s *Store) loadDocs(ctx context.Context, q statements, keys []todoKey) (map[todoKey]*registry.SearchDoc, error) {
-	docs := make(map[todoKey]*registry.SearchDoc, len(keys))
+var errManyNotes = errors.New("too many comments or associations for one statement")
+
+// loadText bounds the bytes of contents that are taken apart together, but for one content. What a text is taken apart to may be ten times as large.
+const loadText = 4 << 20
+
+// loadDocs takes nodes apart, the first ones as long as their contents are not too much together, and tells how many it took; a node that has gone, root and trash
+// have nil.
+func (s *Store) loadDocs(ctx context.Context, q statements, keys []todoKey) (map[todoKey]*registry.SearchDoc, int, error) {
+	keys = keys[:min(len(keys), examinePage)]
 	sources := make(map[registry.ID]*registry.SearchSource, len(keys))
 	ids := make([]registry.ID, len(keys))
 	for i, k := range keys {
-		docs[k], ids[i] = nil, k.node
+		ids[i] = k.node
 	}
 	if err := s.loadNodes(ctx, q, ids, sources); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
+	n, bytes := 0, int64(0)
+	for ; n < len(keys); n++ {
+		if src := sources[keys[n].node]; src != nil && extract.Of(src.Meta.MediaType) != extract.None {
+			if bytes += min(src.Size, registry.MaxSearchText); bytes > loadText && n > 0 {
+				break
+			}
+		}
+	}
+	for _, k := range keys[n:] {
+		delete(sources, k.node)
+	}
+	keys, ids = keys[:n], ids[:n]
 	if err := s.loadAttached(ctx, q, ids, sources); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	var facts []registry.SearchFacts
 	for _, src := range sources {
@@ -36,30 +54,54 @@ func (s *Store) loadDocs(ctx context.Context, q statements, keys []todoKey) (map
 	}
 	texts, err := s.texts(ctx, q, facts)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
+	docs := make(map[todoKey]*registry.SearchDoc, len(keys))
 	for _, k := range keys {
+		docs[k] = nil
 		if src := sources[k.node]; src != nil {
 			src.Text = texts[textKey{src.Hash, extract.Of(src.Meta.MediaType)}]
 			docs[k] = registry.NewSearchDoc(*src)
 		}
 	}
-	return docs, nil
+	return docs, n, nil
+}
+
+// loadEach is loadDocs of all of the nodes, part by part, until give tells that it has enough. Nodes that cannot be read are told to skip, one by one, and left out.
+func (s *Store) loadEach(
+	ctx context.Context, q statements, keys []todoKey, give func(map[todoKey]*registry.SearchDoc) bool, skip func(todoKey, error),
+) error {
+	size := examinePage
+	for len(keys) > 0 {
+		docs, n, err := s.loadDocs(ctx, q, keys[:min(size, len(keys))])
+		switch {
+		case err == nil:
+			size = min(2*size, examinePage)
+			if !give(docs) {
+				return nil
+			}
+		case ctx.Err() != nil || passingReason(err) != "":
+			return err
+		case size > 1:
+			size /= 2
+		default:
+			skip(keys[0], err)
+			n = 1
+		}
+		keys = keys[n:]
+	}
+	return nil
 }
 
 func (s *Store) loadNodes(ctx context.Context, q statements, ids []registry.ID, into map[registry.ID]*registry.SearchSource) error {
 	query := "SELECT " + nodeColumns + " FROM node n LEFT JOIN version v ON v.node = n.id AND v.n = n.cur LEFT JOIN meta_obj m ON m.sha = v.meta " +
 		"WHERE n.id IN (" + placeholders(len(ids)) + ")"
 	return q.each(ctx, "search_load", query, idArgs(ids), func(rows *sqlx.Rows) error {
-		var row nodeRow
-		if err := rows.Scan(row.dest()...); err != nil {
-			return err
-		}
-		n, err := row.node()
+		n, err := scanNode(rows)
 		if err != nil {
 			return err
 		}
-		if n.ID != rootID && n.ID != trashID {
+		if !n.parent.IsZero() { // the trash and the roots of tenants hang on nothing
 			into[n.ID] = &registry.SearchSource{Resource: n.Resource, Parent: n.parent, Name: n.name}
 		}
 		return nil
@@ -69,26 +111,19 @@ func (s *Store) loadNodes(ctx context.Context, q statements, ids []registry.ID, 
 // loadAttached reads tags, comments, ratings and associations: ranges of primary keys.
 func (s *Store) loadAttached(ctx context.Context, q statements, ids []registry.ID, into map[registry.ID]*registry.SearchSource) error {
 	in := " IN (" + placeholders(len(ids)) + ")"
-	text := func(add func(*registry.SearchSource, string)) func(*sqlx.Rows) error {
-		return func(rows *sqlx.Rows) error {
-			var id, text []byte
-			if err := rows.Scan(&id, &text); err != nil {
-				return err
-			}
-			if src := into[toID(id)]; src != nil {
-				add(src, string(text))
-			}
-			return nil
-		}
-	}
-	limited := append(idArgs(ids), attachedMost)
 	return errors.Join(
-		q.each(ctx, "search_load", "SELECT node, tag FROM tag WHERE node"+in+" ORDER BY node, tag", idArgs(ids),
-			text(func(src *registry.SearchSource, s string) { src.Tags = append(src.Tags, s) })),
-		q.each(ctx, "search_load", "SELECT node, body FROM comment WHERE node"+in+" AND deleted = 0 ORDER BY node, thread, n LIMIT ?", limited,
-			text(func(src *registry.SearchSource, s string) { src.Comments = append(src.Comments, s) })),
-		q.each(ctx, "search_load", "SELECT src, type FROM association WHERE src"+in+" ORDER BY src, out_key LIMIT ?", limited,
-			text(func(src *registry.SearchSource, s string) { src.Associations = append(src.Associations, s) })),
+		q.each(ctx, "search_load", "SELECT node, tag FROM tag WHERE node"+in+" ORDER BY node, tag", idArgs(ids), func(rows *sqlx.Rows) error {
+			var id, tag []byte
+			err := rows.Scan(&id, &tag)
+			if src := into[toID(id)]; src != nil {
+				src.Tags = append(src.Tags, string(tag))
+			}
+			return err
+		}),
+		loadNotes(ctx, q, "SELECT node, body FROM comment WHERE node"+in+" AND deleted = 0 ORDER BY node, thread, n LIMIT ?", ids, into,
+			func(src *registry.SearchSource) *[]string { return &src.Comments }),
+		loadNotes(ctx, q, "SELECT src, type FROM association WHERE src"+in+" ORDER BY src, out_key LIMIT ?", ids, into,
+			func(src *registry.SearchSource) *[]string { return &src.Associations }),
 		q.each(ctx, "search_load", "SELECT node, votes, total FROM rating_sum WHERE node"+in, idArgs(ids), func(rows *sqlx.Rows) error {
 			var id []byte
 			var votes, total int64
@@ -99,6 +134,28 @@ func (s *Store) loadAttached(ctx context.Context, q statements, ids []registry.I
 			return err
 		}),
 	)
+}
+
+// loadNotes reads comments, or associations: of each node as many as search takes up.
+func loadNotes(
+	ctx context.Context, q statements, query string, ids []registry.ID, into map[registry.ID]*registry.SearchSource, list func(*registry.SearchSource) *[]string,
+) error {
+	n := 0
+	err := q.each(ctx, "search_load", query, append(idArgs(ids), attachedMost), func(rows *sqlx.Rows) error {
+		var id, text []byte
+		n++
+		err := rows.Scan(&id, &text)
+		if src := into[toID(id)]; src != nil {
+			if notes := list(src); len(*notes) < registry.MaxSearchNotes {
+				*notes = append(*notes, string(text))
+			}
+		}
+		return err
+	})
+	if err == nil && n == attachedMost && len(ids) > 1 {
+		return errManyNotes
+	}
+	return err
 }
 
 // textKey names the text of a content: the same bytes may be read as one format or another.

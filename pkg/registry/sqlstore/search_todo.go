@@ -14,15 +14,14 @@ func (a act) searched() bool {
 	switch a {
 	case actCreate, actRevise, actMove, actUndelete, actCopy, actTag, actComment, actRating, actAssociation:
 		return true
-	case actTrash, actUser, actSession, actLeave, actPurge, actRemove, actStage, actOnce, actCollect, actSaved,
-		actLabel, actPrune, actSweep, actRetain, actCheck, actAccess, actRole, actToken, actSeal, actArrive:
+	case actTrash, actUser, actSession, actLeave, actPurge, actRemove, actStage, actOnce, actCollect, actSaved, actStar, actWebhook,
+		actLabel, actPrune, actSweep, actRetain, actCheck, actAccess, actRole, actToken, actSeal, actArrive, actOrder:
 	}
 	return false
 }
 
-// flushSearch puts the nodes that the operations changed on the list, in the order of their ids, in which the index takes them off it.
+// flushSearch puts the nodes that the operations changed on the list.
 func (u *unit) flushSearch() error {
-	var rows [][]any
 	last := map[registry.ID]int64{}
 	for k, o := range u.ops {
 		for _, it := range o.items {
@@ -31,7 +30,13 @@ func (u *unit) flushSearch() error {
 			}
 		}
 	}
-	for id, seq := range last {
+	return u.listSearch(last)
+}
+
+// listSearch puts nodes on the list, each with the position of its change, in the order of their ids, in which the index takes them off it.
+func (u *unit) listSearch(changed map[registry.ID]int64) error {
+	rows := make([][]any, 0, len(changed))
+	for id, seq := range changed {
 		rows = append(rows, []any{id[:], seq})
 	}
 	u.store.indexer.listed(len(rows))
@@ -49,46 +54,52 @@ func sortedByID(rows [][]any) [][]any {
 
 // unlistSearch puts nodes that are deleted for good on the list: what brings the index up to date finds that they have gone. It alone writes the index.
 func (o *operation) unlistSearch(nodes []registry.ID) error {
-	rows := make([][]any, len(nodes))
-	for i := range nodes {
-		rows[i] = []any{nodes[i][:], o.seq() + 1}
+	gone := map[registry.ID]int64{}
+	for _, id := range nodes {
+		gone[id] = o.seq() + 1
 	}
-	o.store.indexer.listed(len(rows))
-	return o.insert(searchTodo, sortedByID(rows), o.store.backend.dialect.onConflict("node", "seq"))
+	return o.listSearch(gone)
+}
+
+// relistSources puts the sources of associations on the list that end with nodes which are deleted for good. The index on (dst, in_key) has them.
+func (o *operation) relistSources(in string, ids []any) error {
+	d := o.store.backend.dialect
+	query := "INSERT INTO search_todo (node, seq) SELECT DISTINCT a.src, ? FROM association a" + d.index("k_dst") + " WHERE a.dst" + in + " ORDER BY a.src" +
+		d.onConflict("node", "seq")
+	n, err := o.tx.exec(o.ctx, "purge_attached", query, append([]any{o.seq() + 1}, ids...)...)
+	o.store.indexer.listed(int(n))
+	return err
 }
 
 // stageSearch puts nodes of a copy on the list.
-func (o *operation) stageSearch(nodes []copied) error {
-	rows := make([][]any, len(nodes))
-	for i := range nodes {
-		rows[i] = []any{nodes[i].ID[:], o.seq() + 1}
+func (o *operation) stageSearch(nodes []node) error {
+	made := map[registry.ID]int64{}
+	for _, n := range nodes {
+		made[n.ID] = o.seq() + 1
 	}
-	o.store.indexer.listed(len(rows))
-	return o.insert(searchTodo, sortedByID(rows), o.store.backend.dialect.onConflict("node", "seq"))
+	return o.listSearch(made)
 }
 
-// listSearch puts nodes of which a batch brings something that search knows on the list.
-func (t *treeImport) listSearch(b registry.TreeBatch) error {
-	nodes := map[registry.ID]bool{}
+// importSearch puts nodes of which a batch brings something that search knows on the list.
+func (t *treeImport) importSearch(b registry.TreeBatch) error {
+	brought, seq := map[registry.ID]int64{}, t.seq()+1
 	for _, n := range b.Nodes {
-		nodes[t.ids[n.ID]] = true
+		brought[t.ids[n.ID]] = seq
 	}
 	for _, g := range b.Tags {
-		nodes[t.ids[g.Resource]] = true
+		brought[t.ids[g.Resource]] = seq
 	}
 	for _, c := range b.Comments {
-		nodes[t.ids[c.Resource]] = true
+		brought[t.ids[c.Resource]] = seq
 	}
 	for _, r := range b.Ratings {
-		nodes[t.ids[r.Resource]] = true
+		brought[t.ids[r.Resource]] = seq
 	}
 	for _, l := range b.Associations {
-		nodes[t.ids[l.Source.ID]] = true
+		brought[t.ids[l.Source.ID]] = seq
 	}
-	var rows [][]any
-	for id := range nodes {
-		rows = append(rows, []any{id[:], t.seq() + 1})
+	if err := t.listSearch(brought); err != nil {
+		return t.broken(err)
 	}
-	t.store.indexer.listed(len(rows))
-	return t.sendRows(searchTodo, sortedByID(rows), t.store.backend.dialect.onConflict("node", "seq"))
+	return nil
 }

@@ -62,7 +62,8 @@ func sqliteURI(path string, kind poolKind) string {
 		q.Set("_query_only", "1")
 	} else {
 		q.Set("_journal_mode", "WAL")
-		q.Set("_txlock", "immediate") // a deferred transaction that reads first fails at its first write when another one came between
+		q.Set("_pragma", "cache_size(-32768)") // KiB: the pages of one transaction of the search index, which would go to the disk more than once
+		q.Set("_txlock", "immediate")          // a deferred transaction that reads first fails at its first write when another one came between
 	}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }

@@ -16,16 +16,18 @@ var _ registry.Store = (*Store)(nil)
 
 // Store is one database. All methods are safe for concurrent use. Close it when done.
 type Store struct {
-	name    string
-	backend *backend
-	log     *slog.Logger
-	metrics *metrics
-	now     func() time.Time
-	chunk   int           // bytes of a piece of a large content
-	exports chan struct{} // those under way, each with a connection
-	group   int           // the most changes of one transaction
-	paths   pathQueries
-	keepLog time.Duration // 0: for ever
+	name      string
+	tenant    tenant
+	backend   *backend
+	log       *slog.Logger
+	metrics   *metrics
+	now       func() time.Time
+	work      Work
+	chunk     int           // bytes of a piece of a large content
+	snapshots chan struct{} // those that are read for long, each with a connection
+	group     int           // the most changes of one transaction
+	paths     pathQueries
+	keepLog   time.Duration // 0: for ever
 
 	read  *pool // reads outside the committer
 	write *pool // the committer's one connection
@@ -51,6 +53,18 @@ type Store struct {
 // Open connects to the database. It does not touch tables: call [Store.Migrate] or [Store.Check] before anything else. An address that cannot
 // be read is CodeInvalid, a database that cannot be reached CodeUnavailable, with its host and port.
 func Open(ctx context.Context, c Config) (*Store, error) {
+	s, err := connected(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	s.owned.Go(s.commitLoop)
+	s.owned.Go(s.sweepLoop)
+	s.owned.Go(s.indexLoop)
+	return s, nil
+}
+
+// connected makes a store that answers, and does nothing by itself yet.
+func connected(ctx context.Context, c Config) (*Store, error) {
 	c, err := c.withDefaults()
 	if err != nil {
 		return nil, err
@@ -65,8 +79,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	life, end := context.WithCancel(context.Background())
 	s := &Store{
-		name: c.Name, backend: b, log: c.Logger.With("store", c.Name), metrics: m, now: c.Now, chunk: c.ContentChunk, group: c.CommitGroup,
-		paths: newPathQueries(), keepLog: c.KeepLog, mem: newMemory(c.CacheBytes), queue: make(chan *job, queueLength), exports: make(chan struct{}, max(1, c.PoolSize/4)),
+		name: c.Name, backend: b, log: c.Logger.With("store", c.Name), metrics: m, now: c.Now, work: c.Work, chunk: c.ContentChunk, group: c.CommitGroup,
+		paths: newPathQueries(), keepLog: c.KeepLog, tenant: c.tenant, mem: newMemory(c.CacheBytes, c.tenant.root), queue: make(chan *job, queueLength), snapshots: make(chan struct{}, max(1, c.PoolSize/4)),
 		searches: make(chan struct{}, searchesAtOnce),
 		life:     life, end: end, idle: make(chan struct{}),
 	}
@@ -76,9 +90,6 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		end()
 		return nil, errors.Join(err, s.disconnect())
 	}
-	s.owned.Go(s.commitLoop)
-	s.owned.Go(s.sweepLoop)
-	s.owned.Go(s.indexLoop)
 	return s, nil
 }
 

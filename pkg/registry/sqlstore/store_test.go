@@ -36,15 +36,23 @@ func sqliteDatabase(t testing.TB) registrytest.Database {
 }
 
 func TestStore_SQLite(t *testing.T) {
+	registrytest.RunMemoryTests(t, sqliteDatabase)
+	t.Parallel()
 	registrytest.RunStoreTests(t, sqliteDatabase)
 }
 
 func TestStore_MySQL(t *testing.T) {
-	server := registrytest.StartMySQL(t)
-	registrytest.RunStoreTests(t, func(t testing.TB) registrytest.Database {
+	fresh := mysqlDatabase(registrytest.StartMySQL(t))
+	registrytest.RunMemoryTests(t, fresh)
+	t.Parallel()
+	registrytest.RunStoreTests(t, fresh)
+}
+
+func mysqlDatabase(server *registrytest.MySQL) func(testing.TB) registrytest.Database {
+	return func(t testing.TB) registrytest.Database {
 		t.Helper()
 		return database("mysql:" + server.Database(t))
-	})
+	}
 }
 
 // elsewhere is a database whose store has another name.
@@ -59,6 +67,18 @@ func (d elsewhere) Open(t testing.TB) registrytest.Store {
 func sqliteElsewhere(t testing.TB) registrytest.Database {
 	t.Helper()
 	return elsewhere("sqlite:" + filepath.Join(t.TempDir(), "elsewhere.db"))
+}
+
+func TestBackup_SQLiteToSQLite(t *testing.T) {
+	t.Parallel()
+	registrytest.RunBackupTests(t, sqliteDatabase, sqliteDatabase)
+}
+
+func TestBackup_SQLiteAndMySQL(t *testing.T) {
+	t.Parallel()
+	fresh := mysqlDatabase(registrytest.StartMySQL(t))
+	t.Run("There", func(t *testing.T) { registrytest.RunBackupTests(t, sqliteDatabase, fresh) })
+	t.Run("Back", func(t *testing.T) { registrytest.RunBackupTests(t, fresh, sqliteDatabase) })
 }
 
 func TestTransfer_SQLiteToSQLite(t *testing.T) {
@@ -78,9 +98,6 @@ func TestTransfer_SQLiteAndMySQL(t *testing.T) {
 	})
 	t.Run("Back", func(t *testing.T) {
 		t.Parallel()
-		registrytest.RunTransferTests(t, func(t testing.TB) registrytest.Database {
-			t.Helper()
-			return database("mysql:" + server.Database(t))
-		}, sqliteElsewhere)
+		registrytest.RunTransferTests(t, mysqlDatabase(server), sqliteElsewhere)
 	})
 }

@@ -29,21 +29,25 @@ func (s *Store) sweepLoop() {
 			return
 		case <-t.C:
 		}
-		if n, err := s.sweep(s.life); err != nil && s.life.Err() == nil {
-			s.log.Warn("sweep ended early", "removed", n, "error", err)
-		} else if n > 0 {
-			s.log.Info("removed abandoned uploads", "count", n)
-		}
-		if n, err := s.SweepTrees(s.life); err != nil && s.life.Err() == nil {
-			s.log.Warn("sweep of deleted trees ended early", "contents", n, "error", err)
-		} else if n > 0 {
-			s.log.Info("removed unused contents", "count", n)
-		}
-		if n, err := s.purge(s.life); err != nil && s.life.Err() == nil {
-			s.log.Warn("purge of the change log ended early", "removed", n, "error", err)
-		} else if n > 0 {
-			s.log.Info("removed old operations from the change log", "count", n)
-		}
+		s.sweepStep(WorkSweep, func(ctx context.Context) (int64, error) {
+			n, err := s.sweep(ctx)
+			return int64(n), err
+		})
+		s.sweepStep(WorkCollect, s.SweepTrees)
+		s.sweepStep(WorkPurge, s.purge)
+	}
+}
+
+// sweepStep does a part of the sweep, and says what came of it.
+func (s *Store) sweepStep(job string, do func(context.Context) (int64, error)) {
+	ended := s.work(job, s.now().Add(sweepEvery))
+	n, err := do(s.life)
+	ended(n, err)
+	switch {
+	case err != nil && s.life.Err() == nil:
+		s.log.Warn("sweep ended early", "job", job, "removed", n, "error", err)
+	case err == nil && n > 0:
+		s.log.Info("swept", "job", job, "count", n)
 	}
 }
 

@@ -185,26 +185,11 @@ func (o *operation) countTags(names []string) error {
 	if len(names) == 0 {
 		return nil
 	}
-	uses := map[string]int64{}
-	args := make([]any, len(names))
-	for i, name := range names {
-		args[i] = []byte(name)
-	}
-	err := o.tx.each(o.ctx, "tags", "SELECT tag, uses FROM tag_use WHERE tag IN ("+placeholders(len(args))+")", args, func(rows *sqlx.Rows) error {
-		var tag []byte
-		var n int64
-		err := rows.Scan(&tag, &n)
-		uses[string(tag)] = n
-		return err
-	})
-	if err != nil {
-		return o.broken(err)
-	}
 	rows := make([][]any, len(names))
 	for i, name := range names {
-		rows[i] = []any{[]byte(name), uses[name] + 1}
+		rows[i] = []any{[]byte(name), 1}
 	}
-	return o.sendRows(tagUseTable, rows, o.store.backend.dialect.onConflict("tag", "uses"))
+	return o.sendRows(tagUseTable, rows, o.store.backend.dialect.onConflictAdd("tag", "uses"))
 }
 
 // RemoveTag implements [registry.TagWriter].

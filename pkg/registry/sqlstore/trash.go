@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jmoiron/sqlx"
@@ -106,28 +107,32 @@ func (s *Store) Remove(ctx context.Context, id registry.ID) error {
 }
 
 func (s *Store) removeTree(ctx context.Context, root registry.ID) error {
-	stack := []registry.ID{root}
+	type found struct{ id, parent registry.ID }
+	stack := []found{{root, trashID}}
 	for len(stack) > 0 {
 		top := stack[len(stack)-1]
-		page, err := s.someBelow(ctx, top)
+		page, err := s.someBelow(ctx, top.id)
 		if err != nil {
 			return err
 		}
+		r := removal{store: s, ctx: ctx, root: root, parent: top.id}
 		var leaves []doomed
 		for _, d := range page {
 			if d.parent {
-				stack = append(stack, d.id)
+				stack = append(stack, found{d.id, top.id})
 			} else {
 				leaves = append(leaves, d)
 			}
 		}
 		if len(page) == 0 {
-			stack = stack[:len(stack)-1]
-			if leaves, err = s.some(ctx, "n.id = ?", top); err != nil {
+			stack, r.parent = stack[:len(stack)-1], top.parent
+			if leaves, err = s.some(ctx, "n.id = ?", top.id); err != nil {
 				return err
 			}
 		}
-		if err := s.removeNodes(ctx, root, leaves, top == root && len(page) == 0); err != nil {
+		if err := r.nodes(leaves); errors.Is(err, errRemoved) {
+			return nil
+		} else if err != nil {
 			return err
 		}
 	}
@@ -156,11 +161,21 @@ func (s *Store) some(ctx context.Context, which string, id registry.ID) ([]doome
 	return list, err
 }
 
-// removeNodes deletes nodes without children. With entry the only one is an entry of the trash, whose row goes with it.
-func (s *Store) removeNodes(ctx context.Context, root registry.ID, list []doomed, entry bool) error {
+// removal removes nodes that were found in one collection of an entry of the trash.
+type removal struct {
+	store        *Store
+	ctx          context.Context //nolint:containedctx // the one of the removal
+	root, parent registry.ID     // the entry; the collection, or the trash for the entry itself
+}
+
+// errRemoved says that the entry is not there any more.
+var errRemoved = errors.New("somebody else has removed it")
+
+// nodes deletes nodes without children, each with all that belongs to it.
+func (r removal) nodes(list []doomed) error {
 	for len(list) > 0 {
 		if list[0].versions > removeBatch {
-			if err := s.removeVersions(ctx, root, list[0]); err != nil {
+			if err := r.versions(list[0]); err != nil {
 				return err
 			}
 			list[0].versions = 0
@@ -170,13 +185,17 @@ func (s *Store) removeNodes(ctx context.Context, root registry.ID, list []doomed
 			versions += list[0].versions
 			nodes = append(nodes, list[0].id)
 		}
-		ids := idArgs(nodes)
-		err := s.remove(ctx, root, len(ids), func(o *operation) error {
-			if err := s.purgeAttached(o.ctx, o.tx.statements, nodes); err != nil {
+		err := r.step(nodes, func(o *operation, still []registry.ID) error {
+			o.touch(item{act: actRemove, node: r.root, n: int64(len(still))})
+			ids := idArgs(still)
+			in := " IN (" + placeholders(len(ids)) + ")"
+			if err := o.relistSources(in, ids); err != nil {
 				return err
 			}
-			in := " IN (" + placeholders(len(ids)) + ")"
-			if err := o.unlistSearch(nodes); err != nil {
+			if err := r.store.purgeAttached(o.ctx, o.tx, still); err != nil {
+				return err
+			}
+			if err := o.unlistSearch(still); err != nil {
 				return err
 			}
 			if err := o.suspect("node"+in, ids...); err != nil {
@@ -187,7 +206,7 @@ func (s *Store) removeNodes(ctx context.Context, root registry.ID, list []doomed
 					return err
 				}
 			}
-			if !entry {
+			if r.parent != trashID {
 				return nil
 			}
 			if err := o.dropArrivals(in, ids); err != nil {
@@ -203,12 +222,13 @@ func (s *Store) removeNodes(ctx context.Context, root registry.ID, list []doomed
 	return nil
 }
 
-// removeVersions deletes the versions of a node that has many, batch by batch.
-func (s *Store) removeVersions(ctx context.Context, root registry.ID, d doomed) error {
+// versions deletes the versions of a node that has many, batch by batch.
+func (r removal) versions(d doomed) error {
 	for from := int64(1); from <= d.versions; from += removeBatch {
-		args := []any{d.id[:], from, from + removeBatch}
-		err := s.remove(ctx, root, 0, func(o *operation) error {
+		err := r.step([]registry.ID{d.id}, func(o *operation, still []registry.ID) error {
 			const which = "node = ? AND n >= ? AND n < ?"
+			o.touch(item{act: actRemove, node: r.root})
+			args := []any{still[0][:], from, from + removeBatch}
 			if err := o.suspect(which, args...); err != nil {
 				return err
 			}
@@ -222,16 +242,55 @@ func (s *Store) removeVersions(ctx context.Context, root registry.ID, d doomed) 
 	return nil
 }
 
-// remove runs one change of the removal of an entry, which deletes so many nodes.
-func (s *Store) remove(ctx context.Context, root registry.ID, nodes int, change func(*operation) error) error {
-	_, err := s.update(ctx, s.systemOp(), func(o *operation) error {
-		if err := change(o); err != nil {
+// step runs one change of the removal, with those of the nodes that are still where they were found, if there are any. Since then somebody else may have
+// removed them, and what had their ids may have come back from another store.
+func (r removal) step(nodes []registry.ID, change func(o *operation, still []registry.ID) error) error {
+	_, err := r.store.update(r.ctx, r.store.systemOp(), func(o *operation) error {
+		still, err := r.still(o, nodes)
+		switch {
+		case errors.Is(err, errRemoved):
+			return err
+		case err != nil:
+			return o.broken(err)
+		case len(still) == 0:
+			return nil
+		}
+		if err := change(o, still); err != nil {
 			return o.broken(err)
 		}
-		o.touch(item{act: actRemove, node: root, n: int64(nodes)})
 		return nil
 	})
 	return err
+}
+
+// doomedQuery counts an entry that is being removed, if it is at a node or above it.
+const doomedQuery = "WITH RECURSIVE up (id, parent, hops) AS (SELECT n.id, n.parent, 0 FROM node n WHERE n.id = ? " +
+	"UNION ALL SELECT n.id, n.parent, up.hops + 1 FROM up JOIN node n ON n.id = up.parent WHERE up.id <> ? AND up.hops < ?) " +
+	"SELECT COUNT(*) FROM up JOIN trash t ON t.node = up.id WHERE up.id = ? AND t.state = ?"
+
+// still finds the nodes that are still in the collection, which must be in the entry.
+func (r removal) still(o *operation, nodes []registry.ID) ([]registry.ID, error) {
+	from := r.parent
+	if from == trashID {
+		from = r.root
+	}
+	there := 0
+	err := o.tx.one(o.ctx, "remove", doomedQuery, []any{from[:], r.root[:], 2 * registry.MaxDepth, r.root[:], statePurging}, &there)
+	if err == nil && there == 0 {
+		err = errRemoved
+	}
+	if err != nil {
+		return nil, err
+	}
+	var still []registry.ID
+	query := "SELECT id FROM node WHERE parent = ? AND id IN (" + placeholders(len(nodes)) + ")"
+	err = o.tx.each(o.ctx, "remove", query, append([]any{r.parent[:]}, idArgs(nodes)...), func(rows *sqlx.Rows) error {
+		var id []byte
+		err := rows.Scan(&id)
+		still = append(still, toID(id))
+		return err
+	})
+	return still, err
 }
 
 // removeClaimed is removeTree of an entry in that state. A copy that still grows is claimed first, so that it can neither grow on nor take its place;
@@ -274,14 +333,14 @@ func (s *Store) entriesIn(ctx context.Context, state, atUS int64) ([]registry.ID
 
 // removeLeft removes what a removal or a copy left when its process died.
 func (s *Store) removeLeft(ctx context.Context) error {
-	for state, before := range map[int64]int64{statePurging: toMicros(s.now()), stateCopying: toMicros(s.now().Add(-abandoned))} {
+	for _, left := range []struct{ state, before int64 }{{statePurging, toMicros(s.now())}, {stateCopying, toMicros(s.now().Add(-abandoned))}} {
 		for {
-			list, err := s.entriesIn(ctx, state, before)
+			list, err := s.entriesIn(ctx, left.state, left.before)
 			if err != nil {
 				return err
 			}
 			for _, id := range list {
-				if err := s.removeClaimed(ctx, id, state); err != nil {
+				if err := s.removeClaimed(ctx, id, left.state); err != nil {
 					return fmt.Errorf("entry %s: %w", id, err)
 				}
 			}

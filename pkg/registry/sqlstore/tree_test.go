@@ -29,6 +29,7 @@ func TestPages_AreOneRangeOfTheIndex(t *testing.T) {
 		{guardedQuery(sqliteDialect), []any{rootID[:], []byte("x"), 10}, "u_name (parent=? AND name>?)"},
 		{trashQuery(sqliteDialect), []any{1, 1, rootID[:], 10}, "k_trash (state=? AND at_us<?)"},
 		{forgetAnswersQuery, []any{1, 10}, "k_once (at_us<?)"},
+		{placesHead + "?" + placesTail + "?) LIMIT ?", []any{rootID[:], rootID[:], 10}, "k_left (node=?)"},
 	} {
 		rows, err := s.read.db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+c.query, c.args...)
 		if err != nil {

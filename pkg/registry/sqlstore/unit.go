@@ -187,7 +187,7 @@ func (o *operation) join(id uuid.UUID) int64 {
 
 // Get implements [registry.Tx].
 func (o *operation) Get(p registry.Path) (registry.Resource, error) {
-	id, names := rootID, p.Names()
+	id, names := o.store.root(), p.Names()
 	for i, name := range names {
 		child, ok, err := o.child(id, names[i:], name)
 		if err != nil {

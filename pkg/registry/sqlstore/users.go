@@ -14,12 +14,16 @@ import (
 // Changes of accounts. Each reads and judges what is there first, and writes at last: see direct.
 
 const (
-	accountByName = "SELECT " + userColumns + " FROM account a" + userJoins + " WHERE a.name = ? ORDER BY r.id"
-	// The pages go by the index u_account.
-	accountPage   = "SELECT a.id, a.name, a.password, a.disabled, a.created_us, p.email, p.full_name, NULL, NULL FROM account a LEFT JOIN profile p ON p.account = a.id WHERE a.name > ? ORDER BY a.name LIMIT ?"
+	accountByName = "SELECT " + userColumns + " FROM account a" + userJoins + " WHERE a.tenant = ? AND a.name = ? ORDER BY r.id"
+	accountOnly   = "SELECT a.id, a.name, a.password, a.disabled, a.created_us, p.email, p.full_name, NULL, NULL FROM account a LEFT JOIN profile p ON p.account = a.id"
+	// The pages go by the index u_account_name.
+	accountPage = accountOnly + " WHERE a.tenant = ? AND a.name > ? ORDER BY a.name LIMIT ?"
+	// A page of a role's members goes by the same index, with a look at the primary key of account_role for each, or, where there are few members, by the
+	// index k_member, whose rows it sorts.
+	memberPage    = accountOnly + " JOIN account_role x ON x.account = a.id WHERE x.role = ? AND a.tenant = ? AND a.name > ? ORDER BY a.name LIMIT ?"
 	accountsRoles = "SELECT x.account, r.id, r.grants FROM account_role x JOIN role r ON r.id = x.role WHERE x.account IN ("
 	// Goes by the index k_member.
-	otherAdmins = "SELECT COUNT(*) FROM account_role x JOIN account a ON a.id = x.account WHERE x.role = ? AND a.disabled = 0 AND a.id <> ?"
+	otherAdmins = "SELECT COUNT(*) FROM account_role x JOIN account a ON a.id = x.account WHERE x.role = ? AND a.tenant = ? AND a.disabled = 0 AND a.id <> ?"
 )
 
 // CreateUser makes an account with a new id; CodeConflict when the name is taken.
@@ -52,14 +56,14 @@ func (s *Store) AddUser(ctx context.Context, op registry.Op, u registry.User) (r
 
 func (o *operation) addUser(u registry.User) error {
 	var n int
-	if err := o.tx.one(o.ctx, "user", "SELECT COUNT(*) FROM account WHERE name = ?", []any{[]byte(u.Name)}, &n); err != nil {
+	if err := o.tx.one(o.ctx, "user", "SELECT COUNT(*) FROM account WHERE tenant = ? AND name = ?", []any{o.store.tenant.id, []byte(u.Name)}, &n); err != nil {
 		return o.broken(err)
 	}
 	if n > 0 {
 		return registry.Errorf(registry.CodeConflict, "the user %s exists already", u.Name)
 	}
-	if err := o.direct(userItem(u), "INSERT INTO account (id, name, password, disabled, created_us) VALUES (?, ?, ?, ?, ?)",
-		u.ID[:], []byte(u.Name), []byte(u.Password), flag(u.Disabled), toMicros(u.CreatedAt)); err != nil {
+	if err := o.direct(userItem(u), "INSERT INTO account (id, tenant, name, password, disabled, created_us) VALUES (?, ?, ?, ?, ?, ?)",
+		u.ID[:], o.store.tenant.id, []byte(u.Name), []byte(u.Password), flag(u.Disabled), toMicros(u.CreatedAt)); err != nil {
 		return err
 	}
 	return o.writeProfile(registry.User{}, u)
@@ -137,7 +141,7 @@ func flag(b bool) int64 {
 // account reads an account in the transaction, and how many others are administrators.
 func (o *operation) account(name string) (registry.User, int, error) {
 	var u registry.User
-	err := o.tx.each(o.ctx, "user", accountByName, []any{[]byte(name)}, func(rows *sqlx.Rows) error {
+	err := o.tx.each(o.ctx, "user", accountByName, []any{o.store.tenant.id, []byte(name)}, func(rows *sqlx.Rows) error {
 		var row userRow
 		err := rows.Scan(row.dest()...)
 		row.addTo(&u)
@@ -150,7 +154,7 @@ func (o *operation) account(name string) (registry.User, int, error) {
 		return registry.User{}, 0, registry.Errorf(registry.CodeNotFound, "there is no user %s", name)
 	}
 	var others int
-	if err := o.tx.one(o.ctx, "admins", otherAdmins, []any{registry.RoleAdmin[:], u.ID[:]}, &others); err != nil {
+	if err := o.tx.one(o.ctx, "admins", otherAdmins, []any{registry.RoleAdmin[:], o.store.tenant.id, u.ID[:]}, &others); err != nil {
 		return registry.User{}, 0, o.broken(err)
 	}
 	return u, others, nil
@@ -177,7 +181,7 @@ func (o *operation) writeProfile(current, next registry.User) error {
 			continue
 		}
 		// The role may have gone since the caller looked: then nobody gets it.
-		if err := o.direct(userItem(next), "INSERT INTO account_role (account, role) SELECT ?, r.id FROM role r WHERE r.id = ?", next.ID[:], r[:]); err != nil {
+		if err := o.direct(userItem(next), "INSERT INTO account_role (account, role) SELECT ?, r.id FROM role r WHERE r.id = ? AND r.tenant = ?", next.ID[:], r[:], o.store.tenant.id); err != nil {
 			return err
 		}
 	}
@@ -186,10 +190,19 @@ func (o *operation) writeProfile(current, next registry.User) error {
 
 // Users reads up to limit users whose names sort (by bytes) after the given one, in that order.
 func (s *Store) Users(ctx context.Context, after string, limit int) ([]registry.User, error) {
+	return s.usersPage(ctx, accountPage, s.tenant.id, []byte(after), limit)
+}
+
+// Members reads up to limit users who were given a role, whose names sort after the given one, in that order.
+func (s *Store) Members(ctx context.Context, role registry.ID, after string, limit int) ([]registry.User, error) {
+	return s.usersPage(ctx, memberPage, role[:], s.tenant.id, []byte(after), limit)
+}
+
+func (s *Store) usersPage(ctx context.Context, query string, args ...any) ([]registry.User, error) {
 	var list []registry.User
 	err := s.retryRead(ctx, func() error {
 		list = nil
-		return s.read.each(ctx, "users", accountPage, []any{[]byte(after), limit}, func(rows *sqlx.Rows) error {
+		return s.read.each(ctx, "users", query, args, func(rows *sqlx.Rows) error {
 			var row userRow
 			err := rows.Scan(row.dest()...)
 			var u registry.User
@@ -202,7 +215,7 @@ func (s *Store) Users(ctx context.Context, after string, limit int) ([]registry.
 		return nil, s.fail("read accounts", err)
 	}
 	index := make(map[registry.ID]*registry.User, len(list))
-	args := make([]any, len(list))
+	args = make([]any, len(list))
 	for i := range list {
 		index[list[i].ID], args[i] = &list[i], list[i].ID[:]
 	}
@@ -229,7 +242,7 @@ func (s *Store) HasAdmin(ctx context.Context) (bool, error) {
 	var n int
 	var nobody registry.ID
 	err := s.retryRead(ctx, func() error {
-		return s.read.one(ctx, "admins", otherAdmins, []any{registry.RoleAdmin[:], nobody[:]}, &n)
+		return s.read.one(ctx, "admins", otherAdmins, []any{registry.RoleAdmin[:], s.tenant.id, nobody[:]}, &n)
 	})
 	return n > 0, s.fail("look for an administrator", err)
 }

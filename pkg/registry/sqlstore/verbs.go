@@ -50,22 +50,24 @@ var verbs = []verb{
 	{word: "permissions", act: actAccess},
 	{word: "role", act: actRole},
 	{word: "token", act: actToken},
+	{word: "webhook", act: actWebhook},
+	{word: "order", act: actOrder},
 }
 
 // told tells whether items of the act are events. The others are the store's own work: what they do was told before, or nobody asked for it.
 func (a act) told() bool {
 	switch a {
-	case actStage, actOnce, actCollect, actRemove, actSweep, actSeal, actArrive, actSaved:
+	case actStage, actOnce, actCollect, actRemove, actSweep, actSeal, actArrive, actSaved, actStar:
 		return false
 	case actCreate, actRevise, actTrash, actUser, actSession, actLeave, actMove, actUndelete, actCopy, actPurge,
-		actLabel, actPrune, actRetain, actCheck, actTag, actComment, actRating, actAssociation, actAccess, actRole, actToken:
+		actLabel, actPrune, actRetain, actCheck, actTag, actComment, actRating, actAssociation, actAccess, actRole, actToken, actWebhook, actOrder:
 	}
 	return true // also what a newer program wrote
 }
 
 // untold lists the acts that are not told, for statements.
 func untold() []any {
-	return []any{int64(actStage), int64(actOnce), int64(actCollect), int64(actRemove), int64(actSweep), int64(actSeal), int64(actArrive), int64(actSaved)}
+	return []any{int64(actStage), int64(actOnce), int64(actCollect), int64(actRemove), int64(actSweep), int64(actSeal), int64(actArrive), int64(actSaved), int64(actStar)}
 }
 
 // word is what an item is called; "" for one that this program does not know.

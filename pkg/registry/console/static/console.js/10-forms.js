@@ -1,17 +1,8 @@
 // Comfort only: every page works without this file.
 "use strict";
 
-// "/" goes to the location box.
+// Escape closes menus.
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input, textarea, select, [contenteditable]");
-  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-    const box = document.getElementById("location");
-    if (box) {
-      event.preventDefault();
-      box.focus();
-      box.select();
-    }
-  }
   if (event.key === "Escape") {
     for (const menu of document.querySelectorAll("details.menu[open]")) {
       menu.open = false;
@@ -46,11 +37,10 @@ for (const form of document.querySelectorAll("form[data-guard]")) {
 // A file over the limit is told before it travels.
 for (const input of document.querySelectorAll("input[type=file][data-limit]")) {
   input.addEventListener("change", () => {
-    const file = input.files[0];
     const { limit, limitText } = input.dataset;
+    const file = [...input.files].find((f) => f.size > Number(limit));
     const bytes = (n) => `${Number(n).toLocaleString("en")} bytes`;
-    const over = file && file.size > Number(limit);
-    input.setCustomValidity(over ? `This file has ${bytes(file.size)}; the limit is ${limitText} (${bytes(limit)}). Choose a smaller one.` : "");
+    input.setCustomValidity(file ? `${file.name} has ${bytes(file.size)}; the limit is ${limitText} (${bytes(limit)}). Choose a smaller one.` : "");
     input.reportValidity();
   });
 }

@@ -1,0 +1,91 @@
+package e2e_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+
+	"github.com/regent-registry/regent/internal/e2e"
+)
+
+// pageLimit is how many bytes a page may transfer with all that belongs to it, without the content that it shows.
+const pageLimit = 150_000
+
+// editorLimit is that of pages with the code editor, which is 135 kB (compressed), the first time.
+const editorLimit = 170_000
+
+// shiftLimit is far below what people see (0.1 counts as good): what moves less is the rounding of a line.
+const shiftLimit = 0.01
+
+// figures are what a page costs a browser whose cache is empty.
+type figures struct {
+	Bytes, Content, Requests int64
+	Elsewhere                []string // requests to other sites
+	Moved                    []string // elements
+	Shift                    float64  // how much moved after the first paint
+	Paint                    float64  // milliseconds to the first contentful paint
+}
+
+// measure reads them in the page itself: what was transferred counts heads, too.
+const measure = `new Promise(done => {
+	const entries = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
+	const own = entries.filter(e => !e.name.includes("/console/download/"));
+	const sum = list => list.reduce((n, e) => n + e.transferSize, 0);
+	const f = {
+		Bytes: sum(own), Content: sum(entries) - sum(own), Requests: entries.length,
+		Elsewhere: entries.map(e => e.name).filter(n => !n.startsWith(location.origin + "/") && !n.startsWith("data:")), Shift: 0, Moved: [],
+		Paint: 0,
+	};
+	new PerformanceObserver(list => list.getEntries().forEach(e => f.Paint = e.startTime)).observe({type: "paint", buffered: true});
+	new PerformanceObserver(list => list.getEntries().forEach(e => { f.Shift += e.value; f.Moved.push(...e.sources.map(s => s.node ? s.node.nodeName + "." + s.node.className : "?")); })).observe({type: "layout-shift", buffered: true});
+	requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(f), 50)));
+})`
+
+// TestBrowser_Figures measures every page through the load balancer's HTTPS port with an empty cache: what it transfers is bounded, comes from the
+// console alone, and nothing that can be seen on it moves. Times depend on the machine, so the table tells them and no test fails for them.
+func TestBrowser_Figures(t *testing.T) {
+	slow(t)
+	c := e2e.StartCluster(t, e2e.Options{NodeKeys: siteKeys})
+	pages := sitePages(t, fillSite(t, c))
+	base := c.Visitor(true).Base
+	b := e2e.OpenBrowser(t, 1280, 900)
+	b.Expect("the server responded with a status of 4")
+	b.Expect("Blocked attempt to show a 'beforeunload'")
+	b.Do("no cache", e2e.Command(network.SetCacheDisabled, network.SetCacheDisabledParams{CacheDisabled: true}))
+	b.Do("open the console", chromedp.Navigate(base+"/console/sign-in"), chromedp.WaitVisible("#password"))
+	pages = append([]string{"/console/sign-in"}, pages...)
+	var table strings.Builder
+	fmt.Fprintf(&table, "%8s %8s %8s %6s %8s  page\n", "bytes", "content", "requests", "shift", "paint ms")
+	for i, address := range pages {
+		if i == 1 {
+			signIn(b)
+		}
+		b.Do("open "+address, chromedp.Navigate(base+address))
+		f := e2e.Read(b, "figures of "+address, chromedp.Evaluate[figures](measure, chromedp.EvalAwaitPromise))
+		fmt.Fprintf(&table, "%8d %8d %8d %6.3f %8.0f  %s\n", f.Bytes, f.Content, f.Requests, f.Shift, f.Paint, address)
+		limit := int64(pageLimit)
+		if b.Has(`script[src$="/editor.js"]`) {
+			limit = editorLimit
+		}
+		if f.Bytes > limit {
+			t.Errorf("%s transfers %d bytes, the limit is %d", address, f.Bytes, limit)
+		}
+		if f.Bytes == 0 || f.Requests < 3 {
+			t.Errorf("%s: nothing was measured: %+v", address, f)
+		}
+		if f.Requests > 12 {
+			t.Errorf("%s makes %d requests", address, f.Requests)
+		}
+		if len(f.Elsewhere) > 0 {
+			t.Errorf("%s asks elsewhere: %q", address, f.Elsewhere)
+		}
+		if f.Shift > shiftLimit {
+			t.Errorf("%s: layout shift %.4f of %q", address, f.Shift, f.Moved)
+		}
+	}
+	b.Keep("figures.txt", table.String())
+	t.Log("\n" + table.String())
+}

@@ -1,0 +1,25 @@
+package console
+
+// searchExample is a search that one can click, and what it finds.
+type searchExample struct{ Query, Finds string }
+
+// Examples are for the help beside the search box; the tests run every one of them.
+func (searchView) Examples() []searchExample {
+	return []searchExample{
+		{`payments`, "the word in names, descriptions, texts, tags, properties and comments"},
+		{`"payment service"`, "these words, one after the other"},
+		{`pay*`, "words that begin so"},
+		{`payments -legacy`, "the first word, and not the second one"},
+		{`wsdl OR openapi`, "one of the two; parentheses group"},
+		{`type:wsdl`, "a media type; also type:yaml, type:application/json"},
+		{`tag:payments`, "a tag"},
+		{`name:openapi*`, "the name alone; also description:, content: and comment:"},
+		{`path:/_system/governance`, "what lies below a collection"},
+		{`kind:collection`, "collections; also kind:resource and kind:link"},
+		{`owner:admin`, "who made it; author: for who changed it last"},
+		{`updated:>2026-01-01`, "changed after a day; also created:2026-01..2026-03"},
+		{`size:1k..2M`, "by size; also rating:>=4"},
+		{`prop.stage:gold`, "a property and its value; also prop.level:>=3"},
+		{`assoc:depends`, "what has an association of a type"},
+	}
+}
