@@ -28,10 +28,14 @@ type wireEnd struct {
 	id string
 }
 
-func (e wireEnd) Members() []membership.Member { return e.all }
+func (e wireEnd) Members() []membership.Member {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.all
+}
 
 func (e wireEnd) Local() membership.Member {
-	for _, m := range e.all {
+	for _, m := range e.Members() {
 		if m.ID == e.id {
 			return m
 		}
@@ -41,12 +45,15 @@ func (e wireEnd) Local() membership.Member {
 
 func (e wireEnd) Send(to string, body []byte) error {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.lose > 0 {
+	lost := e.lose > 0
+	if lost {
 		e.lose--
-		return nil
 	}
 	p, ok := e.posts[to]
+	e.mu.Unlock()
+	if lost {
+		return nil
+	}
 	if !ok {
 		return errors.New("nobody there")
 	}
@@ -87,7 +94,9 @@ func TestPost_TellsFacts(t *testing.T) {
 				}
 			}
 		}
+		w.mu.Lock()
 		w.all = w.all[:1]
+		w.mu.Unlock()
 		time.Sleep(factsEvery + time.Second)
 		if _, ok := a.of("b"); ok {
 			t.Error("who is gone is still told of")

@@ -25,6 +25,8 @@ func TestStars(t *testing.T) {
 	}
 	want(t, d.do(t, "PUT", at+"/none", ""), 409, "no store is mounted")
 	want(t, d.do(t, "PUT", at+"/_system/governance/none", ""), 404, "nothing is at")
+	want(t, d.do(t, "DELETE", at+"/_system/governance/none", ""), 404, "nothing is at")
+	want(t, d.do(t, "GET", at+"/_system/governance/none", ""), 404, "nothing is at")
 	want(t, d.do(t, "GET", at, "", "Authorization:"), 401, "")
 	want(t, d.do(t, "PUT", at+payPath, "", "Authorization:"), 401, "")
 }
