@@ -28,6 +28,22 @@ type archived struct {
 	registry.Resource
 }
 
+// archivePlaces are the names of an archive's entries by their paths, and those that are taken, in small letters.
+type archivePlaces struct {
+	of    map[registry.Path]string
+	taken map[string]bool
+}
+
+func newArchivePlaces(entries []archived) archivePlaces {
+	at := archivePlaces{make(map[registry.Path]string, len(entries)), make(map[string]bool, len(entries))}
+	for _, e := range entries {
+		name := strings.TrimSuffix(e.name, "/")
+		at.of[e.Path] = name
+		at.taken[strings.ToLower(name)] = true
+	}
+	return at
+}
+
 // archive streams a collection as a zip file, with all below it that the user may read. Whether it keeps within the limits is known before the first byte
 // goes out; a failure after that cuts the connection, so that nobody takes half an archive for the whole.
 func (c *console) archive(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
@@ -44,13 +60,10 @@ func (c *console) archive(w http.ResponseWriter, r *http.Request, a registry.Act
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": archiveName(nameOf(p)) + ".zip"}))
 	z := zip.NewWriter(w)
 	z.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) { return flate.NewWriter(out, flate.BestSpeed) })
-	names := make(map[registry.Path]string, len(entries))
-	for _, e := range entries {
-		names[e.Path] = strings.TrimSuffix(e.name, "/")
-	}
+	at := newArchivePlaces(entries)
 	for _, e := range entries {
 		if err == nil {
-			err = c.archiveOne(r, a, z, names, e)
+			err = c.archiveOne(r, a, z, at, e)
 		}
 	}
 	if err == nil {
@@ -101,7 +114,7 @@ func (c *console) archiveEntries(ctx context.Context, a registry.Actor, top regi
 }
 
 // archiveOne writes one entry. What went meanwhile, or may not be read any more, is left out.
-func (c *console) archiveOne(r *http.Request, a registry.Actor, z *zip.Writer, names map[registry.Path]string, e archived) error {
+func (c *console) archiveOne(r *http.Request, a registry.Actor, z *zip.Writer, at archivePlaces, e archived) error {
 	h := &zip.FileHeader{Name: e.name, Method: zip.Deflate, Modified: e.UpdatedAt}
 	switch e.Kind {
 	case registry.KindCollection:
@@ -109,7 +122,7 @@ func (c *console) archiveOne(r *http.Request, a registry.Actor, z *zip.Writer, n
 		_, err := z.CreateHeader(h)
 		return err
 	case registry.KindLink:
-		return archiveLink(z, h, names[e.Meta.Link], e)
+		return archiveLink(z, h, at, e)
 	case registry.KindResource:
 	}
 	_, _, content, err := c.Service.Open(r.Context(), a, e.Path, 0, registry.Freshness{})
@@ -131,13 +144,13 @@ func (c *console) archiveOne(r *http.Request, a registry.Actor, z *zip.Writer, n
 
 // archiveLink writes a link as what it is: a symbolic link where it leads to something in the archive, which has the name to there, else a text that says where it leads. A symbolic
 // link to elsewhere would lead out of the folder into which somebody unpacks it.
-func archiveLink(z *zip.Writer, h *zip.FileHeader, to string, e archived) error {
+func archiveLink(z *zip.Writer, h *zip.FileHeader, at archivePlaces, e archived) error {
 	text := "This was a link to " + e.Meta.Link.String() + "\n"
-	if to != "" {
+	if to := at.of[e.Meta.Link]; to != "" {
 		h.SetMode(fs.ModeSymlink | 0o777)
 		text = strings.Repeat("../", strings.Count(e.name, "/")) + to
 	} else {
-		h.Name += ".link.txt"
+		h.Name = freeName(at.taken, h.Name+".link.txt")
 	}
 	out, err := z.CreateHeader(h)
 	if err == nil {
@@ -152,7 +165,7 @@ func isPacked(mediaType string) bool {
 }
 
 // deviceNames are those that Windows keeps for devices, whatever ending they have.
-const deviceNames = " con prn aux nul com1 com2 com3 com4 com5 com6 com7 com8 com9 lpt1 lpt2 lpt3 lpt4 lpt5 lpt6 lpt7 lpt8 lpt9 "
+const deviceNames = " con prn aux nul conin$ conout$ com0 com1 com2 com3 com4 com5 com6 com7 com8 com9 com¹ com² com³ lpt0 lpt1 lpt2 lpt3 lpt4 lpt5 lpt6 lpt7 lpt8 lpt9 lpt¹ lpt² lpt³ "
 
 // archiveName is a name that every system takes for a file. A registry's names have no slash, backslash or control character, and are never "..".
 func archiveName(name string) string {
@@ -161,7 +174,7 @@ func archiveName(name string) string {
 		name = trimmed + strings.Repeat("_", len(name)-len(trimmed))
 	}
 	base, _, _ := strings.Cut(strings.ToLower(name), ".")
-	if strings.Contains(deviceNames, " "+base+" ") {
+	if strings.Contains(deviceNames, " "+strings.TrimRight(base, " ")+" ") {
 		name = "_" + name
 	}
 	return cmp.Or(name, "_")

@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/regent-registry/regent/pkg/publicaddr"
 	"github.com/regent-registry/regent/pkg/registry"
 )
 
@@ -158,26 +159,10 @@ func (f *fetcher) mayDial(address string) error {
 	if err != nil {
 		return err
 	}
-	if addr := to.Addr().Unmap(); !isPublic(addr) && !slices.ContainsFunc(f.nets, func(n fetchNet) bool { return n.Contains(addr) && (n.port == 0 || n.port == to.Port()) }) {
+	if addr := to.Addr().Unmap(); !publicaddr.Is(addr) && !slices.ContainsFunc(f.nets, func(n fetchNet) bool { return n.Contains(addr) && (n.port == 0 || n.port == to.Port()) }) {
 		return registry.Errorf(registry.CodeDenied, "it leads to %s, which is no public address; an operator must allow that one itself (fetch_hosts in registry.yaml)", addr)
 	}
 	return nil
-}
-
-// isPublic tells of addresses that are no part of anybody's own network, as far as numbers tell.
-func isPublic(a netip.Addr) bool {
-	if !a.IsGlobalUnicast() || a.IsPrivate() {
-		return false
-	}
-	for _, special := range []string{
-		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4", // not of the Internet
-		"64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10", // may stand for an address of the older kind
-	} {
-		if netip.MustParsePrefix(special).Contains(a) {
-			return false
-		}
-	}
-	return true
 }
 
 // fetch asks for a file. Whoever reads it to its end, or closes it, ends the request.

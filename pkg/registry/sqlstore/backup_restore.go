@@ -2,6 +2,8 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -134,12 +136,30 @@ func (s *Store) fits(ctx context.Context, m backup.Manifest) error {
 	return nil
 }
 
-// clearPieces removes what a restore left that was cut short.
+// clearedAtOnce is how many pieces of contents one transaction removes: no more than a server's log takes in its stride.
+const clearedAtOnce = 256
+
+// clearPieces removes what a restore left that was cut short, some at a time.
 func (s *Store) clearPieces(ctx context.Context) error {
-	return s.bulk.within(ctx, func(tx *txn) error {
-		_, err := tx.exec(ctx, "restore", "DELETE FROM blob_chunk")
-		return err
-	})
+	for more := true; more; {
+		if err := s.bulk.within(ctx, func(tx *txn) error {
+			var set []byte
+			var i int64
+			err := tx.one(ctx, "restore", "SELECT chunk_set, i FROM blob_chunk ORDER BY chunk_set, i LIMIT 1 OFFSET ?", []any{clearedAtOnce}, &set, &i)
+			if more = !errors.Is(err, sql.ErrNoRows); !more {
+				_, err = tx.exec(ctx, "restore", "DELETE FROM blob_chunk")
+				return err
+			}
+			if err != nil {
+				return err
+			}
+			_, err = tx.exec(ctx, "restore", "DELETE FROM blob_chunk WHERE chunk_set < ? OR (chunk_set = ? AND i < ?)", set, set, i)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // clearBeginning removes the rows that every new store begins with.

@@ -94,3 +94,28 @@ func eachRow(ctx context.Context, t *testing.T, s *Store, query string, f func(*
 		t.Fatal(err)
 	}
 }
+
+// What a restore left is removed lot by lot, all of it.
+func TestClearPieces(t *testing.T) {
+	ctx := t.Context()
+	s := testStore(t, Config{DSN: sqliteFile(t)})
+	for _, n := range []int{0, 1, clearedAtOnce, clearedAtOnce + 1, 3*clearedAtOnce + 7} {
+		if err := s.bulk.within(ctx, func(tx *txn) error {
+			for i := range n {
+				if _, err := tx.exec(ctx, "test", "INSERT INTO blob_chunk (chunk_set, i, data) VALUES (?, ?, ?)", []byte{byte(i % 3)}, i, []byte("x")); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.clearPieces(ctx); err != nil {
+			t.Fatal(err)
+		}
+		var left int
+		if err := s.read.one(ctx, "test", "SELECT COUNT(*) FROM blob_chunk", nil, &left); err != nil || left != 0 {
+			t.Errorf("of %d pieces %d are left, %v", n, left, err)
+		}
+	}
+}

@@ -161,10 +161,33 @@ func (s *Sender) send(ctx context.Context, m registry.WebhookMessage) registry.W
 	return answer
 }
 
-// reason says why there was no answer, without the address, which may have something secret in its query.
+// reason says why there was no answer, in words that tell neither the address nor what a name led to: the one may have something secret in its query, the
+// other is of the network that the registry stands in.
 func (s *Sender) reason(ctx context.Context, err error) error {
+	for _, known := range []error{errPlain, errInside} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return fmt.Errorf("no answer within %s", s.timeout)
+	}
+	if e, ok := errors.AsType[*net.DNSError](err); ok {
+		return fmt.Errorf("the name %s cannot be resolved", e.Name)
+	}
+	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return fmt.Errorf("the certificate is not trusted: %w", e.Err)
+	}
+	dialled, ok := errors.AsType[*net.OpError](err)
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return errors.New("the connection was refused")
+	case ok && dialled.Op == "dial" && dialled.Timeout():
+		return fmt.Errorf("no connection within %s", dialTimeout)
+	case ok && dialled.Op == "dial":
+		return errors.New("no connection can be made")
+	case ok && dialled.Op != "remote error": // that one is an alert of TLS, which has no address in it
+		return errors.New("the connection broke off")
 	}
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err

@@ -91,7 +91,7 @@ func TestSend_EndsInTime(t *testing.T) {
 	close(release)
 	silent.Close()
 	slow.Close()
-	if a := s.Send(t.Context(), message(silent.URL)); a.Err == nil || strings.Contains(a.Err.Error(), silent.URL) {
+	if a := s.Send(t.Context(), message(silent.URL)); a.Err == nil || a.Err.Error() != "the connection was refused" {
 		t.Errorf("closed: %+v", a)
 	}
 }
@@ -137,25 +137,10 @@ func TestSend_StaysOutside(t *testing.T) {
 		switch {
 		case c.want == "" && (a.Err != nil || a.Status != 200):
 			t.Errorf("%s: %+v", c.name, a)
+		case a.Err != nil && strings.Contains(a.Err.Error(), "127.0.0.1"):
+			t.Errorf("%s tells whose address it is: %v", c.name, a.Err)
 		case c.want != "" && (a.Err == nil || !strings.Contains(a.Err.Error(), c.want) || reached.Load() != 0):
 			t.Errorf("%s: %v, reached %d times", c.name, a.Err, reached.Load())
-		}
-	}
-}
-
-func TestInside(t *testing.T) {
-	for _, a := range []string{
-		"127.0.0.1", "127.9.9.9", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "0.1.2.3", "224.0.0.1", "255.255.255.255",
-		"240.0.0.1", "192.0.0.8", "198.18.0.1", "203.0.113.5", "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd12::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
-		"64:ff9b::7f00:1", "2002:7f00:1::", "2001:0:7f00:1::", "fec0::1", "2001:db8::1",
-	} {
-		if s := New(Config{}); s.permit(netip.MustParseAddr(a), true) == nil {
-			t.Errorf("%s is let through", a)
-		}
-	}
-	for _, a := range []string{"8.8.8.8", "93.184.216.34", "172.32.0.1", "192.169.0.1", "100.128.0.1", "2606:4700::1111", "::ffff:8.8.8.8"} {
-		if s := New(Config{}); s.permit(netip.MustParseAddr(a), true) != nil {
-			t.Errorf("%s is refused", a)
 		}
 	}
 }
