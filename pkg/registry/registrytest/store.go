@@ -181,6 +181,7 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"TriesAgainAndGivesUp", testWebhookRetries},
 		{"TellsWebhooksWhatTheirOwnersMayRead", testWebhookRights},
 		{"DeliversThroughTheLossOfNodes", testWebhookTakeover},
+		{"AsksLittleWhenThereIsNothingToTell", testWebhookLoad},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, fresh) })
