@@ -16,7 +16,7 @@ const (
 	columnGap, rowGap     = 60, 14
 	pictureMargin         = 12
 	boxNameRunes          = 19
-	boxPlaceRunes         = 27
+	boxPlaceRunes         = 24
 	maxDrawnEdges         = 600
 	maxLabelledEdges      = 60
 	selfWidth, selfHeight = 34, 18 // of a line that leads from a box to itself
