@@ -12,11 +12,11 @@ import (
 
 // Measures of a picture, in pixels.
 const (
-	boxWidth, boxHeight   = 190, 44
+	boxWidth, boxHeight   = 208, 44
 	columnGap, rowGap     = 60, 14
 	pictureMargin         = 12
 	boxNameRunes          = 19
-	boxPlaceRunes         = 24
+	boxPlaceRunes         = 27
 	maxDrawnEdges         = 600
 	maxLabelledEdges      = 60
 	selfWidth, selfHeight = 34, 18 // of a line that leads from a box to itself
