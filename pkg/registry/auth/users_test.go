@@ -18,10 +18,10 @@ func TestPasswordRules(t *testing.T) {
 	for password, want := range map[string]string{
 		"Abcdefgh12":               "",
 		"abcdefgh 1":               "",
-		"Abcdef 12":                "it must have 10 or more",
+		"Abcdef 12":                "it must have 10 characters or more",
 		"abcdefgh12":               "password has 2 of lower case",
-		"short":                    "it must have 8 to 1024",
-		strings.Repeat("aB1", 400): "it must have 8 to 1024",
+		"short":                    "it must have 8 characters or more",
+		strings.Repeat("aB1", 400): "it must have 1024 bytes at most",
 		"Some One 1":               "must not be the user name",
 	} {
 		err := rules.Check("some one 1", password)

@@ -12,7 +12,7 @@ import (
 
 // Measures of a picture, in pixels.
 const (
-	boxWidth, boxHeight   = 190, 44
+	boxWidth, boxHeight   = 208, 44
 	columnGap, rowGap     = 60, 14
 	pictureMargin         = 12
 	boxNameRunes          = 19
