@@ -127,7 +127,7 @@ func (c *console) tokenOf(r *http.Request, a registry.Actor) (string, error) {
 	if err != nil || days < 1 || days > mostTokenDays {
 		return "", registry.Errorf(registry.CodeInvalid, "days is %q; it must be a number from 1 to %d", r.PostForm.Get("days"), mostTokenDays)
 	}
-	secret, _, err := c.Auth.CreateToken(r.Context(), a, strings.TrimSpace(r.PostForm.Get("name")), scope, time.Duration(days)*24*time.Hour)
+	secret, _, err := c.Auth.CreateToken(r.Context(), oncePerForm(r, a), strings.TrimSpace(r.PostForm.Get("name")), scope, time.Duration(days)*24*time.Hour)
 	return secret, err
 }
 
@@ -213,7 +213,7 @@ func (c *console) newUser(w http.ResponseWriter, r *http.Request, a registry.Act
 		Roles: rolesOf(form),
 	}
 	in := auth.AccountInput{Email: &draft.Email, FullName: &draft.FullName, Roles: &draft.Roles}
-	if _, err := c.Auth.CreateUser(r.Context(), a, draft.Name, form.Get("password"), in); err != nil {
+	if _, err := c.Auth.CreateUser(r.Context(), oncePerForm(r, a), draft.Name, form.Get("password"), in); err != nil {
 		return c.showUsers(w, r, a, draft, err)
 	}
 	toPage(w, "/console/users", "user-created")

@@ -8,12 +8,15 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"path"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/andybalholm/brotli"
 )
 
 //go:embed static
@@ -29,8 +32,17 @@ type assets struct {
 }
 
 type asset struct {
-	data []byte
-	gzip func() ([]byte, error) // the same, compressed when somebody first asks for it
+	data   []byte
+	packed map[string]func() ([]byte, error) // the same by content coding, compressed when somebody first asks for it
+}
+
+// codings are those in which files travel, the best first. Browsers take Brotli over HTTPS alone.
+var codings = []struct {
+	name     string
+	compress func(io.Writer) (io.WriteCloser, error)
+}{
+	{"br", func(w io.Writer) (io.WriteCloser, error) { return brotli.NewWriterLevel(w, brotli.BestCompression), nil }},
+	{"gzip", func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriterLevel(w, gzip.BestCompression) }},
 }
 
 func newAssets() (*assets, error) {
@@ -47,7 +59,11 @@ func newAssets() (*assets, error) {
 		}
 		fmt.Fprintf(sum, "%s %d\n", e.Name(), len(data))
 		sum.Write(data)
-		a.files[e.Name()] = asset{data, sync.OnceValues(func() ([]byte, error) { return compress(data) })}
+		file := asset{data, map[string]func() ([]byte, error){}}
+		for _, coding := range codings {
+			file.packed[coding.name] = sync.OnceValues(func() ([]byte, error) { return compress(data, coding.compress) })
+		}
+		a.files[e.Name()] = file
 	}
 	a.hash = hex.EncodeToString(sum.Sum(nil))[:16]
 	return a, nil
@@ -70,9 +86,9 @@ func readAsset(name string, folder bool) ([]byte, error) {
 	return joined, err
 }
 
-func compress(data []byte) ([]byte, error) {
+func compress(data []byte, with func(io.Writer) (io.WriteCloser, error)) ([]byte, error) {
 	var b bytes.Buffer
-	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	z, err := with(&b)
 	if err != nil {
 		return nil, err
 	}
@@ -108,21 +124,25 @@ func (a *assets) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", assetTypes[path.Ext(name)])
 	w.Header().Set("Vary", "Accept-Encoding")
-	packed, err := file.gzip()
-	if err != nil || !acceptsGzip(r) {
-		http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(file.data))
-		return
+	for _, coding := range codings {
+		if !accepts(r, coding.name) {
+			continue
+		}
+		if packed, err := file.packed[coding.name](); err == nil {
+			w.Header().Set("Content-Encoding", coding.name)
+			w.Header().Set("Content-Length", strconv.Itoa(len(packed)))
+			w.Write(packed) //nolint:errcheck,gosec // whoever went away needs no answer
+			return
+		}
 	}
-	w.Header().Set("Content-Encoding", "gzip")
-	w.Header().Set("Content-Length", strconv.Itoa(len(packed)))
-	w.Write(packed) //nolint:errcheck,gosec // whoever went away needs no answer
+	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(file.data))
 }
 
-// acceptsGzip tells whether the browser takes a compressed file.
-func acceptsGzip(r *http.Request) bool {
+// accepts tells whether the browser takes a file in a content coding.
+func accepts(r *http.Request, coding string) bool {
 	for _, line := range r.Header.Values("Accept-Encoding") {
-		for coding := range strings.SplitSeq(line, ",") {
-			if name, weight, _ := strings.Cut(coding, ";"); strings.TrimSpace(name) == "gzip" && strings.TrimSpace(weight) != "q=0" {
+		for one := range strings.SplitSeq(line, ",") {
+			if name, weight, _ := strings.Cut(one, ";"); strings.TrimSpace(name) == coding && strings.TrimSpace(weight) != "q=0" {
 				return true
 			}
 		}

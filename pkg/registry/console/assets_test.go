@@ -6,9 +6,12 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/andybalholm/brotli"
 )
 
 func TestAssets_CachedByHash(t *testing.T) {
@@ -40,33 +43,81 @@ func TestAssets_CachedByHash(t *testing.T) {
 	b.get("/console/static/0000000000000000/nothing.css").wantStatus(http.StatusNotFound)
 }
 
+// unpack undoes a content coding.
+func unpack(t *testing.T, coding, body string) string {
+	t.Helper()
+	var from io.Reader = strings.NewReader(body)
+	switch coding {
+	case "gzip":
+		z, err := gzip.NewReader(from)
+		must(t, err)
+		from = z
+	case "br":
+		from = brotli.NewReader(from)
+	}
+	text, err := io.ReadAll(from)
+	must(t, err)
+	return string(text)
+}
+
 // Files travel compressed to browsers that take that, and are the same as without.
 func TestAssets_Compressed(t *testing.T) {
 	s := newSite(t)
-	for _, name := range []string{"console.css", "editor.js"} {
+	limits := map[string]map[string]int{"editor.js": {"br": 100_000, "gzip": 110_000}, "console.css": {"br": 14_000, "gzip": 16_000}}
+	for name, limit := range limits {
 		address := "/console/static/0000000000000000/" + name
-		for coding, want := range map[string]string{"": "", "br, gzip": "gzip", "gzip;q=0": "", "identity": ""} {
+		for accept, want := range map[string]string{"": "", "gzip, deflate, br, zstd": "br", "gzip, deflate": "gzip", "br;q=0, gzip": "gzip", "gzip;q=0": "", "identity": ""} {
 			b := s.visitor()
-			b.header.Set("Accept-Encoding", coding)
+			b.header.Set("Accept-Encoding", accept)
 			r := b.get(address).wantStatus(http.StatusOK)
 			if got := r.Header.Get("Content-Encoding"); got != want || r.Header.Get("Vary") != "Accept-Encoding" {
-				t.Errorf("%s for %q: Content-Encoding %q, Vary %q", name, coding, got, r.Header.Get("Vary"))
+				t.Errorf("%s for %q: Content-Encoding %q, Vary %q", name, accept, got, r.Header.Get("Vary"))
 			}
-			text := r.body
-			if want == "gzip" {
-				z, err := gzip.NewReader(strings.NewReader(r.body))
-				must(t, err)
-				b, err := io.ReadAll(z)
-				must(t, err)
-				text = string(b)
-				if len(r.body) > 140<<10 {
-					t.Errorf("%s has %d bytes compressed", name, len(r.body))
-				}
+			if want != "" && len(r.body) > limit[want] {
+				t.Errorf("%s has %d bytes as %s, the limit is %d", name, len(r.body), want, limit[want])
 			}
-			if plain, err := os.ReadFile("static/" + name); err == nil && text != string(plain) {
-				t.Errorf("%s for %q is another file", name, coding)
+			if plain, err := os.ReadFile("static/" + name); err == nil && unpack(t, want, r.body) != string(plain) {
+				t.Errorf("%s for %q is another file", name, accept)
 			}
 		}
+	}
+}
+
+// The parts of the editor that come when they are needed take what they share with it from it, by names that it has, and nothing from elsewhere.
+func TestAssets_EditorParts(t *testing.T) {
+	editor, err := os.ReadFile("static/editor.js")
+	must(t, err)
+	list := regexp.MustCompile(`export\{([^}]*)\}`).FindAllStringSubmatch(string(editor), -1)
+	if len(list) != 1 {
+		t.Fatalf("editor.js has %d lists of what it exports", len(list))
+	}
+	exported := map[string]bool{}
+	for one := range strings.SplitSeq(list[0][1], ",") {
+		words := strings.Fields(one)
+		exported[words[len(words)-1]] = true
+	}
+	parts, err := os.ReadDir("editor/parts")
+	must(t, err)
+	for _, part := range parts {
+		name := "editor-" + part.Name()
+		text, err := os.ReadFile("static/" + name)
+		must(t, err)
+		if !strings.Contains(string(editor), `import("./`+name+`")`) {
+			t.Errorf("nothing loads %s", name)
+		}
+		for _, found := range regexp.MustCompile(`\bimport\{([^}]*)\}from"([^"]*)"`).FindAllStringSubmatch(string(text), -1) {
+			if found[2] != "./editor.js" {
+				t.Errorf("%s imports %s", name, found[2])
+			}
+			for one := range strings.SplitSeq(found[1], ",") {
+				if want := strings.Fields(one)[0]; !exported[want] {
+					t.Errorf("%s takes %s, which editor.js does not have", name, want)
+				}
+			}
+		}
+	}
+	if files, err := filepath.Glob("static/editor*.js"); err != nil || len(files) != len(parts)+1 {
+		t.Errorf("editor.js and %d parts make %q, %v", len(parts), files, err)
 	}
 }
 

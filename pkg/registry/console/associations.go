@@ -54,7 +54,7 @@ func (c *console) associate(w http.ResponseWriter, r *http.Request, a registry.A
 		return err
 	}
 	v := associationsView{Type: r.PostForm.Get("type"), Target: strings.TrimSpace(r.PostForm.Get("target"))}
-	_, _, made, err := c.Service.Associate(r.Context(), a, p, v.Type, v.Target)
+	_, _, made, err := c.Service.Associate(r.Context(), oncePerForm(r, a), p, v.Type, v.Target)
 	switch registry.CodeOf(err) {
 	case "":
 		note := "associated"

@@ -58,7 +58,7 @@ func (c *console) checkpoint(w http.ResponseWriter, r *http.Request, a registry.
 		_, err = c.Service.RemoveCheckpoint(r.Context(), a, in)
 	} else if in.At, err = momentOf(r.PostForm.Get("at")); err == nil {
 		note = "checkpoint-made"
-		_, err = c.Service.SetCheckpoint(r.Context(), a, in)
+		_, err = c.Service.SetCheckpoint(r.Context(), oncePerForm(r, a), in)
 	}
 	if err != nil {
 		return c.showCheckpoints(w, r, a, err)

@@ -18,8 +18,12 @@ const framedPolicy = contentSecurityPolicy + "; frame-src 'self'"
 
 // The policies of contents as they are. None runs a script here, and none is in a frame of another site. A browser's own reader of PDF is a plug-in to it,
 // which a sandbox forbids; it keeps what it shows apart from the page, but it runs the scripts in it, so only PDF that has none is shown at all.
+//
+// Where a content is shown, it has styles of its own in it, which are nothing without style-src 'unsafe-inline': a picture (SVG) that is opened by itself, the
+// preview of a page, and the page that a browser makes around its reader of PDF. Nothing is loaded for a style, and what has no script cannot read what it shows.
 const (
-	contentPolicy = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+	contentPolicy = "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox"
+	picturePolicy = contentPolicy + "; style-src 'unsafe-inline'"
 	previewPolicy = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 	pdfPolicy     = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
@@ -107,7 +111,7 @@ func serveAs(r *http.Request, mediaType string, quiet bool) (policy, disposition
 	case isPDF(mediaType) && quiet:
 		return pdfPolicy, "inline", mediaType
 	case isImage(mediaType):
-		return contentPolicy, "inline", mediaType
+		return picturePolicy, "inline", mediaType
 	}
 	return contentPolicy, "attachment", mediaType
 }

@@ -78,8 +78,10 @@ func TestFramed_PagesAndDocuments(t *testing.T) {
 			!strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "allow") || strings.Contains(policy, "script") {
 			t.Errorf("%s as %q: %s, %s, %s", c.address, c.dest, r.Header.Get("Content-Disposition"), r.Header.Get("Content-Type"), policy)
 		}
-		if c.disposition == "inline" && !strings.Contains(policy, "frame-ancestors 'self'") {
-			t.Errorf("%s may be in a frame of another site: %s", c.address, policy)
+		framedBy, styled := r.Header.Get("X-Frame-Options"), strings.Contains(policy, "style-src 'unsafe-inline'")
+		if shown := c.disposition == "inline"; shown && (!strings.Contains(policy, "frame-ancestors 'self'") || framedBy != "SAMEORIGIN") ||
+			!shown && (!strings.Contains(policy, "frame-ancestors 'none'") || framedBy != "DENY" || styled) {
+			t.Errorf("%s as %q goes out %s in frames of %s: %s", c.address, c.dest, c.disposition, framedBy, policy)
 		}
 	}
 	b.header.Set("Range", "bytes=5-8")

@@ -77,7 +77,8 @@ func (c *console) storeFetched(r *http.Request, a registry.Actor, v *fromURLView
 	if in.MediaType == "" && registry.MediaTypeByName(p.Name()) == registry.DefaultMediaType {
 		in.MediaType = file.mediaType
 	}
-	put, err := c.Service.Put(r.Context(), a, in)
+	put, err := c.Service.Put(r.Context(), oncePerForm(r, a), in)
+	err = takenBefore(err, p)
 	var why *registry.Error
 	if errors.As(err, &why) && errors.As(why.Err, &why) { // what the reading failed with says more than that it failed
 		err = why

@@ -64,7 +64,7 @@ func (c *console) move(w http.ResponseWriter, r *http.Request, a registry.Actor)
 		note := "moved"
 		if v.Copy {
 			note = "copied"
-			done, err = c.Service.Copy(r.Context(), a, in)
+			done, err = c.Service.Copy(r.Context(), oncePerForm(r, a), in)
 		} else {
 			done, err = c.Service.Move(r.Context(), a, in)
 		}
@@ -116,7 +116,7 @@ func (c *console) newLink(w http.ResponseWriter, r *http.Request, a registry.Act
 	if err == nil {
 		var target registry.Path
 		if target, err = registry.ParsePath(v.Target); err == nil {
-			_, err = c.Service.Link(r.Context(), a, registry.LinkInput{Path: p, Target: target, If: nothingThere})
+			_, err = c.Service.Link(r.Context(), oncePerForm(r, a), registry.LinkInput{Path: p, Target: target, If: nothingThere})
 		}
 	}
 	if err == nil {

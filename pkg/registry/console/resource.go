@@ -103,6 +103,9 @@ func (c *console) download(w http.ResponseWriter, r *http.Request, a registry.Ac
 	h.Set("Content-Disposition", mime.FormatMediaType(disposition, map[string]string{"filename": p.Name()}))
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Security-Policy", policy)
+	if policy == previewPolicy || policy == pdfPolicy {
+		h.Set("X-Frame-Options", "SAMEORIGIN") // the frame is on a page of the console
+	}
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("ETag", at.ETag())
 	http.ServeContent(w, r, "", time.Time{}, content)

@@ -65,7 +65,7 @@ func (c *console) changeRole(w http.ResponseWriter, r *http.Request, a registry.
 	switch form.Get("do") {
 	case "create":
 		note = "role-created"
-		_, err = c.Auth.CreateRole(r.Context(), a, in)
+		_, err = c.Auth.CreateRole(r.Context(), oncePerForm(r, a), in)
 	case "save":
 		_, err = c.Auth.UpdateRole(r.Context(), a, form.Get("role"), in, ifMatch(r))
 	case "delete":

@@ -33,8 +33,18 @@ func checkPolicy(t *testing.T, r reply) {
 		if _, sandboxed := policy["sandbox"]; policy["default-src"] != "'none'" || policy["script-src"] != "" || policy["sandbox"] != "" || !sandboxed && r.Header.Get("Content-Type") != "application/pdf" {
 			t.Errorf("%s: a content of users has the policy %q", where, all[0])
 		}
+		checkFrames(t, r, policy)
+		if shown := strings.HasPrefix(r.Header.Get("Content-Disposition"), "inline"); !shown && len(policy["style-src"]) > 0 {
+			t.Errorf("%s: a download has the policy %q", where, all[0])
+		}
+		for _, name := range []string{"form-action", "base-uri"} {
+			if policy[name] != "'none'" {
+				t.Errorf("%s: %s is %q", where, name, policy[name])
+			}
+		}
 		return
 	}
+	checkFrames(t, r, policy)
 	delete(policy, "frame-src") // looked at below
 	for name, sources := range want {
 		if policy[name] != sources {
@@ -48,6 +58,15 @@ func checkPolicy(t *testing.T, r reply) {
 		if got := r.Header.Get(name); got != want {
 			t.Errorf("%s: %s is %q, want %q", where, name, got, want)
 		}
+	}
+}
+
+// checkFrames checks that both headers say the same of who may show the answer in a frame: nobody, or the console itself where it shows a content.
+func checkFrames(t *testing.T, r reply, policy map[string]string) {
+	t.Helper()
+	want := map[string]string{"'none'": "DENY", "'self'": "SAMEORIGIN"}[policy["frame-ancestors"]]
+	if got := r.Header.Values("X-Frame-Options"); want == "" || len(got) != 1 || got[0] != want {
+		t.Errorf("%s %s: X-Frame-Options %q beside frame-ancestors %q", r.Request.Method, r.Request.URL, got, policy["frame-ancestors"])
 	}
 }
 
@@ -77,9 +96,12 @@ func (s *site) state(b *browser, p registry.Path) string {
 func TestSecurity_PolicyOnEveryAnswer(t *testing.T) {
 	s := newSite(t)
 	s.put("/_system/governance/doc.svg", "", "<svg/>")
+	s.put("/_system/governance/page.html", "text/html", "<p>hello")
+	s.put("/_system/governance/paper.pdf", "application/pdf", "%PDF-1.4\n")
 	b, nobody := s.signedIn(), s.visitor()
 	gets, posts := routePatterns(t)
-	addresses := []string{"/", "/carbon/", "/carbon/admin/index.jsp", "/console", "/console/none", "/console/browse/a/../b", "/console/browse/none", "/console/static/none/none", "/console/download/_system/governance/doc.svg?inline=1"}
+	addresses := []string{"/", "/carbon/", "/carbon/admin/index.jsp", "/console", "/console/none", "/console/browse/a/../b", "/console/browse/none", "/console/static/none/none", "/console/download/_system/governance/doc.svg?inline=1",
+		"/console/download/_system/governance/page.html?inline=preview", "/console/download/_system/governance/page.html", "/console/download/_system/governance/paper.pdf?inline=1"}
 	home := b.get("/console/")
 	for n := range home.doc().Descendants() {
 		for _, key := range []string{"href", "src"} {
@@ -218,6 +240,9 @@ func TestSecurity_SessionsAreNotFixed(t *testing.T) {
 			t.Errorf("%s: %d sessions", scheme, len(seen))
 		}
 	}
+	for _, scheme := range []string{"http", "https"} {
+		checkCookies(t, s, scheme)
+	}
 	theme := s.signedIn()
 	theme.header.Set("X-Test-Scheme", "https")
 	for _, ck := range theme.post("/console/theme", "theme", "dark").Cookies() {
@@ -230,4 +255,35 @@ func TestSecurity_SessionsAreNotFixed(t *testing.T) {
 	b.get("/console/account").wantStatus(http.StatusOK)
 	b.post("/console/sign-out").wantRedirect("/console/sign-in?note=signed-out")
 	b.get("/console/account").wantRedirect("/console/sign-in?next=%2Fconsole%2Faccount")
+}
+
+// checkCookies looks at each cookie that any page or form sets or takes back: out of reach of script, of other sites and of other hosts, and over HTTPS bound
+// to it.
+func checkCookies(t *testing.T, s *site, scheme string) {
+	t.Helper()
+	gets, posts := routePatterns(t)
+	seen := map[string]int{}
+	look := func(r reply) {
+		for _, ck := range r.Cookies() {
+			seen[strings.TrimPrefix(ck.Name, "__Host-")]++
+			if !ck.HttpOnly || ck.SameSite != http.SameSiteLaxMode && ck.SameSite != http.SameSiteStrictMode || ck.Path != "/" || ck.Domain != "" ||
+				ck.Secure != (scheme == "https") || strings.HasPrefix(ck.Name, "__Host-") != (scheme == "https") {
+				t.Errorf("%s: %s %s sets %s", scheme, r.Request.Method, r.Request.URL, ck)
+			}
+		}
+	}
+	b := s.visitor()
+	b.header.Set("X-Test-Scheme", scheme)
+	const doc registry.Path = "/_system/governance/cookies.txt"
+	look(b.post("/console/sign-in", "user", adminName, "password", adminPassword))
+	for _, pattern := range gets {
+		look(b.get(addressOf(pattern, doc)))
+	}
+	for _, pattern := range posts {
+		look(b.post(addressOf(pattern, doc), "zone", "Europe/Berlin", "theme", "dark", "keys", "1"))
+	}
+	look(b.post("/console/sign-out"))
+	if len(seen) < 3 {
+		t.Errorf("%s: only these cookies were seen: %v", scheme, seen)
+	}
 }

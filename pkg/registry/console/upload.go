@@ -109,6 +109,7 @@ type uploadParts struct {
 	fields map[string]string
 	parts  *multipart.Reader
 	file   *multipart.Part
+	count  int   // of the files before this one
 	err    error // what reading the file from the connection ended with, if it went wrong
 }
 
@@ -124,6 +125,7 @@ func (u *uploadParts) next() (bool, error) {
 		}
 		if part.FormName() == "file" && part.FileName() != "" {
 			u.file = part
+			u.count++
 			return true, nil
 		}
 	}

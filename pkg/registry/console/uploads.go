@@ -103,8 +103,8 @@ func (c *console) storeFile(r *http.Request, a registry.Actor, v *createView, fo
 		f.err = err
 		return
 	}
-	put, err := c.Service.Put(r.Context(), a, in)
-	f.path, f.changed, f.err = in.Path, put.Changed, form.explain(err, v.Total())
+	put, err := c.Service.Put(r.Context(), form.once(r, a), in)
+	f.path, f.changed, f.err = in.Path, put.Changed, form.explain(takenBefore(err, in.Path), v.Total())
 	if v.Exists == existsSkip && registry.CodeOf(err) == registry.CodePrecondition {
 		f.skipped, f.err = true, nil
 	}

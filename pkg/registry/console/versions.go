@@ -102,7 +102,7 @@ func (c *console) restore(w http.ResponseWriter, r *http.Request, a registry.Act
 	if err != nil {
 		return err
 	}
-	put, err := c.Service.RestoreVersion(r.Context(), a, registry.RestoreInput{
+	put, err := c.Service.RestoreVersion(r.Context(), oncePerForm(r, a), registry.RestoreInput{
 		Path: p, Version: pick.Version, Label: pick.Label, Comment: commentOf(r.PostForm.Get("comment")), If: ifMatch(r),
 	})
 	switch {

@@ -67,7 +67,7 @@ func (c *console) newWebhook(w http.ResponseWriter, r *http.Request, a registry.
 	if err != nil {
 		return c.showWebhooks(w, r, a, form, nil, err)
 	}
-	made, err := c.Service.MakeWebhook(r.Context(), a, in)
+	made, err := c.Service.MakeWebhook(r.Context(), oncePerForm(r, a), in)
 	if err != nil {
 		return c.showWebhooks(w, r, a, form, nil, err)
 	}

@@ -1,14 +1,10 @@
 // The code editor of the console: CodeMirror in the place of each <textarea data-editor>. `make editor` bundles this file and what it imports into
 // ../static/editor.js, which only pages with such a field load. The field stays what the form sends; without script it is the editor.
+// What not every visit needs is in files of its own, made of parts/, which are loaded when somebody needs them: languages, search, the marks of mistakes.
 import { EditorState, Compartment, Prec } from "@codemirror/state";
-import { EditorView, keymap, lineNumbers, highlightActiveLine, highlightActiveLineGutter } from "@codemirror/view";
+import { EditorView, keymap, lineNumbers, gutter, highlightActiveLine, highlightActiveLineGutter } from "@codemirror/view";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { bracketMatching, foldGutter, foldKeymap, HighlightStyle, indentOnInput, indentUnit, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
-import { search, searchKeymap, highlightSelectionMatches, openSearchPanel } from "@codemirror/search";
-import { linter, lintGutter, lintKeymap } from "@codemirror/lint";
-import { jsonLanguage, jsonParseLinter } from "@codemirror/lang-json";
-import { xmlLanguage } from "@codemirror/lang-xml";
-import { yamlLanguage } from "@codemirror/lang-yaml";
 import { tags } from "@lezer/highlight";
 
 // The marks of Markdown, line by line. A whole parser of it would add a tenth to the bundle.
@@ -43,12 +39,19 @@ const markdownLanguage = StreamLanguage.define({
   },
 });
 
+// What a language is made of comes with its file; until that is there, its texts are plain ones.
 const languages = {
-  json: { name: "JSON", part: jsonLanguage, lint: jsonParseLinter() },
-  xml: { name: "XML", part: xmlLanguage, lint: lintXML },
-  yaml: { name: "YAML", part: yamlLanguage },
+  json: { name: "JSON", part: [], load: () => import("./editor-json.js"), checked: true },
+  xml: { name: "XML", part: [], load: () => import("./editor-xml.js"), checked: true },
+  yaml: { name: "YAML", part: [], load: () => import("./editor-yaml.js") },
   markdown: { name: "Markdown", part: markdownLanguage, prose: true },
   plain: { name: "Plain text", part: [], prose: true },
+};
+
+// The keys of the search, and the names of what they do in its file.
+const searchKeys = {
+  "Mod-f": "openSearchPanel", "F3": "findNext", "Mod-g": "findNext", "Shift-F3": "findPrevious", "Shift-Mod-g": "findPrevious",
+  "Mod-Shift-l": "selectSelectionMatches", "Mod-Alt-g": "gotoLine", "Mod-d": "selectNextOccurrence",
 };
 
 // What a text is written in: its media type says it, or the ending of its name.
@@ -121,25 +124,11 @@ const typing = EditorView.domEventHandlers({
   },
 });
 
-// lintXML tells where a text stops to be well-formed XML, as the browser's own parser sees it. That parser runs and loads nothing.
-function lintXML(view) {
-  const { doc } = view.state;
-  if (doc.length === 0) return [];
-  const failed = new DOMParser().parseFromString(doc.toString(), "application/xml").querySelector("parsererror");
-  if (!failed) return [];
-  const said = failed.textContent;
-  const where = /line(?: number)? (\d+)(?:,| at) column (\d+):?/i.exec(said);
-  const line = doc.line(Math.min(Math.max(Number(where?.[1] ?? 1), 1), doc.lines));
-  const from = Math.min(line.from + Math.max(Number(where?.[2] ?? 1) - 1, 0), line.to);
-  const message = where && said.slice(where.index + where[0].length).split("\n").find((part) => part.trim()) || "It is not well-formed XML.";
-  return [{ from, to: Math.min(from + 1, doc.length), severity: "error", message: message.trim() }];
-}
-
 // Texts beyond this are not checked while somebody types.
-const maxLinted = 512 << 10;
-const lintOf = (language) => language.lint ? [lintGutter(), linter((view) => view.state.doc.length > maxLinted ? [] : language.lint(view), { delay: 600 })] : [];
+const maxChecked = 512 << 10;
 
-const hint = "Tab indents; Escape, then Tab leaves the editor. Ctrl+F searches, Ctrl+S saves.";
+// The place of the marks of mistakes, so that nothing moves when the first comes.
+const markPlace = gutter({ class: "cm-gutter-lint" });
 
 function replace(textarea) {
   const { form } = textarea;
@@ -155,41 +144,81 @@ function replace(textarea) {
   // What is typed here is nobody's shortcut.
   host.addEventListener("keydown", (event) => { event.stopPropagation(); });
 
-  const bar = document.createElement("div");
-  bar.className = "editor-bar";
-  const choice = document.createElement("select");
-  choice.setAttribute("aria-label", "Language of the text");
-  choice.append(...Object.entries(languages).map(([key, language]) => new Option(language.name, key)));
+  // The page has the bar and the hint already, and their place.
+  const bar = form.querySelector(".editor-bar");
+  const help = form.querySelector(".editor-hint");
+  const choice = bar.querySelector("select");
+  const wrap = bar.querySelector("[data-wrap]");
+  const find = bar.querySelector("[data-find]");
+  const status = bar.querySelector(".editor-status");
   choice.value = guess();
-  const wrap = document.createElement("button");
-  const find = document.createElement("button");
-  for (const [button, text] of [[wrap, "Wrap lines"], [find, "Search"]]) {
-    button.type = "button";
-    button.className = "button small";
-    button.textContent = text;
-  }
-  const status = document.createElement("span");
-  status.className = "editor-status";
-  status.setAttribute("role", "status");
-  bar.append(choice, wrap, find, status);
-  const help = document.createElement("p");
-  help.className = "hint";
-  help.textContent = hint;
 
   let wrapping = languages[choice.value].prose;
   const part = new Compartment();
   const wrapped = new Compartment();
-  const partOf = () => [languages[choice.value].part, lintOf(languages[choice.value])];
+  const searching = new Compartment();
+  const marking = new Compartment();
 
   const save = () => {
     form.requestSubmit();
     return true;
   };
   let timer = 0;
+  let mistakes = 0;
   const copy = () => {
     clearTimeout(timer);
     if (textarea.value !== view.state.doc.toString()) textarea.value = view.state.doc.toString();
   };
+
+  // A language is loaded when it is chosen, the marks of mistakes when there is one. Without them the text can be written all the same.
+  let marks = null;
+  const markingOf = ({ checked, check }) => !checked ? [] : marks && check ? marks((v) => v.state.doc.length > maxChecked ? [] : check(v)) : markPlace;
+  const lookForMistakes = async () => {
+    const { check } = languages[choice.value];
+    if (marks || !check || view.state.doc.length > maxChecked || check(view).length === 0) return;
+    try {
+      ({ marks } = await import("./editor-lint.js"));
+    } catch (e) {
+      console.warn("The editor goes on without marks of mistakes:", e);
+      return;
+    }
+    show();
+  };
+  const load = async (language) => {
+    if (language.load) {
+      try {
+        const { part, check } = await language.load();
+        Object.assign(language, { part, check, load: undefined });
+      } catch (e) {
+        console.warn(`The editor goes on without ${language.name}:`, e);
+        return;
+      }
+      show();
+      await lookForMistakes();
+    }
+    if (languages[choice.value] === language) host.dataset.language = choice.value;
+  };
+
+  // So is the search, when something is looked for or selected.
+  let found;
+  const withSearch = async (name) => {
+    try {
+      found ??= import("./editor-search.js");
+      const loaded = await found;
+      if (searching.get(view.state).length === 0) view.dispatch({ effects: searching.reconfigure(loaded.part) });
+      if (name) loaded[name](view);
+    } catch (e) {
+      found = undefined;
+      console.warn("The editor goes on without its search:", e);
+      if (name) status.textContent = "The search could not be loaded. Try again in a moment, or use the browser's own.";
+    }
+  };
+  const searchKeymap = Object.entries(searchKeys).map(([key, name]) => ({ key, preventDefault: true, run: () => {
+    if (searching.get(view.state).length > 0) return false; // it has its own keys
+    withSearch(name);
+    return true;
+  } }));
+
   const view = new EditorView({
     root,
     parent: root,
@@ -198,36 +227,43 @@ function replace(textarea) {
       extensions: [
         Prec.highest(keymap.of([{ key: "Mod-Enter", run: save }, { key: "Mod-s", run: save, preventDefault: true }])),
         lineNumbers(), foldGutter(), history(), bracketMatching(), indentOnInput(), indentUnit.of("  "), EditorState.tabSize.of(4),
-        highlightActiveLine(), highlightActiveLineGutter(), highlightSelectionMatches({ minSelectionLength: 3 }),
-        search({ top: true }),
-        keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, ...foldKeymap, ...lintKeymap, indentWithTab]),
-        part.of(partOf()), wrapped.of(wrapping ? EditorView.lineWrapping : []),
+        highlightActiveLine(), highlightActiveLineGutter(),
+        searching.of([]), keymap.of([...searchKeymap, ...defaultKeymap, ...historyKeymap, ...foldKeymap, indentWithTab]),
+        marking.of(markingOf(languages[choice.value])), part.of(languages[choice.value].part), wrapped.of(wrapping ? EditorView.lineWrapping : []),
         syntaxHighlighting(colours), theme, typing,
-        EditorView.contentAttributes.of({ "aria-label": label?.textContent ?? "Text", "aria-description": hint, spellcheck: "false", autocapitalize: "off" }),
+        EditorView.contentAttributes.of({ "aria-label": label?.textContent ?? "Text", "aria-description": help.textContent, spellcheck: "false", autocapitalize: "off" }),
         EditorView.updateListener.of((update) => {
+          if (!found && update.selectionSet && !update.state.selection.main.empty) withSearch();
           if (!update.docChanged) return;
           textarea.dispatchEvent(new Event("input", { bubbles: true })); // the form has unsaved input
           clearTimeout(timer);
           timer = setTimeout(copy, 300);
+          clearTimeout(mistakes);
+          if (!marks) mistakes = setTimeout(lookForMistakes, 600);
         }),
       ],
     }),
   });
 
   const show = () => {
+    const language = languages[choice.value];
     wrap.setAttribute("aria-pressed", String(wrapping));
-    view.dispatch({ effects: [part.reconfigure(partOf()), wrapped.reconfigure(wrapping ? EditorView.lineWrapping : [])] });
+    view.dispatch({ effects: [part.reconfigure(language.part), marking.reconfigure(markingOf(language)), wrapped.reconfigure(wrapping ? EditorView.lineWrapping : [])] });
+  };
+  const choose = () => {
+    show();
+    load(languages[choice.value]);
   };
   wrap.addEventListener("click", () => {
     wrapping = !wrapping;
     show();
   });
-  find.addEventListener("click", () => { openSearchPanel(view); });
-  choice.addEventListener("change", show);
+  find.addEventListener("click", () => { withSearch("openSearchPanel"); });
+  choice.addEventListener("change", choose);
   for (const field of [nameField, typeField]) {
     field?.addEventListener("change", () => {
       choice.value = guess();
-      show();
+      choose();
     });
   }
 
@@ -244,11 +280,11 @@ function replace(textarea) {
   window.addEventListener("pagehide", copy);
 
   const focused = document.activeElement === textarea;
-  textarea.before(bar, host);
-  textarea.after(help);
+  textarea.before(host);
+  for (const part of [bar, help]) part.classList.add("ready");
   textarea.hidden = true;
   textarea.removeAttribute("autofocus");
-  show();
+  choose();
   label?.addEventListener("click", () => { view.focus(); });
   if (focused) view.focus();
   host.dataset.ready = "";

@@ -34,6 +34,17 @@ for (const form of document.querySelectorAll("form[data-guard]")) {
   });
 }
 
+// The second click of a double click sends nothing. The server takes such a form once anyway; but a new token's page shows its secret to the first alone.
+{
+  const sent = new WeakMap();
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || !form.querySelector("input[name=once]")) return;
+    if (event.timeStamp - (sent.get(form) ?? -Infinity) < 1000) event.preventDefault();
+    else sent.set(form, event.timeStamp);
+  });
+}
+
 // A file over the limit is told before it travels.
 for (const input of document.querySelectorAll("input[type=file][data-limit]")) {
   input.addEventListener("change", () => {

@@ -1,0 +1,4 @@
+// The language YAML, for the code editor.
+import { yamlLanguage } from "@codemirror/lang-yaml";
+
+export const part = yamlLanguage;
