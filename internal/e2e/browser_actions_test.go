@@ -56,7 +56,7 @@ func TestBrowser_EveryAction(t *testing.T) {
 		j.fill(pass.tree)
 		for i, role := range roles {
 			j.user = pass.as[role]
-			j.less = nil
+			j.press(deed{page: "sign-in", fill: []string{"#user", j.user, "#password", "{password}"}, press: "sign-in", has: "nav.sidebar"})
 			if !pass.plain {
 				for _, below := range roles[:i] {
 					v := c.Visitor(true)
@@ -64,15 +64,19 @@ func TestBrowser_EveryAction(t *testing.T) {
 					j.less = append(j.less, lesser{pass.as[below], v})
 				}
 			}
-			j.press(deed{page: "sign-in", fill: []string{"#user", j.user, "#password", "{password}"}, press: "sign-in", has: "nav.sidebar"})
+			start := time.Now()
 			for _, d := range deeds {
 				if d.who == role && (!d.script || !pass.plain) {
 					j.press(d)
 				}
 			}
+			t.Logf("%s as %s: deeds %v", pass.name, role, time.Since(start))
+			start = time.Now()
+			j.less = nil
 			if !pass.plain {
 				j.visit(role, pass.tree)
 			}
+			t.Logf("%s as %s: visits %v", pass.name, role, time.Since(start))
 			j.press(deed{page: "account", first: []string{"details.user summary"}, press: "sign-out", has: "#password"})
 		}
 		j.judge(sent()[before:])
@@ -97,7 +101,7 @@ type deed struct {
 	file   string   // the name of a file to upload
 	text   string   // to be written into the code editor, where there is one
 
-	press string // the form by its action without path, and its button where it has several: "rate rating=4"; or a link by its selector
+	press string // the form by its action without path, and its button where it has several: "rate rating=4"; or the selector of what is no form
 	of    string // what the form has in it, where several have that action
 
 	shows string // a text of the page after that
@@ -193,7 +197,7 @@ func (j *journey) action(shape string) string {
 
 // selector finds the button, or the link, that the deed presses.
 func (d deed) selector() string {
-	if strings.HasPrefix(d.press, "a[") {
+	if strings.ContainsAny(d.press, "[.#") {
 		return d.press
 	}
 	action, button, _ := strings.Cut(d.press, " ")
@@ -213,7 +217,7 @@ func (d deed) selector() string {
 // press does a deed: the page is opened, the form filled and its button pressed, and the page after that looked at. Before, those who may less try it.
 func (j *journey) press(d deed) {
 	j.t.Helper()
-	for _, s := range []*string{&d.page, &d.via, &d.text, &d.press, &d.of, &d.shows, &d.has} {
+	for _, s := range []*string{&d.page, &d.via, &d.text, &d.press, &d.of, &d.shows, &d.has, &d.saves} {
 		*s = j.names.Replace(*s)
 	}
 	if d.before != nil {
@@ -382,7 +386,7 @@ func (j *journey) visit(role, tree string) {
 	}
 	queries := map[string]string{
 		"/console/go": "?to=" + tree, "/console/restore/{path...}": "?version=1", "/console/diff/{path...}": "?version=2", "/console/restore-tree/{path...}": "?checkpoint=v1",
-		"/console/past/{path...}": "?at=1", "/console/user": "?name=ed", "/console/tagged": "?tag=journey", "/console/search": "?q=payments",
+		"/console/past/{path...}": find("/console/checkpoints"+tree, "/console/past"+tree), "/console/user": "?name=ed", "/console/tagged": "?tag=journey", "/console/search": "?q=payments",
 		"/console/edit-comment/{path...}": "?id=" + find("/console/community"+tree+"/doc.txt?", `name="id" value="`), "/console/permissions-of": "?to=" + tree,
 	}
 	for _, r := range j.routes {

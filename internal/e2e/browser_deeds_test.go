@@ -11,7 +11,7 @@ var leastRole = map[string]string{
 	"/console/upload/{path...}": "editor", "/console/new-collection/{path...}": "editor", "/console/new-text/{path...}": "editor", "/console/new-from-url/{path...}": "editor",
 	"/console/new-link/{path...}": "editor", "/console/delete/{path...}": "editor", "/console/move/{path...}": "editor", "/console/restore-tree/{path...}": "editor",
 	"/console/describe/{path...}": "editor", "/console/property/{path...}": "editor", "/console/restore/{path...}": "editor", "/console/edit/{path...}": "editor",
-	"/console/edit-comment/{path...}": "admin", "/console/retention/{path...}": "admin", "/console/permissions/{path...}": "admin", "/console/permissions-of": "admin",
+	"/console/edit-comment/{path...}": "admin", "/console/permissions/{path...}": "admin", "/console/permissions-of": "admin",
 	"/console/users": "admin", "/console/user": "admin", "/console/roles": "admin", "/console/webhooks": "admin", "/console/backup": "admin", "/console/cluster": "admin",
 	"/console/server": "admin", "/console/doctor": "admin", "/console/logs": "admin", "/console/metrics": "admin", "/console/jobs": "admin",
 }
@@ -26,7 +26,7 @@ var ofCollections = map[string]bool{
 // seenElsewhere are addresses that cannot be opened as pages, with what uses them instead.
 var seenElsewhere = map[string]string{
 	"/console/download/{path...}": "a deed", "/console/archive/{path...}": "a deed", "/console/activity-csv/{path...}": "a deed", "/console/logs-text": "a deed",
-	"/console/webhook": "the deeds with its id", "/console/events/{path...}": "scripts of pages", "/console": "it leads to /console/", "/console/sign-in": "every journey's begin",
+	"/console/webhook": "the deeds with its id", "/console/events/{path...}": "scripts of pages", "/console/tree/{path...}": "a deed", "/console/pick/{path...}": "a deed", "/console/suggest": "a deed", "/console": "it leads to /console/", "/console/sign-in": "every journey's begin",
 }
 
 // byScript are actions that only scripts do.
@@ -56,6 +56,8 @@ var deeds = []deed{
 	{who: "reader", page: "community{t}/doc.txt", press: "delete-comment", shows: "Comment deleted."},
 	{who: "reader", page: "resource{t}/doc.txt", press: `a[href^="/console/download/"]`, saves: "doc"},
 	{who: "reader", page: "browse{t}", first: []string{"main details.menu summary"}, press: `a[href^="/console/archive/"]`, saves: "{n}"},
+	{who: "reader", page: "browse{t}", press: `[data-tree$="{t}"] > .tree-toggle`, has: `.tree a[href$="{t}/kept"]`, stays: true, script: true},
+	{who: "reader", page: "search", fill: []string{"#location", "{t}/"}, press: "#location", has: ".suggestions li", stays: true, script: true},
 	{who: "reader", page: "activity{t}", press: `a[href^="/console/activity-csv/"]`, saves: "activity"},
 	{who: "reader", page: "account", fill: []string{"#full_name", "Somebody of {n}"}, press: "account/profile", shows: "Profile saved."},
 	{who: "reader", page: "account", fill: []string{"#zone", "Europe/Berlin"}, press: "account/display", shows: "Display saved"},
