@@ -55,6 +55,9 @@ func TestBrowser_EveryAction(t *testing.T) {
 		b.Do(pass.name, e2e.Command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: pass.plain}))
 		j.fill(pass.tree)
 		for i, role := range roles {
+			if strings.Contains(os.Getenv("SKIPR"), role) {
+				continue
+			}
 			j.user = pass.as[role]
 			j.press(deed{page: "sign-in", fill: []string{"#user", j.user, "#password", "{password}"}, press: "sign-in", has: "nav.sidebar"})
 			if !pass.plain {
@@ -96,8 +99,10 @@ type deed struct {
 	via    string // a link that leads to it from there
 	script bool   // it takes scripts
 	before func(*journey)
+	free   bool     // who may less is offered it, too
 	first  []string // what is clicked first: menus, boxes
 	fill   []string // selector, value, selector, value…
+	types  string   // what is typed into the box in the header
 	file   string   // the name of a file to upload
 	text   string   // to be written into the code editor, where there is one
 
@@ -210,6 +215,8 @@ func (d deed) selector() string {
 		found += fmt.Sprintf(`[name=%q][value=%q]`, name, value)
 	} else if name != "" {
 		found += fmt.Sprintf(`[name=%q]`, name)
+	} else {
+		found += ":not([name])"
 	}
 	return found
 }
@@ -241,6 +248,9 @@ func (j *journey) press(d deed) {
 		action := j.action(form.Shape)
 		note(j.pressed, j.user, action)
 		for _, v := range j.less {
+			if d.free {
+				break
+			}
 			j.refuses(v, action, form)
 		}
 	}
@@ -268,6 +278,9 @@ func (j *journey) fillIn(d deed) {
 	for i := 0; i+1 < len(d.fill); i += 2 {
 		selector, value := d.fill[i], j.names.Replace(d.fill[i+1])
 		j.do("fill "+selector, chromedp.WaitVisible(selector), chromedp.SetValue(selector, value))
+	}
+	if d.types != "" {
+		j.do("type", chromedp.SendKeys("#location", j.names.Replace(d.types)))
 	}
 	if d.text != "" {
 		j.write(d.text)
