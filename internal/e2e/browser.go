@@ -22,7 +22,7 @@ import (
 )
 
 // stepLimit is how long one step in the browser may take.
-const stepLimit = 8 * time.Second
+const stepLimit = 30 * time.Second
 
 // Browser is a tab of a Chromium with an empty profile of its own. One goroutine uses it.
 type Browser struct {

@@ -26,7 +26,7 @@ var ofCollections = map[string]bool{
 // seenElsewhere are addresses that cannot be opened as pages, with what uses them instead.
 var seenElsewhere = map[string]string{
 	"/console/download/{path...}": "a deed", "/console/archive/{path...}": "a deed", "/console/activity-csv/{path...}": "a deed", "/console/logs-text": "a deed",
-	"/console/webhook": "the deeds with its id", "/console/events/{path...}": "scripts of pages", "/console/tree/{path...}": "a deed", "/console/pick/{path...}": "a deed", "/console/suggest": "a deed", "/console": "it leads to /console/", "/console/sign-in": "every journey's begin",
+	"/console/webhook": "the deeds with its id", "/console/events/{path...}": "scripts of pages", "/console/tree/{path...}": "a deed", "/console/pick/{path...}": "a deed", "/console/suggest": "a deed", "/console/sign-in": "every journey's begin",
 }
 
 // byScript are actions that only scripts do.
