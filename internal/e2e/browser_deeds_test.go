@@ -58,6 +58,7 @@ var deeds = []deed{
 	{who: "reader", fill: []string{"#tags", "chosen"}, press: "selection sure=1", shows: "Tags added."},
 	{who: "reader", page: "browse{t}", first: []string{"[name=name][value='doc.txt']"}, press: "selection do=copy", has: "#to"},
 	{who: "reader", press: "selection pick", has: ".picker", stays: true},
+	{who: "reader", fill: []string{"#to", "{t}/inbox"}, press: "selection sure=1", shows: "Copied."},
 	{who: "reader", page: "resource{t}/doc.txt", press: `a[href^="/console/download/"]`, saves: "doc"},
 	{who: "reader", page: "browse{t}", first: []string{"main details.menu summary"}, press: `a[href^="/console/archive/"]`, saves: "{n}"},
 	{who: "reader", page: "browse{t}", press: `[data-tree$="/apis/payments"] > .tree-toggle`, has: ".tree-none", stays: true, script: true},
