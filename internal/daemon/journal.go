@@ -1,13 +1,14 @@
 package daemon
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -31,11 +32,13 @@ type Journal struct {
 	level      slog.LevelVar
 	configured slog.Level
 
-	mu     sync.Mutex
-	ring   []JournalRecord
-	next   int          // where in ring the next one goes, once it is full
-	lost   int64        // records that are not kept any more
-	buffer bytes.Buffer // of the attributes that are being written
+	tickets atomic.Uint64 // the last that was given to a record
+	texts   sync.Map      // by ticket: where the attributes go of a record that is being written
+
+	mu   sync.Mutex // held while a record is put into its place, never while one is written: values may take their time, and log themselves
+	ring []JournalRecord
+	next int   // where in ring the next one goes, once it is full
+	lost int64 // records that are not kept any more
 }
 
 // NewJournaledLogger is [Document.NewLogger] with a journal of what it logs, which can change its level.
@@ -56,20 +59,32 @@ func (d *Document) NewJournaledLogger(w io.Writer, c LogConfig) (*slog.Logger, *
 
 // Handler passes records on to next, and keeps them. What is logged is next's to decide.
 func (j *Journal) Handler(next slog.Handler) slog.Handler {
-	text := slog.NewTextHandler(&j.buffer, &slog.HandlerOptions{Level: slog.Level(-100), ReplaceAttr: attrsOnly})
+	text := slog.NewTextHandler(journalTexts{j}, &slog.HandlerOptions{Level: slog.Level(-100), ReplaceAttr: withoutLevel})
 	return journalHandler{journal: j, next: next, text: text}
 }
 
-// attrsOnly leaves out what a record has besides its attributes.
-func attrsOnly(groups []string, a slog.Attr) slog.Attr {
-	_, isLevel := a.Value.Any().(slog.Level)
-	if len(groups) == 0 && (a.Key == slog.LevelKey && isLevel || a.Key == slog.MessageKey && a.Value.String() == "") {
+// withoutLevel leaves out the level of a record, but no attribute of that name.
+func withoutLevel(groups []string, a slog.Attr) slog.Attr {
+	if _, isLevel := a.Value.Any().(slog.Level); len(groups) == 0 && a.Key == slog.LevelKey && isLevel {
 		return slog.Attr{}
 	}
 	return a
 }
 
-// journalHandler writes the attributes of a record into the journal's buffer, which is guarded by the journal's lock.
+// journalTexts takes what the text handler has written: a line that begins with the record's ticket as its message. The handler writes lines side by side,
+// and gives them one at a time.
+type journalTexts struct{ journal *Journal }
+
+// Write implements [io.Writer].
+func (w journalTexts) Write(line []byte) (int, error) {
+	ticket, attrs, _ := strings.Cut(strings.TrimSpace(string(line[:min(len(line), 2*journalText)])), " ")
+	if text, ok := w.journal.texts.Load(strings.TrimPrefix(ticket, slog.MessageKey+"=")); ok {
+		*text.(*string) = attrs
+	}
+	return len(line), nil
+}
+
+// journalHandler writes the attributes of a record as text for the journal.
 type journalHandler struct {
 	journal    *Journal
 	next, text slog.Handler
@@ -82,12 +97,18 @@ func (h journalHandler) Enabled(ctx context.Context, l slog.Level) bool {
 
 // Handle implements [slog.Handler].
 func (h journalHandler) Handle(ctx context.Context, r slog.Record) error {
-	bare := slog.NewRecord(time.Time{}, r.Level, "", 0)
+	var text string
+	ticket := strconv.FormatUint(h.journal.tickets.Add(1), 36)
+	bare := slog.NewRecord(time.Time{}, r.Level, ticket, 0)
 	r.Attrs(func(a slog.Attr) bool {
 		bare.AddAttrs(a)
 		return true
 	})
-	return errors.Join(h.journal.keep(ctx, h.text, bare, r), h.next.Handle(ctx, r))
+	h.journal.texts.Store(ticket, &text)
+	err := h.text.Handle(ctx, bare)
+	h.journal.texts.Delete(ticket)
+	h.journal.keep(JournalRecord{At: r.Time, Level: r.Level, Message: shorten(r.Message), Attrs: shorten(text)})
+	return errors.Join(err, h.next.Handle(ctx, r))
 }
 
 // WithAttrs implements [slog.Handler].
@@ -100,24 +121,16 @@ func (h journalHandler) WithGroup(name string) slog.Handler {
 	return journalHandler{h.journal, h.next.WithGroup(name), h.text.WithGroup(name)}
 }
 
-// keep keeps r; text writes the attributes, which bare has alone.
-func (j *Journal) keep(ctx context.Context, text slog.Handler, bare, r slog.Record) error {
+func (j *Journal) keep(r JournalRecord) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.buffer.Reset()
-	err := text.Handle(ctx, bare)
-	kept := JournalRecord{At: r.Time, Level: r.Level, Message: shorten(r.Message), Attrs: shorten(strings.TrimSpace(j.buffer.String()))}
-	if j.buffer.Cap() > 64*journalText {
-		j.buffer = bytes.Buffer{} // one large record must not cost memory for ever
-	}
 	if len(j.ring) < journalRecords {
-		j.ring = append(j.ring, kept)
-		return err
+		j.ring = append(j.ring, r)
+		return
 	}
-	j.ring[j.next] = kept
+	j.ring[j.next] = r
 	j.next = (j.next + 1) % journalRecords
 	j.lost++
-	return err
 }
 
 func shorten(s string) string {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func journaled(t *testing.T, level string) (*slog.Logger, *Journal, *bytes.Buffer) {
@@ -72,9 +73,6 @@ func TestJournal_IsBounded(t *testing.T) {
 			t.Fatalf("a record has %d and %d bytes", len(r.Message), len(r.Attrs))
 		}
 	}
-	if j.buffer.Cap() > 128*journalText {
-		t.Errorf("the buffer keeps %d bytes", j.buffer.Cap())
-	}
 }
 
 func TestJournal_RefusesAnUnknownLevel(t *testing.T) {
@@ -83,4 +81,42 @@ func TestJournal_RefusesAnUnknownLevel(t *testing.T) {
 			t.Errorf("%+v was taken", c)
 		}
 	}
+}
+
+// telling is a value that logs, and looks at the journal, while it is written.
+type telling struct {
+	log     *slog.Logger
+	journal *Journal
+}
+
+func (v telling) LogValue() slog.Value {
+	v.log.Info("inside")
+	kept, _ := v.journal.Records()
+	return slog.IntValue(len(kept))
+}
+
+func TestJournal_WritesOutsideOfItsLock(t *testing.T) {
+	log, j, _ := journaled(t, "info")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		log.Info("outside", "kept", telling{log, j}, "level", "x", "msg", "")
+	}()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("a value that logs while it is written waits for ever")
+	}
+	list, _ := j.Records()
+	var said []string
+	for _, r := range list {
+		said = append(said, strings.TrimSpace(r.Message+" "+r.Attrs))
+	}
+	if got := strings.Join(said, "; "); got != `inside; outside kept=1 level=x msg=""; inside` { // it is written once for the journal, once for the log
+		t.Errorf("kept %s", got)
+	}
+	j.texts.Range(func(ticket, _ any) bool {
+		t.Errorf("the ticket %v is kept", ticket)
+		return true
+	})
 }

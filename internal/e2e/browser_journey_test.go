@@ -70,7 +70,7 @@ func (w walker) submit(action string) {
 func (w walker) signIn(user string) {
 	w.t.Helper()
 	w.do("sign in as "+user, chromedp.Navigate(w.console), chromedp.WaitVisible("#password"), chromedp.SendKeys("#user", user), chromedp.SendKeys("#password", e2e.AdminPassword),
-		chromedp.Click(`form[action="/console/sign-in"] button`), chromedp.WaitVisible("nav.sidebar"))
+		chromedp.Click(`form[action="/console/sign-in"] button`), chromedp.WaitVisible("details.user summary"))
 }
 
 func (w walker) signOut() {
@@ -239,7 +239,7 @@ func TestBrowser_JourneyByKeys(t *testing.T) {
 	w := walker{t: t, b: b, console: c.Visitor(true).Base + "/console/"}
 	w.do("open the console", chromedp.Navigate(w.console), chromedp.WaitVisible("#password"))
 	w.tabTo("#user")
-	w.do("sign in", chromedp.KeyEvent("ed"+kb.Tab+e2e.AdminPassword+kb.Enter), chromedp.WaitVisible("nav.sidebar"))
+	w.do("sign in", chromedp.KeyEvent("ed"+kb.Tab+e2e.AdminPassword+kb.Enter), chromedp.WaitVisible("details.user summary"))
 	// As the keyboard sends it: a key that a script takes writes no character.
 	slash := input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: "/", Code: "Slash", Text: "/"}
 	w.do("search", e2e.Command(input.DispatchKeyEvent, slash), chromedp.KeyEvent("unmistakable"+kb.Enter), chromedp.WaitVisible("ol.hits"))

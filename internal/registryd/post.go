@@ -23,6 +23,8 @@ const (
 	orderLimit = 10 * time.Second
 	// ordersMost is how many orders wait to be followed; more are dropped, and sent again.
 	ordersMost = 8
+	// answersKept is how many answers to orders are kept, for orders that come again.
+	answersKept = 64
 
 	factsList = 20  // entries of a list in the facts of another node that are kept
 	factsText = 200 // bytes of a text there
@@ -45,24 +47,23 @@ type post struct {
 	now   func() time.Time
 	via   func() carrier // nil while there is no group
 	facts func(ctx context.Context) facts
-	obey  func(o order) error // follows an order; following it twice is no fault
+	obey  func(ctx context.Context, o order) error // follows an order
 
-	orders chan received
-	poke   chan struct{} // holds a token when facts are to be told at once
+	out       *outbox
+	orders    chan order
+	questions chan order    // orders that are answered at once, while another one is followed
+	poke      chan struct{} // holds a token when facts are to be told at once
 
-	mu      sync.Mutex
-	heard   map[string]heardFacts  // by member
-	waiting map[string]chan answer // by order
+	mu       sync.Mutex
+	heard    map[string]heardFacts  // by member
+	waiting  map[string]chan answer // by order
+	answered map[string]answer      // by order: the newest answersKept
+	oldest   []string               // the orders of answered, oldest first
 }
 
 type heardFacts struct {
 	facts
 	at time.Time // by this node's clock
-}
-
-type received struct {
-	from string
-	order
 }
 
 // letter is a message, as JSON. What it does not know it leaves alone, so that versions can be mixed.
@@ -89,15 +90,18 @@ type facts struct {
 // order is what an administrator wants a node to do.
 type order struct {
 	ID    string `json:"id"`
-	Do    string `json:"do"` // drain or undrain
+	Do    string `json:"do"`
 	By    string `json:"by"`
 	Force bool   `json:"force,omitempty"` // though no other node of its pool is active
+
+	from string // the member that sends it, as the group has it
 }
 
 // The orders.
 const (
 	orderDrain   = "drain"
 	orderUndrain = "undrain"
+	orderStay    = "stay" // asks whether the node stays active, so that the one that asks may be drained
 )
 
 // answer says that an order was followed, or why not.
@@ -107,10 +111,11 @@ type answer struct {
 	Why  string        `json:"why,omitempty"`
 }
 
-func newPost(log *slog.Logger, via func() carrier, facts func(context.Context) facts, obey func(order) error) *post {
+func newPost(log *slog.Logger, via func() carrier, facts func(context.Context) facts, obey func(context.Context, order) error) *post {
 	return &post{
-		log: log, now: time.Now, via: via, facts: facts, obey: obey, orders: make(chan received, ordersMost), poke: make(chan struct{}, 1),
-		heard: map[string]heardFacts{}, waiting: map[string]chan answer{},
+		log: log, now: time.Now, via: via, facts: facts, obey: obey, out: newOutbox(log), poke: make(chan struct{}, 1),
+		orders: make(chan order, ordersMost), questions: make(chan order, ordersMost),
+		heard: map[string]heardFacts{}, waiting: map[string]chan answer{}, answered: map[string]answer{},
 	}
 }
 
@@ -125,8 +130,13 @@ func (p *post) receive(m membership.Message) {
 		return
 	}
 	if l.Order != nil {
+		queue := p.orders
+		if l.Order.Do == orderStay {
+			queue = p.questions
+		}
+		l.Order.from = m.From.ID
 		select {
-		case p.orders <- received{m.From.ID, *l.Order}:
+		case queue <- *l.Order:
 		default: // it comes again
 		}
 	}
@@ -183,10 +193,12 @@ func cutText(s string) string {
 
 // run tells and obeys until ctx ends.
 func (p *post) run(ctx context.Context) {
-	var both sync.WaitGroup
-	both.Go(func() { p.tellAll(ctx) })
-	both.Go(func() { p.obeyAll(ctx) })
-	both.Wait()
+	var all sync.WaitGroup
+	all.Go(func() { p.tellAll(ctx) })
+	all.Go(func() { p.obeyAll(ctx, p.orders) })
+	all.Go(func() { p.obeyAll(ctx, p.questions) })
+	all.Wait()
+	p.out.end()
 }
 
 func (p *post) tellAll(ctx context.Context) {
@@ -196,9 +208,7 @@ func (p *post) tellAll(ctx context.Context) {
 		if via := p.via(); via != nil {
 			f := p.facts(ctx)
 			p.note(via.Local().ID, f)
-			for _, m := range others(via) {
-				p.send(via, m.ID, letter{Facts: &f})
-			}
+			p.send(via, letter{Facts: &f}, others(via)...)
 			p.forget(via)
 		}
 		select {
@@ -239,33 +249,60 @@ func others(via carrier) []membership.Member {
 	return slices.DeleteFunc(slices.Clone(via.Members()), func(m membership.Member) bool { return m.Balancer || m.ID == self.ID })
 }
 
-func (p *post) send(via carrier, to string, l letter) {
+// send hands a letter to the outbox, for some members.
+func (p *post) send(via carrier, l letter, to ...membership.Member) {
 	body, err := json.Marshal(l)
-	if err == nil {
-		err = via.Send(to, body)
-	}
 	if err != nil {
-		p.log.Debug("a node was not told", "member", to, "error", err)
+		p.log.Debug("a letter was not written", "error", err)
+		return
+	}
+	for _, m := range to {
+		p.out.put(via, m.ID, body, l.Facts != nil)
 	}
 }
 
-func (p *post) obeyAll(ctx context.Context) {
+// obeyAll follows orders one after the other. One that comes again, because the answer was late or got lost, is not followed again.
+func (p *post) obeyAll(ctx context.Context, orders <-chan order) {
 	for {
-		var r received
+		var o order
 		select {
 		case <-ctx.Done():
 			return
-		case r = <-p.orders:
+		case o = <-orders:
 		}
-		a := answer{ID: r.ID}
-		if err := p.obey(r.order); err != nil {
-			a.Code, a.Why = registry.CodeOf(err), registry.MessageOf(err)
+		a, before := p.answerTo(o.ID)
+		if !before {
+			a = answer{ID: o.ID}
+			if err := p.obey(ctx, o); err != nil {
+				a.Code, a.Why = registry.CodeOf(err), registry.MessageOf(err)
+			}
+			p.answerIs(a)
 		}
 		if via := p.via(); via != nil {
-			p.send(via, r.from, letter{Answer: &a})
+			p.send(via, letter{Answer: &a}, membership.Member{ID: o.from})
 		}
-		p.tell()
+		if o.Do != orderStay {
+			p.tell()
+		}
 	}
+}
+
+func (p *post) answerTo(order string) (answer, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a, ok := p.answered[order]
+	return a, ok
+}
+
+func (p *post) answerIs(a answer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.oldest) == answersKept {
+		delete(p.answered, p.oldest[0])
+		p.oldest = p.oldest[1:]
+	}
+	p.answered[a.ID] = a
+	p.oldest = append(p.oldest, a.ID)
 }
 
 func (p *post) note(member string, f facts) {
@@ -291,13 +328,14 @@ func (p *post) give(ctx context.Context, member string, o order) error {
 	}
 	if member == via.Local().ID {
 		defer p.tell()
-		return p.obey(o)
+		return p.obey(ctx, o)
 	}
-	i := slices.IndexFunc(others(via), func(m membership.Member) bool { return m.ID == member })
+	nodes := others(via)
+	i := slices.IndexFunc(nodes, func(m membership.Member) bool { return m.ID == member })
 	if i < 0 {
 		return registry.Errorf(registry.CodeNotFound, "no node of that id is in sight; after a restart a node is another one")
 	}
-	name := others(via)[i].Name
+	to := nodes[i]
 	o.ID = rand.Text()
 	wait := make(chan answer, 1)
 	p.expect(o.ID, wait)
@@ -307,7 +345,7 @@ func (p *post) give(ctx context.Context, member string, o order) error {
 	again := time.NewTicker(orderAgain)
 	defer again.Stop()
 	for {
-		p.send(via, member, letter{Order: &o})
+		p.send(via, letter{Order: &o}, to)
 		select {
 		case a := <-wait:
 			if a.Code != "" {
@@ -318,7 +356,7 @@ func (p *post) give(ctx context.Context, member string, o order) error {
 		case <-ctx.Done():
 			return &registry.Error{
 				Code: registry.CodeUnavailable, Err: ctx.Err(),
-				Message: fmt.Sprintf("%s has not answered; look at its state here in a moment, and try again", name),
+				Message: fmt.Sprintf("%s has not answered; look at its state here in a moment, and try again", to.Name),
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -174,12 +175,9 @@ func (n *node) healthy(ctx context.Context) error {
 	if why := n.state.Load(); why != nil {
 		return errors.New(*why)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	for _, name := range sortedKeys(n.stores) {
-		if err := n.stores[name].Ping(ctx); err != nil {
-			return fmt.Errorf("store %s does not answer", name)
-		}
+	_, down := askStores(ctx, sortedKeys(n.stores), func(ctx context.Context, name string) (struct{}, error) { return struct{}{}, n.stores[name].Ping(ctx) })
+	if names := sortedKeys(down); len(names) > 0 {
+		return fmt.Errorf("store %s does not answer", strings.Join(names, ", "))
 	}
 	return nil
 }

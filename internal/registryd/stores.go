@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -69,7 +71,7 @@ func (n *node) buildService(ctx context.Context) error {
 		return fmt.Errorf("mounts: %w", err)
 	}
 	n.auth = auth.New(auth.Config{
-		Accounts: home, SessionLifetime: n.config.SessionLifetime, Sessions: n.config.MaxSessions, Anonymous: n.config.AnonymousAccess, Guesses: n.config.Passwords.Guesses,
+		Accounts: home, SessionLifetime: n.config.SessionLifetime, Sessions: n.config.MaxSessions, Anonymous: n.config.AnonymousAccess, Guesses: n.config.Passwords.Guesses, Removed: n.forgetStars,
 		Passwords: auth.PasswordRules{MinLength: n.config.Passwords.MinLength, MinClasses: n.config.Passwords.MinClasses},
 	})
 	if err := n.ensureAdmin(ctx); err != nil {
@@ -103,6 +105,32 @@ func (n *node) mounts(ctx context.Context) (*registry.Mounts, error) {
 		}
 	}
 	return table, nil
+}
+
+// storeLimit is how long a store has to answer.
+const storeLimit = 2 * time.Second
+
+// askStores asks stores side by side, each with a time limit of its own: one that is slow says nothing of the others.
+func askStores[T any](ctx context.Context, names []string, ask func(ctx context.Context, name string) (T, error)) (answers map[string]T, faults map[string]error) {
+	answers, faults = map[string]T{}, map[string]error{}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for _, name := range names {
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, storeLimit)
+			defer cancel()
+			a, err := ask(ctx, name)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				faults[name] = err
+				return
+			}
+			answers[name] = a
+		})
+	}
+	all.Wait()
+	return answers, faults
 }
 
 // migrate brings the schemas up to date and says what they are.

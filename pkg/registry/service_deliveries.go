@@ -90,7 +90,10 @@ func (s *Service) sendOnce(ctx context.Context, w Webhook, d Delivery, id string
 	}
 	s.observeDelivery(d)
 	// Who asked may have gone; it was sent all the same.
-	_, err := s.hooks.Store.NoteDelivery(context.WithoutCancel(ctx), d, w.ID, 0, nil)
+	noted, err := s.hooks.Store.NoteDelivery(context.WithoutCancel(ctx), d, w.ID, 0, nil)
+	if err == nil && !noted {
+		err = Errorf(CodeNotFound, "the webhook %s was removed meanwhile; it was sent all the same", w.Name)
+	}
 	return d, err
 }
 

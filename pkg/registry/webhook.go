@@ -143,6 +143,7 @@ type WebhookStore interface {
 	DeleteWebhook(ctx context.Context, op Op, id ID, check func(Webhook) error) error
 
 	// NoteDelivery stores a delivery, unless it has no id, and, where next is not nil, the webhook's next state: both, if the state is still of that revision, or nothing, and then it tells false.
+	// It tells false, and stores nothing, when the webhook is gone.
 	NoteDelivery(ctx context.Context, d Delivery, webhook ID, rev int64, next *WebhookState) (bool, error)
 	// Deliveries reads up to limit deliveries of a webhook older than the one before (zero: from the newest), newest first.
 	Deliveries(ctx context.Context, webhook, before ID, limit int) ([]Delivery, error)

@@ -16,8 +16,8 @@ const (
 	hookPause = 100 * time.Millisecond
 	// hookTurn is how many events one webhook delivers until it is looked at anew.
 	hookTurn = 100
-	// hookKeep is how often a webhook that had nothing to tell stores how far it has come.
-	hookKeep = 30 * time.Second
+	// hookKeep is how often a webhook that had nothing to tell stores how far it has come: another node begins there, and the change log is kept longer.
+	hookKeep = 5 * time.Minute
 	// hookPrune is how often old deliveries are removed.
 	hookPrune = 10 * time.Minute
 )
@@ -150,6 +150,7 @@ func (c *Courier) Round(ctx context.Context) (bool, error) {
 func (c *Courier) look(ctx context.Context, hooks []Webhook) {
 	now := c.s.now()
 	heads := map[string]Position{}
+	g := glance{c: c, owners: map[ID]string{}, pages: map[glanced]EventPage{}}
 	waiting, lag, behind := 0, time.Duration(0), int64(0)
 	for _, w := range hooks {
 		if !w.Enabled {
@@ -165,9 +166,12 @@ func (c *Courier) look(ctx context.Context, hooks []Webhook) {
 			behind = max(behind, head.Seq-at.Seq)
 		}
 		atHead := known && head.Seq == at.Seq && head.Mark == at.Mark && at.Item == EndOfOperation && w.State.Waiting.IsZero()
-		if !atHead && !w.State.Next.After(now) {
+		if !atHead && !w.State.Next.After(now) && g.due(ctx, w, at) {
 			c.begin(w)
 		}
+	}
+	if g.fault != nil && ctx.Err() == nil && c.s.hooks.Warn != nil {
+		c.s.hooks.Warn(ctx, "webhooks were not looked at", g.fault)
 	}
 	if o := c.s.hooks.Observer; o != nil {
 		o.Behind(waiting, lag, behind)
@@ -294,11 +298,16 @@ func (c *Courier) deliver(ctx context.Context, w Webhook) error {
 		}
 		w, at = r.hook, e.Position
 	}
+	c.anew()
+	return nil
+}
+
+// anew makes the next look come soon.
+func (c *Courier) anew() {
 	select {
 	case c.again <- struct{}{}:
-	default: // there is one already
+	default: // it does already
 	}
-	return nil
 }
 
 // tell tries one event, and notes what came of it, with the webhook's next state, which is then in r. It tells whether the next event is to follow.

@@ -2,10 +2,13 @@ package auth_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -16,13 +19,17 @@ import (
 	"github.com/regent-registry/regent/pkg/registry"
 	"github.com/regent-registry/regent/pkg/registry/auth"
 	"github.com/regent-registry/regent/pkg/registry/sqlstore"
+	"github.com/regent-registry/regent/pkg/registry/sqlstore/sqlstoretest"
 )
 
 const password = "correct horse"
 
-// openAccounts opens a node's view of the accounts in a file.
+// openAccounts opens a node's view of the accounts in a file, which the first one makes.
 func openAccounts(t *testing.T, file string, now func() time.Time) *sqlstore.Store {
 	t.Helper()
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		sqlstoretest.Fill(t, file)
+	}
 	s, err := sqlstore.Open(t.Context(), sqlstore.Config{Name: "shared", DSN: "sqlite:" + file, Logger: slog.New(slog.DiscardHandler), Now: now})
 	if err != nil {
 		t.Fatal(err)
@@ -32,9 +39,6 @@ func openAccounts(t *testing.T, file string, now func() time.Time) *sqlstore.Sto
 			t.Error(err)
 		}
 	})
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	return s
 }
 

@@ -56,7 +56,7 @@ func (p PasswordRules) Check(user, password string) error {
 		return err
 	}
 	if n := len(password); n < p.MinLength {
-		return registry.Errorf(registry.CodeInvalid, "password has %d bytes; it must have %d or more", n, p.MinLength)
+		return registry.Errorf(registry.CodeInvalid, "password is too short; it must have %d characters or more", p.MinLength)
 	}
 	if strings.EqualFold(user, password) {
 		return registry.Errorf(registry.CodeInvalid, "password must not be the user name")
@@ -82,8 +82,11 @@ func (p PasswordRules) Check(user, password string) error {
 
 // CheckPassword tells why password cannot be a new password; the error has [registry.CodeInvalid].
 func CheckPassword(password string) error {
-	if n := len(password); n < MinPasswordLength || n > MaxPasswordLength {
-		return registry.Errorf(registry.CodeInvalid, "password has %d bytes; it must have %d to %d", n, MinPasswordLength, MaxPasswordLength)
+	switch n := len(password); {
+	case n < MinPasswordLength:
+		return registry.Errorf(registry.CodeInvalid, "password is too short; it must have %d characters or more", MinPasswordLength)
+	case n > MaxPasswordLength:
+		return registry.Errorf(registry.CodeInvalid, "password is too long; it must have %d bytes at most", MaxPasswordLength)
 	}
 	return nil
 }

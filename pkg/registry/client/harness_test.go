@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/regent-registry/regent/pkg/registry/client"
 	"github.com/regent-registry/regent/pkg/registry/httpapi"
 	"github.com/regent-registry/regent/pkg/registry/sqlstore"
+	"github.com/regent-registry/regent/pkg/registry/sqlstore/sqlstoretest"
 )
 
 const (
@@ -39,7 +39,7 @@ func newServer(t *testing.T) *server {
 	t.Helper()
 	ctx := t.Context()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	store, err := sqlstore.Open(ctx, sqlstore.Config{Name: "shared", DSN: "sqlite:" + filepath.Join(t.TempDir(), "store.db"), Logger: log})
+	store, err := sqlstore.Open(ctx, sqlstore.Config{Name: "shared", DSN: sqlstoretest.SQLite(t), Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,9 +48,6 @@ func newServer(t *testing.T) *server {
 			t.Error(err)
 		}
 	})
-	if err := store.Migrate(ctx); err != nil {
-		t.Fatal(err)
-	}
 	mounts, err := registry.NewMounts(
 		registry.Mount{Path: config, Store: store, Target: config},
 		registry.Mount{Path: "/frozen", Store: store, Target: "/frozen", ReadOnly: true},

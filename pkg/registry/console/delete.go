@@ -40,6 +40,11 @@ func (c *console) askDelete(w http.ResponseWriter, r *http.Request, a registry.A
 		if v.Going, err = c.going(r, a, res.Path); err != nil {
 			return err
 		}
+		if res.Kind == registry.KindResource {
+			if v.Going.Impact, err = c.breaking(r, a, res.Path); err != nil {
+				return err
+			}
+		}
 	}
 	var status int
 	v.Error, status = c.outcome(r, a, failed)

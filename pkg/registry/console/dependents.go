@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/regent-registry/regent/pkg/registry"
@@ -11,7 +12,27 @@ import (
 type goingView struct {
 	registry.Dependents
 
-	Tops int // the entries that were named
+	Tops   int        // the entries that were named
+	Impact *graphView // what depends on the only one that goes, through others too; nil for collections and for several
+}
+
+// shownImpact is how many of what breaks the page names; the picture has all.
+const shownImpact = 20
+
+// Broken are those that depend on what goes, the nearest first, as many as the page names.
+func (g goingView) Broken() []graphNode {
+	return g.Impact.Nodes[:min(len(g.Impact.Nodes), shownImpact)]
+}
+
+// Unnamed is how many more there are.
+func (g goingView) Unnamed() int { return max(len(g.Impact.Nodes)-shownImpact, 0) }
+
+// Leading are the associations that lead to what goes, without those that Impact tells of.
+func (g goingView) Leading() []registry.Association {
+	if g.Impact == nil {
+		return g.Incoming
+	}
+	return slices.DeleteFunc(slices.Clone(g.Incoming), func(a registry.Association) bool { return a.Type == registry.DependsType })
 }
 
 // Below is how many nodes go beside those that were named.
@@ -37,5 +58,19 @@ func (g goingView) Kinds() string {
 // going looks at what a deletion of some paths takes along.
 func (c *console) going(r *http.Request, a registry.Actor, paths ...registry.Path) (goingView, error) {
 	found, err := c.Service.Dependents(r.Context(), a, paths, registry.Freshness{})
-	return goingView{found, len(paths)}, err
+	return goingView{Dependents: found, Tops: len(paths)}, err
+}
+
+// breaking looks at what depends on a resource, directly and through others.
+func (c *console) breaking(r *http.Request, a registry.Actor, p registry.Path) (*graphView, error) {
+	v := graphView{Impact: true, Type: registry.DependsType}
+	var err error
+	if v.Graph, err = c.Service.Graph(r.Context(), a, registry.GraphInput{Path: p, Impact: true}, registry.Freshness{}); err != nil {
+		return nil, err
+	}
+	v.fill()
+	if len(v.Nodes) == 0 {
+		return nil, nil
+	}
+	return &v, nil
 }

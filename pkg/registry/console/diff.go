@@ -67,6 +67,17 @@ func (v diffView) More() int64 {
 	return moreContext
 }
 
+// Restorable are those of the two that are not the current one, for templates.
+func (v diffView) Restorable() []int64 {
+	var numbers []int64
+	for _, n := range []int64{v.Diff.From.Version.Number, v.Diff.To.Version.Number} {
+		if n != v.Resource.Version && !slices.Contains(numbers, n) {
+			numbers = append(numbers, n)
+		}
+	}
+	return numbers
+}
+
 // All is the parameter that shows every line.
 func (v diffView) All() int64 { return allContext }
 

@@ -22,6 +22,21 @@ func TestDiff_ShowsMoreAndInline(t *testing.T) {
 			t.Errorf("no link to %s", link)
 		}
 	}
+	// What it compares can be put back from here; the current version cannot, nor by who may not write.
+	const back = "/console/restore" + string(pay) + "?version="
+	if !side.hasLink(back+"1") || side.hasLink(back+"3") {
+		t.Error("it does not lead to restoring the older version, or to restoring the current one")
+	}
+	if got := b.get(back + "1").wantText("See what would change").field("comment"); got != "As in version 1" {
+		t.Errorf("the comment to begin with is %q", got)
+	}
+	s.newUser("joe")
+	if s.signedInAs("joe").get(at + "?from=1&version=3").hasLink(back + "1") {
+		t.Error("who may not write is shown the way to restoring")
+	}
+	b.get(at + "?from=2&version=2").wantText("one and the same version")
+	s.put(pay+".new", "", "one")
+	b.get("/console/diff" + string(pay) + ".new").wantText("There is only one version yet")
 	b.get(at+"?from=1&version=3&context=25").wantText("74 equal lines", "line 75").wantNoText("line 74 ")
 	inline := b.get(at+"?from=1&version=3&view=inline&context=1048576").wantText("line 1 ", "line 200").wantNoText("equal lines")
 	if !inline.hasLink(at + "?context=1048576&from=1&version=3") {

@@ -85,8 +85,12 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, a registry.Actor,
 	if v.Retry && r.Method == http.MethodGet {
 		v.Again = here(r)
 	}
-	if code == registry.CodeNotFound {
+	switch code {
+	case registry.CodeNotFound:
 		c.helpFind(r, a, &v)
+	case registry.CodeDenied, registry.CodeInvalid, registry.CodeConflict:
+		c.helpBack(r, a, code, &v)
+	default: // nothing else is nearer than the overview
 	}
 	if v.Retry {
 		w.Header().Set("Retry-After", "2")
@@ -145,6 +149,24 @@ func (c *console) helpFind(r *http.Request, a registry.Actor, v *errorView) {
 	}
 	if r.Method == http.MethodGet {
 		v.Nearest = c.nearest(r, a, p)
+	}
+}
+
+// helpBack offers what the address names, where somebody may read it, and does not speak of a form to who only opened an address.
+func (c *console) helpBack(r *http.Request, a registry.Actor, code registry.Code, v *errorView) {
+	if r.Method == http.MethodGet && code != registry.CodeDenied {
+		v.Next = "Nothing was changed. Check the address, or open the page anew."
+	}
+	text := r.PathValue("path")
+	if text == "" || a.User == "" {
+		return
+	}
+	p, err := registry.ParsePath(text)
+	if err != nil {
+		return
+	}
+	if _, err := c.Service.Get(r.Context(), a, p, registry.Freshness{}); err == nil {
+		v.Nearest = &p
 	}
 }
 

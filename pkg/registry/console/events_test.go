@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/regent-registry/regent/pkg/registry"
+	"github.com/regent-registry/regent/pkg/registry/console"
 )
 
 // follow opens a stream; next reads its blocks up to one with data, or gives false at its end. The id is the last one that came.
@@ -126,7 +128,8 @@ func TestEvents_EndWithTheSessionAndTheNode(t *testing.T) {
 }
 
 func TestEvents_AreBoundedAndGuarded(t *testing.T) {
-	s := newSite(t)
+	// A thousand streams with the heartbeat of the other tests would ask for their readers 50,000 times a second.
+	s := newSite(t, func(c *console.Config) { c.Heartbeat = time.Second })
 	s.put("/_system/config/secret.txt", "", "x")
 	s.put("/_system/config/open.txt", "", "x")
 	s.newUser("joe")

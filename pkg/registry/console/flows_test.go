@@ -45,7 +45,7 @@ func TestSignIn_SaysTheSameForWrongUserAndWrongPassword(t *testing.T) {
 	s := newSite(t)
 	wrong := s.visitor().post("/console/sign-in", "user", adminName, "password", "wrong password").wantStatus(http.StatusUnauthorized)
 	unknown := s.visitor().post("/console/sign-in", "user", "nobody", "password", adminPassword).wantStatus(http.StatusUnauthorized)
-	wrong.wantText("User or password is wrong.")
+	wrong.wantText("User or password is wrong.", "a new password")
 	if a, b := wrong.text(), unknown.text(); a != b {
 		t.Errorf("the two pages differ:\n%s\n%s", a, b)
 	}

@@ -48,6 +48,15 @@ func TestGraph_SaysWhatBreaks(t *testing.T) {
 	}
 	checkGolden(t, "graph-cycle.html", golden("graph-cycle", page.body))
 
+	// Who is about to delete it is told the same, and not only of what points there directly.
+	b.get("/console/delete"+in+"/schemas/money.xsd").
+		wantText("3 resources depend on it: 2 services, 1 WSDL", "Deleting it breaks 1 directly", "/services/Shop · through Billing", "It goes to the trash of "+in+"/schemas").
+		wantNoText("from elsewhere")
+	b.get("/console/delete"+in+"/x").wantNoText("breaks")
+	if !b.get("/console/resource" + in + "/schemas/money.xsd").hasLink("/console/impact" + in + "/schemas/money.xsd") {
+		t.Error("the page of a resource does not lead to what depends on it")
+	}
+
 	b.get("/console/impact"+in+"/schemas/money.xsd?depth=1").wantText("More than 1 resource depends on it", "There is more further away")
 	b.get("/console/dependencies"+in+"/services/Shop?type=*").wantText("It depends on 4 resources", "1 outside address", "docs")
 	b.get("/console/dependencies"+in+"/services/Shop?type=docs").wantText("“docs”", "It depends on 1 resource")

@@ -12,8 +12,8 @@ import (
 
 // Measures of a picture, in pixels.
 const (
-	boxWidth, boxHeight   = 190, 44
-	columnGap, rowGap     = 60, 14
+	boxWidth, boxHeight   = 200, 44
+	columnGap, rowGap     = 52, 14
 	pictureMargin         = 12
 	boxNameRunes          = 19
 	boxPlaceRunes         = 27

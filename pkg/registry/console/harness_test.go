@@ -10,7 +10,6 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +21,7 @@ import (
 	"github.com/regent-registry/regent/pkg/registry/auth"
 	"github.com/regent-registry/regent/pkg/registry/console"
 	"github.com/regent-registry/regent/pkg/registry/sqlstore"
+	"github.com/regent-registry/regent/pkg/registry/sqlstore/sqlstoretest"
 )
 
 const (
@@ -29,6 +29,7 @@ const (
 	adminPassword = "correct horse"
 	testRequestID = "01TESTREQUEST"
 	sessionLength = time.Hour
+	heartbeat     = 20 * time.Millisecond // of the streams, each of which asks at every one who its reader is: a test of many has a longer one
 	contentLimit  = 4 << 20
 	publicHTTPS   = "https://governance.localhost:8243"
 	publicHTTP    = "http://governance.localhost:8280"
@@ -85,7 +86,7 @@ func newSiteOn(t *testing.T, cfg sqlstore.Config, options ...func(*console.Confi
 	ctx := t.Context()
 	s := &site{t: t, clock: &clock{now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}}
 	open := func(name string) *sqlstore.Store {
-		cfg.Name, cfg.DSN, cfg.Now = name, "sqlite:"+filepath.Join(t.TempDir(), name+".db"), s.clock.Now
+		cfg.Name, cfg.DSN, cfg.Now = name, sqlstoretest.SQLite(t), s.clock.Now
 		store, err := sqlstore.Open(ctx, cfg)
 		must(t, err)
 		t.Cleanup(func() {
@@ -93,7 +94,6 @@ func newSiteOn(t *testing.T, cfg sqlstore.Config, options ...func(*console.Confi
 				t.Error(err)
 			}
 		})
-		must(t, store.Migrate(ctx))
 		return store
 	}
 	shared, local := open("shared"), open("local")
@@ -125,7 +125,7 @@ func newSiteOn(t *testing.T, cfg sqlstore.Config, options ...func(*console.Confi
 	config := console.Config{
 		Service: s.service, Auth: s.auth, Node: "node-1", Now: s.clock.Now, PublicHTTP: publicHTTP, PublicHTTPS: publicHTTPS + "/",
 		SelfHTTPS: selfHTTPS, Private: []registry.Path{"/_system/local"},
-		Members: func() []console.Member { return s.members }, RunJob: s.runJob, Journal: s.journal, Heartbeat: 20 * time.Millisecond,
+		Members: func() []console.Member { return s.members }, RunJob: s.runJob, Journal: s.journal, Heartbeat: heartbeat,
 		Order: func(_ context.Context, o console.MemberOrder) error {
 			s.orders = append(s.orders, o)
 			return s.refuse

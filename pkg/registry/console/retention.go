@@ -105,16 +105,16 @@ func (c *console) setRetention(w http.ResponseWriter, r *http.Request, a registr
 func ruleOf(field func(string) string) (registry.Retention, error) {
 	var rule registry.Retention
 	for _, f := range []struct {
-		name string
-		to   *int64
-	}{{"keep_last", &rule.KeepLast}, {"keep_days", &rule.KeepDays}} {
+		name, says string
+		to         *int64
+	}{{"keep_last", "the number of versions", &rule.KeepLast}, {"keep_days", "the number of days", &rule.KeepDays}} {
 		text := strings.TrimSpace(field(f.name))
 		if text == "" {
 			continue
 		}
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return rule, registry.Errorf(registry.CodeInvalid, "%s is %q; it must be a whole number", f.name, text)
+			return rule, registry.Errorf(registry.CodeInvalid, "%s is %q; it must be a whole number", f.says, text)
 		}
 		*f.to = n
 	}

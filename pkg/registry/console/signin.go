@@ -57,7 +57,7 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 	case registry.CodeUnauthenticated:
 		note.Kind = registry.AccessFailed
 		c.Service.NoteAccess(note)
-		v.Error = "User or password is wrong."
+		v.Error = "User or password is wrong. Who manages the users can set you a new password."
 		c.showSignIn(w, r, http.StatusUnauthorized, v)
 	case registry.CodeThrottled:
 		note.Kind = registry.AccessFailed

@@ -63,7 +63,7 @@ func TestLink_LeadsAndGoes(t *testing.T) {
 	b.post("/console/new-link/_system/config", "name", "apis", "target", string(pay.Parent())).wantStatus(http.StatusSeeOther)
 	b.post("/console/new-link/_system/config", "name", "pay", "target", "/x").wantStatus(http.StatusPreconditionFailed).wantText("exists already")
 	b.post("/console/new-link/_system/config", "name", "bad", "target", "a//b").wantStatus(http.StatusBadRequest).wantText("empty name")
-	b.get("/console/browse/_system/config").wantText("link to " + string(pay))
+	b.get("/console/browse/_system/config").wantText("leads to " + string(pay))
 	b.get("/console/resource/_system/config/pay").wantText("one", string(pay))
 	b.get("/console/resource/_system/config/apis").wantRedirect("/console/browse/_system/config/apis")
 	b.get("/console/browse/_system/config/apis").wantText("openapi.yaml")

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/regent-registry/regent/pkg/registry"
 )
@@ -84,6 +85,9 @@ func (c *console) askRestore(w http.ResponseWriter, r *http.Request, a registry.
 		return registry.Errorf(registry.CodeInvalid, "version %d of %s is the current one; there is nothing to restore", at.Number, h.Resource.Path)
 	}
 	v := restoreView{head: h, ETag: h.Resource.ETag(), At: at, Comment: commentOf(r.PostForm.Get("comment"))}
+	if !r.PostForm.Has("comment") {
+		v.Comment = "As in version " + strconv.FormatInt(at.Number, 10)
+	}
 	var status int
 	v.Error, status = c.outcome(r, a, failed)
 	return c.show(w, r, a, status, "restore", "Restore "+v.Name(), v.head, v)

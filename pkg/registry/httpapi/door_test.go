@@ -24,6 +24,7 @@ import (
 	"github.com/regent-registry/regent/pkg/registry/auth"
 	"github.com/regent-registry/regent/pkg/registry/httpapi"
 	"github.com/regent-registry/regent/pkg/registry/sqlstore"
+	"github.com/regent-registry/regent/pkg/registry/sqlstore/sqlstoretest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -43,7 +44,7 @@ type door struct {
 
 func newStore(t *testing.T, name string, log *slog.Logger) *sqlstore.Store {
 	t.Helper()
-	store, err := sqlstore.Open(t.Context(), sqlstore.Config{Name: name, DSN: "sqlite:" + filepath.Join(t.TempDir(), "store.db"), Logger: log})
+	store, err := sqlstore.Open(t.Context(), sqlstore.Config{Name: name, DSN: sqlstoretest.SQLite(t), Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,9 +53,6 @@ func newStore(t *testing.T, name string, log *slog.Logger) *sqlstore.Store {
 			t.Error(err)
 		}
 	})
-	if err := store.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	return store
 }
 

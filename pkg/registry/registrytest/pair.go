@@ -71,6 +71,7 @@ func (p *pair) open(t testing.TB) *both {
 
 func migrated(t testing.TB, db Database) Store {
 	t.Helper()
+	prepare(t, db)
 	s := db.Open(t)
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {

@@ -324,4 +324,7 @@ func testDeliveries(t *testing.T, fresh func(testing.TB) Database) {
 	if ok, err := s.NoteDelivery(ctx, d, w.ID, 2, &next); ok || err != nil {
 		t.Errorf("a note of a webhook that is gone: %v, %v", ok, err)
 	}
+	if ok, err := s.NoteDelivery(ctx, d, w.ID, 0, nil); ok || err != nil || ids(registry.ID{}, 100) != nil {
+		t.Errorf("a test of a webhook that is gone: %v, %v, and its log has %v", ok, err, ids(registry.ID{}, 100))
+	}
 }

@@ -71,9 +71,16 @@ func testWebhookOrder(t *testing.T, fresh func(testing.TB) Database) {
 	if now := h.eventIDs(t, all.ID); now[len(now)-1] != first[len(first)-1] {
 		t.Errorf("the event was sent again as %s, before as %s", now[len(now)-1], first[len(first)-1])
 	}
-	if err := h.svc.RemoveWebhook(ctx, ann, all.ID, registry.Precondition{}); err != nil {
-		t.Error(err)
-	}
+	// It is removed while something is on its way that somebody waits for.
+	h.r.answers(func(registry.WebhookMessage) registry.WebhookAnswer {
+		if err := h.svc.RemoveWebhook(ctx, ann, all.ID, registry.Precondition{}); err != nil {
+			t.Error(err)
+		}
+		return registry.WebhookAnswer{Status: 204}
+	})
+	_, err = h.svc.PingWebhook(ctx, ann, all.ID)
+	wantCode(t, err, registry.CodeNotFound)
+	wantTold(t, "the log of what is gone", h.log(t, all.ID))
 	_, err = h.svc.Webhook(ctx, ann, all.ID)
 	wantCode(t, err, registry.CodeNotFound)
 }

@@ -14,6 +14,7 @@ import (
 const (
 	deliveryColumns = "webhook, id, kind, state, seq, item, mark, action, path, attempts, first_us, last_us, duration_us, status, answer, fault"
 	moveWebhook     = "UPDATE webhook_state SET rev = ?, seq = ?, item = ?, mark = ?, waiting = ?, failures = ?, failing_us = ?, next_us = ? WHERE webhook = ? AND rev = ?"
+	stateOfWebhook  = "SELECT rev FROM webhook_state WHERE webhook = ?"
 )
 
 func deliveryRow(d registry.Delivery) []any {
@@ -51,6 +52,17 @@ func (s *Store) NoteDelivery(ctx context.Context, d registry.Delivery, webhook r
 		}
 		if d.ID.IsZero() {
 			return nil
+		}
+		if next == nil {
+			// The row is kept from being removed until this is written; nobody else would remove what is written then.
+			noted = false
+			err := t.each(ctx, "webhook_state", stateOfWebhook+s.backend.dialect.forUpdate, []any{webhook[:]}, func(*sqlx.Rows) error {
+				noted = true
+				return nil
+			})
+			if err != nil || !noted {
+				return err
+			}
 		}
 		_, err := t.exec(ctx, "delivery", query, deliveryRow(d)...)
 		return err

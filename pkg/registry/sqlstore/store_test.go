@@ -2,11 +2,16 @@ package sqlstore_test
 
 import (
 	"cmp"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/regent-registry/regent/pkg/registry/registrytest"
 	"github.com/regent-registry/regent/pkg/registry/sqlstore"
+	"github.com/regent-registry/regent/pkg/registry/sqlstore/sqlstoretest"
 )
 
 var _ registrytest.Store = (*sqlstore.Store)(nil)
@@ -18,6 +23,18 @@ type database string
 func (d database) Open(t testing.TB) registrytest.Store {
 	t.Helper()
 	return open(t, sqlstore.Config{DSN: string(d)})
+}
+
+// Prepare implements [registrytest.Preparer] for SQLite.
+func (d database) Prepare(t testing.TB) {
+	t.Helper()
+	file, ok := strings.CutPrefix(string(d), "sqlite:")
+	if !ok {
+		return
+	}
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		sqlstoretest.Fill(t, file)
+	}
 }
 
 func open(t testing.TB, c sqlstore.Config) *sqlstore.Store {
@@ -62,6 +79,12 @@ type elsewhere string
 func (d elsewhere) Open(t testing.TB) registrytest.Store {
 	t.Helper()
 	return open(t, sqlstore.Config{DSN: string(d), Name: "elsewhere"})
+}
+
+// Prepare implements [registrytest.Preparer] for SQLite.
+func (d elsewhere) Prepare(t testing.TB) {
+	t.Helper()
+	database(d).Prepare(t)
 }
 
 func sqliteElsewhere(t testing.TB) registrytest.Database {
