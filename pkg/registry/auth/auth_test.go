@@ -314,7 +314,7 @@ func TestEnsureAdmin_ByManyNodesAtOnce(t *testing.T) {
 func TestEnsureAdmin_NamesTheRule(t *testing.T) {
 	a, _ := newAuth(t)
 	for _, c := range []struct{ name, password, text string }{
-		{"bob", "short", "8 to 1024"}, {"", password, "1 to 255"}, {"a:b", password, "':'"}, {strings.Repeat("x", 256), password, "1 to 255"}, {"a\nb", password, `'\n'`},
+		{"bob", "short", "8 characters or more"}, {"", password, "1 to 255"}, {"a:b", password, "':'"}, {strings.Repeat("x", 256), password, "1 to 255"}, {"a\nb", password, `'\n'`},
 	} {
 		created, err := a.EnsureAdmin(t.Context(), c.name, c.password)
 		if created || registry.CodeOf(err) != registry.CodeInvalid || !strings.Contains(err.Error(), c.text) {

@@ -52,7 +52,7 @@ func TestGraph_SaysWhatBreaks(t *testing.T) {
 	b.get("/console/delete"+in+"/schemas/money.xsd").
 		wantText("3 resources depend on it: 2 services, 1 WSDL", "Deleting it breaks 1 directly", "/services/Shop · through Billing", "It goes to the trash of "+in+"/schemas").
 		wantNoText("from elsewhere")
-	b.get("/console/delete"+in+"/x").wantNoText("breaks")
+	b.get("/console/delete" + in + "/x").wantNoText("breaks")
 	if !b.get("/console/resource" + in + "/schemas/money.xsd").hasLink("/console/impact" + in + "/schemas/money.xsd") {
 		t.Error("the page of a resource does not lead to what depends on it")
 	}
