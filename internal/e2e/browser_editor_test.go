@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -123,6 +124,46 @@ func shots(t *testing.T, b *e2e.Browser, name string) {
 		if width := e2e.Read(b, "width", chromedp.Evaluate[int]("document.documentElement.scrollWidth")); width > 390 {
 			t.Errorf("%s is %d wide on a screen of 390", name, width)
 		}
+	}
+}
+
+// TestBrowser_SessionEndsMeanwhile is somebody whose session is ended elsewhere while they write: what they wrote waits until they have signed in in another tab.
+func TestBrowser_SessionEndsMeanwhile(t *testing.T) {
+	slow(t)
+	c := e2e.StartCluster(t, e2e.Options{})
+	const path, first, written = "/_system/governance/draft.txt", "first\n", "what I wrote <b>\n"
+	if _, err := c.ThroughELB().Put(t.Context(), path, []byte(first)); err != nil {
+		t.Fatal(err)
+	}
+	b := e2e.OpenBrowser(t, 1280, 900)
+	console := fmt.Sprintf("https://governance.localhost:%d/console/", c.ELB.HTTPSPort)
+	b.Do("open the console", chromedp.Navigate(console), chromedp.WaitVisible("#password"))
+	signIn(b)
+	b.Do("edit", chromedp.Navigate(console+"edit"+path), chromedp.WaitReady(".editor[data-ready]"))
+	typeInEditor(b, written)
+
+	elsewhere := c.Visitor(true)
+	elsewhere.SignIn("admin", e2e.AdminPassword)
+	if p := elsewhere.Post("/console/account/end-session", "all", "1"); p.Status != http.StatusSeeOther {
+		t.Fatalf("ending the sessions: status %d", p.Status)
+	}
+	b.Expect("status of 401")
+	b.Do("save", run(inEditor(`.focus()`)), chromedp.KeyEvent("s", chromedp.KeyModifiers(chromedp.ModifierCtrl)), chromedp.WaitVisible(`a[target="_blank"][href="/console/sign-in"]`))
+	b.AwaitText("nothing is lost")
+	if got := e2e.Read(b, "the text", chromedp.Evaluate[string](`document.getElementById("text").value`)); got != written {
+		t.Errorf("the page has %q", got)
+	}
+	if a, err := c.Direct(0).Get(t.Context(), path); err != nil || string(a.Body) != first {
+		t.Errorf("without a session this was stored: %v, %q", err, a.Body)
+	}
+	b.Shot("session-ended")
+
+	// The other tab has the same cookies.
+	b.Do("sign in in another tab", run(fmt.Sprintf(`fetch("/console/sign-in", {method: "POST", redirect: "manual", body: new URLSearchParams({user: "admin", password: %q})})
+		.then(() => { document.body.dataset.signedIn = ""; })`, e2e.AdminPassword)), chromedp.WaitReady("body[data-signed-in]"))
+	b.Do("send again", chromedp.Click(`main form button[type="submit"]`), chromedp.WaitVisible(`p.alert.ok[role=status]`))
+	if a, err := c.Direct(0).Get(t.Context(), path); err != nil || string(a.Body) != written {
+		t.Errorf("stored: %v, %q", err, a.Body)
 	}
 }
 

@@ -153,6 +153,40 @@ func TestStat_TellsOfLinks(t *testing.T) {
 	}
 }
 
+// TestRemove_TellsWhatWouldGo: with -dry-run nothing but questions are asked.
+func TestRemove_TellsWhatWouldGo(t *testing.T) {
+	h := func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			t.Errorf("%s %s", r.Method, r.URL.Path)
+		}
+		switch r.URL.Path {
+		case "/api/v1/dependents/a":
+			_, _ = io.WriteString(w, `{"path":"/a","collections":2,"resources":7,"links":1,"more":true,"guarded":3,"more_pointing":true,`+
+				`"incoming":[{"type":"depends","source":{"path":"/b\nc"},"target":{"path":"/a/x"}}],"pointing":[{"path":"/l"}]}`)
+		case "/api/v1/dependents/b":
+			_, _ = io.WriteString(w, `{"path":"/b","resources":1,"incoming":[],"pointing":[]}`)
+		default:
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = io.WriteString(w, `{"code":"not_found","detail":"nothing is at it"}`)
+		}
+	}
+	status, stdout, stderr := run(t, h, "rm", "-r", "-dry-run", "/a", "/b")
+	lines := strings.Split(stdout, "\n")
+	if status != 0 || len(lines) != 6 || lines[0] != "/a: 2 collections, 7 resources, 1 links or more; 3 with permissions of their own" || !strings.HasSuffix(lines[1], " depends /a/x") ||
+		lines[2] != "  /l is a link that leads there" || lines[4] != "/b: 0 collections, 1 resources, 0 links" {
+		t.Errorf("status %d, %q, %q", status, lines, stderr)
+	}
+	if status, stdout, _ := run(t, h, "rm", "-dry-run", "/b", "-json"); status != 0 || !strings.Contains(stdout, `"resources": 1`) {
+		t.Errorf("status %d, %q", status, stdout)
+	}
+	for want, args := range map[int][]string{1: {"rm", "-dry-run", "/b", "/none"}, 2: {"rm", "-dry-run", "-if-match", "x", "/b"}} {
+		if status, _, stderr := run(t, h, args...); (status == 2) != (want == 2) || status == 0 || stderr == "" {
+			t.Errorf("%v: status %d, %q", args, status, stderr)
+		}
+	}
+}
+
 // TestList_EndsWithItsFirstError: a list that breaks off is no list.
 func TestList_EndsWithItsFirstError(t *testing.T) {
 	pages := 0

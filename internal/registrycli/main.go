@@ -62,7 +62,7 @@ func verbs() []verb {
 		{name: "get", arguments: "PATH [FILE]", summary: "print a content, or write it to a file", least: 1, most: 2, make: get, remote: firstRemote},
 		{name: "put", arguments: "FILE PATH", summary: "store a file, - for standard input", least: 2, most: 2, make: put, remote: func(i int) bool { return i == 1 }},
 		{name: "mkdir", arguments: "PATH...", summary: "make collections", least: 1, most: -1, make: mkdir, remote: allRemote},
-		{name: "rm", arguments: "PATH...", summary: "delete resources, with -r collections", least: 1, most: -1, make: remove, remote: allRemote},
+		{name: "rm", arguments: "PATH...", summary: "delete resources, with -r collections; -dry-run tells what would go", least: 1, most: -1, make: remove, remote: allRemote},
 		{name: "mv", arguments: "PATH NEW", summary: "rename or move, also to another store", least: 2, most: 2, make: move, remote: allRemote},
 		{name: "cp", arguments: "PATH NEW", summary: "copy, with all that is below", least: 2, most: 2, make: duplicate, remote: allRemote},
 		{name: "prop", arguments: "PATH [NAME[=VALUE]...]", summary: "print, set or delete properties", least: 1, most: -1, make: properties, remote: firstRemote},

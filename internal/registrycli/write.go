@@ -187,6 +187,7 @@ func remove(f *flag.FlagSet) action {
 	var o client.WriteOptions
 	condition(f, &o)
 	deep := f.Bool("r", false, "delete collections too, with all that is below them")
+	dry := f.Bool("dry-run", false, "delete nothing; print what would go, and what points there from elsewhere")
 	return func(ctx context.Context, s *session, args []string) error {
 		if o.IfMatch != "" && len(args) > 1 {
 			return usagef("-if-match is about one path")
@@ -194,6 +195,12 @@ func remove(f *flag.FlagSet) action {
 		c, err := s.client()
 		if err != nil {
 			return err
+		}
+		if *dry && o.IfMatch != "" {
+			return usagef("-dry-run changes nothing; -if-match says nothing there")
+		}
+		if *dry {
+			return s.printDependents(ctx, c, args)
 		}
 		for _, p := range args {
 			if *deep {

@@ -16,6 +16,7 @@ import (
 const (
 	jobRetention = "retention"
 	jobTransfers = "transfers"
+	jobStars     = "stars"
 	jobDoctor    = "doctor"
 )
 

@@ -16,6 +16,7 @@ func (n *node) startJobs(ctx context.Context) func() {
 	ctx, end := context.WithCancel(ctx)
 	var jobs sync.WaitGroup
 	jobs.Go(func() { n.recoverTransfers(ctx) })
+	jobs.Go(func() { n.sweepStars(ctx) })
 	jobs.Go(func() { n.announce(ctx) })
 	jobs.Go(func() { n.doctor.attend(ctx, n.book) })
 	jobs.Go(func() { n.service.NewCourier().Run(ctx) })
@@ -49,6 +50,48 @@ func (n *node) recoverTransfers(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+const (
+	// starsEvery is how often a node looks for stars of users who are gone.
+	starsEvery = time.Hour
+	starsLimit = time.Minute
+)
+
+// sweepStars takes away, now and then, the stars of users who are gone: another node removed them, and what only this one has it could not reach.
+func (n *node) sweepStars(ctx context.Context) {
+	for {
+		pause := starsEvery/2 + rand.N(starsEvery)
+		n.book.due(jobStars, time.Now().Add(pause))
+		due := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			due.Stop()
+			return
+		case <-due.C:
+		}
+		n.sweepStarsOnce(ctx)
+	}
+}
+
+func (n *node) sweepStarsOnce(ctx context.Context) {
+	ended := n.book.begin(jobStars, "", time.Time{})
+	limited, cancel := context.WithTimeout(ctx, starsLimit)
+	defer cancel()
+	count, err := n.service.SweepStars(limited)
+	if err != nil && ctx.Err() == nil {
+		n.log.WarnContext(ctx, "stars of users who are gone were not removed", "error", err)
+	}
+	ended(fmt.Sprintf("removed %d", count), err)
+}
+
+// forgetStars takes away the stars of a user who was just removed. What it cannot take away goes with the next sweep.
+func (n *node) forgetStars(ctx context.Context, user string) {
+	ctx, cancel := context.WithTimeout(ctx, storeLimit)
+	defer cancel()
+	if _, err := n.service.ForgetStars(ctx, user); err != nil {
+		n.log.WarnContext(ctx, "stars of a removed user stay until the next sweep", "user", user, "error", err)
 	}
 }
 

@@ -71,7 +71,7 @@ func (n *node) buildService(ctx context.Context) error {
 		return fmt.Errorf("mounts: %w", err)
 	}
 	n.auth = auth.New(auth.Config{
-		Accounts: home, SessionLifetime: n.config.SessionLifetime, Sessions: n.config.MaxSessions, Anonymous: n.config.AnonymousAccess, Guesses: n.config.Passwords.Guesses,
+		Accounts: home, SessionLifetime: n.config.SessionLifetime, Sessions: n.config.MaxSessions, Anonymous: n.config.AnonymousAccess, Guesses: n.config.Passwords.Guesses, Removed: n.forgetStars,
 		Passwords: auth.PasswordRules{MinLength: n.config.Passwords.MinLength, MinClasses: n.config.Passwords.MinClasses},
 	})
 	if err := n.ensureAdmin(ctx); err != nil {

@@ -23,6 +23,10 @@ type StarReader interface {
 	Starred(ctx context.Context, id ID, who string) (bool, error)
 	// Stars reads the newest stars of the user who, newest first, at most limit. Path is "" where no path leads to a node, as to one in the trash.
 	Stars(ctx context.Context, who string, limit int) ([]Star, error)
+	// StarGivers lists, by name, those who gave stars, after a name ("" for the first), at most limit.
+	StarGivers(ctx context.Context, after string, limit int) ([]string, error)
+	// ForgetStars takes away what the user who starred before a time, and tells how many that were. As with everything about stars, nobody is told.
+	ForgetStars(ctx context.Context, who string, before time.Time) (int64, error)
 }
 
 // StarWriter is the part of a [Tx] that changes the stars of the operation's actor. It makes no version of the resource, and nobody is told of it.
@@ -121,4 +125,55 @@ func (s *Service) Stars(ctx context.Context, a Actor, limit int) ([]Star, error)
 	}
 	slices.SortStableFunc(list, func(x, y Star) int { return y.At.Compare(x.At) })
 	return list[:min(limit, len(list))], nil
+}
+
+// starGivers are looked at at a time.
+const starGivers = 200
+
+// ForgetStars takes away the stars of a user who was removed, in all stores of this node, and tells how many. Other nodes do so for the stores that they alone have, by
+// [Service.SweepStars].
+func (s *Service) ForgetStars(ctx context.Context, user string) (int64, error) {
+	now, all := s.now(), int64(0)
+	for _, store := range s.mounts.stores() {
+		n, err := store.ForgetStars(ctx, user, now)
+		if all += n; err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+// SweepStars takes away the stars of users who are gone, in all stores of this node, and tells how many. Any number of nodes may do it at the same time.
+func (s *Service) SweepStars(ctx context.Context) (int64, error) {
+	all := int64(0)
+	for _, store := range s.mounts.stores() {
+		n, err := s.sweepStars(ctx, store)
+		if all += n; err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+func (s *Service) sweepStars(ctx context.Context, store Store) (all int64, err error) {
+	for after := ""; ; {
+		givers, err := store.StarGivers(ctx, after, starGivers)
+		if err != nil || len(givers) == 0 {
+			return all, err
+		}
+		for _, who := range givers {
+			now := s.now() // whoever is made of that name later keeps what they star
+			if _, err := s.directory.UserByName(ctx, who); CodeOf(err) != CodeNotFound {
+				if err != nil {
+					return all, err
+				}
+				continue
+			}
+			n, err := store.ForgetStars(ctx, who, now)
+			if all += n; err != nil {
+				return all, err
+			}
+		}
+		after = givers[len(givers)-1]
+	}
 }

@@ -37,6 +37,7 @@ type Authenticator struct {
 	lifetime  time.Duration
 	sessions  int
 	anonymous bool
+	removed   func(ctx context.Context, name string)
 	uses      *uses
 }
 
@@ -54,6 +55,8 @@ type Config struct {
 	Sessions int
 	// Anonymous lets requests without credentials pass, as nobody: they may read what the role anonymous is allowed to.
 	Anonymous bool
+	// Removed is told of a user who was removed, for what lies elsewhere; nil for nobody.
+	Removed func(ctx context.Context, name string)
 }
 
 // New makes an authenticator.
@@ -69,7 +72,7 @@ func New(c Config) *Authenticator {
 	}
 	a := &Authenticator{
 		accounts: c.Accounts, directory: c.Directory, verifier: newVerifier(), throttle: newThrottle(c.Now, c.Guesses), rules: c.Passwords.complete(),
-		now: c.Now, lifetime: c.SessionLifetime, sessions: min(c.Sessions, MaxSessions), anonymous: c.Anonymous, uses: newUses(),
+		now: c.Now, lifetime: c.SessionLifetime, sessions: min(c.Sessions, MaxSessions), anonymous: c.Anonymous, uses: newUses(), removed: c.Removed,
 	}
 	if a.directory == nil {
 		a.directory = accountDirectory{a}

@@ -312,7 +312,9 @@ func (a *Authenticator) DeleteUser(ctx context.Context, by registry.Actor, name 
 	if err != nil {
 		return err
 	}
-	return a.accounts.DeleteUser(ctx, a.op(by), name, func(u registry.User, others int) error {
+	removed := name
+	err = a.accounts.DeleteUser(ctx, a.op(by), name, func(u registry.User, others int) error {
+		removed = u.Name
 		if err := outranks(by, u.Roles, u.Grants); err != nil {
 			return err
 		}
@@ -324,6 +326,10 @@ func (a *Authenticator) DeleteUser(ctx context.Context, by registry.Actor, name 
 		}
 		return nil
 	})
+	if err == nil && a.removed != nil {
+		a.removed(context.WithoutCancel(ctx), removed)
+	}
+	return err
 }
 
 // inPerson refuses API tokens where somebody acts on their own account: a token must not make another one, or a password.

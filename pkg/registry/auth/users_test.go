@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"context"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
@@ -161,4 +162,29 @@ func TestUsers_ChangesCountForTheNextRequest(t *testing.T) {
 	set(auth.AccountInput{Disabled: new(false)})
 	_, err = a.Authenticate(withCookie(token))
 	wantCode(t, "enabled again, with the old session", err, registry.CodeUnauthenticated)
+}
+
+// Whoever keeps something of users elsewhere is told of those who were removed, and only of those.
+func TestDeleteUser_TellsOfIt(t *testing.T) {
+	var told []string
+	removed := func(_ context.Context, name string) { told = append(told, name) }
+	a := auth.New(auth.Config{Accounts: openAccounts(t, filepath.Join(t.TempDir(), "store.db"), nil), Removed: removed})
+	if _, err := a.EnsureAdmin(t.Context(), "admin", password); err != nil {
+		t.Fatal(err)
+	}
+	admin, err := a.Authenticate(basic("admin", password))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.CreateUser(t.Context(), admin, "ann", password, auth.AccountInput{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, code := range map[string]registry.Code{"admin": registry.CodeConflict, "nobody": registry.CodeNotFound, "ann": ""} {
+		if err := a.DeleteUser(t.Context(), admin, name, registry.Precondition{}); registry.CodeOf(err) != code {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if !slices.Equal(told, []string{"ann"}) {
+		t.Errorf("told of %v", told)
+	}
 }

@@ -126,3 +126,25 @@ func (c *Client) graph(ctx context.Context, operation, path string, o GraphOptio
 	_, err := c.ask(ctx, &call{method: http.MethodGet, operation: operation, path: path, query: query}, &g)
 	return g, err
 }
+
+// Dependents is what a deletion takes along, and what it leaves pointing nowhere, as far as the caller may read it. What begins with More says that there is more than the
+// server has looked at.
+type Dependents struct {
+	Path         string        `json:"path"`
+	Collections  int           `json:"collections"`
+	Resources    int           `json:"resources"`
+	Links        int           `json:"links"`
+	More         bool          `json:"more"`
+	Guarded      int           `json:"guarded"` // those with permissions of their own; 0 for who may not set them
+	Incoming     []Association `json:"incoming"`
+	MoreIncoming bool          `json:"more_incoming"`
+	Pointing     []Place       `json:"pointing"` // symbolic links
+	MorePointing bool          `json:"more_pointing"`
+}
+
+// Dependents tells what a deletion of a path would take along. It deletes nothing.
+func (c *Client) Dependents(ctx context.Context, path string) (Dependents, error) {
+	var d Dependents
+	_, err := c.ask(ctx, &call{method: http.MethodGet, operation: "dependents", path: path}, &d)
+	return d, err
+}

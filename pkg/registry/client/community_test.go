@@ -106,6 +106,11 @@ func TestClient_Associations(t *testing.T) {
 	if g, err := c.Impact(ctx, config+"/c", client.GraphOptions{Depth: 1}); err != nil || len(g.Nodes) != 2 || g.Cut != "depth" {
 		t.Errorf("impact %+v, %v", g, err)
 	}
+	if d, err := c.Dependents(ctx, config+"/c"); err != nil || d.Resources != 1 || len(d.Incoming) != 1 || d.Incoming[0].Source.Path != config+"/b" || d.More {
+		t.Errorf("dependents %+v, %v", d, err)
+	}
+	_, err = c.Dependents(ctx, config+"/none")
+	wantErr(t, "dependents of nothing", err, client.ErrNotFound)
 	if err := c.Dissociate(ctx, config+"/a", "depends", "https://example.org/?q=1&r=2", client.WriteOptions{}); err != nil {
 		t.Error(err)
 	}

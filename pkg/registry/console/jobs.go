@@ -35,6 +35,7 @@ var jobKinds = []jobKind{
 	{"sweep", "Sweep", "Removes abandoned uploads and expired sessions.", false, false},
 	{"index", "Search index", "Takes changed resources into the search index.", true, false},
 	{"transfers", "Transfers", "Ends moves to other stores that nobody is at any more.", false, false},
+	{"stars", "Stars", "Removes the stars of users who are gone.", false, false},
 	{"doctor", "Doctor", "Examines what a node stands on.", false, false},
 }
 

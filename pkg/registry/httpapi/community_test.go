@@ -217,6 +217,10 @@ func TestAssociations(t *testing.T) {
 	want(t, d.do(t, "GET", at+"?limit=1&cursor="+url.QueryEscape(next), ""), 200, `"associations":[{`)
 	golden(t, "dependencies", d.do(t, "GET", "/api/v1/dependencies"+payPath, ""))
 	golden(t, "impact", d.do(t, "GET", "/api/v1/impact/_system/governance/money.xsd", ""))
+	want(t, d.do(t, "PUT", "/api/v1/link/_system/governance/to-money", `{"target":"/_system/governance/money.xsd"}`, jsonBody), 201, "")
+	golden(t, "dependents", d.do(t, "GET", "/api/v1/dependents/_system/governance/money.xsd", ""))
+	want(t, d.do(t, "GET", "/api/v1/dependents/_system/governance", ""), 200, `"incoming":[],`)
+	want(t, d.do(t, "DELETE", "/api/v1/resource/_system/governance/to-money", ""), 204, "")
 	want(t, d.do(t, "GET", "/api/v1/dependencies"+payPath+"?depth=1", ""), 200, `"cut":"depth"`)
 	want(t, d.do(t, "GET", "/api/v1/dependencies"+payPath+"?type=*", ""), 200, `{"uri":"https://example.com/a?b#c","depth":1}`)
 	want(t, d.do(t, "GET", "/api/v1/dependencies/_system", ""), 200, `"edges":[]`)
@@ -251,6 +255,7 @@ func TestAssociations(t *testing.T) {
 		{"GET", "/api/v1/impact" + payPath + "?limit=2001", "", 400, "limit"},
 		{"GET", "/api/v1/impact" + payPath + "?type=%22", "", 400, "type"},
 		{"GET", "/api/v1/impact/none", "", 404, "nothing is at /none"},
+		{"GET", "/api/v1/dependents/none", "", 404, "nothing is at /none"},
 	} {
 		want(t, d.do(t, c.method, c.url, c.body, jsonBody), c.status, c.text)
 	}

@@ -107,6 +107,7 @@ var everyDoor = map[string]struct {
 	"DELETE /api/v1/associations/{path}":     {query: "type=depends&target=" + openDoc},
 	"GET /api/v1/dependencies/{path}":        {},
 	"GET /api/v1/impact/{path}":              {},
+	"GET /api/v1/dependents/{path}":          {},
 	"POST /api/v1/move/{path}":               {body: `{"to":"/_system/governance/open/moved"}`},
 	"POST /api/v1/copy/{path}":               {body: `{"to":"/_system/governance/open/copied"}`},
 	"GET /api/v1/link/{path}":                {},
@@ -368,6 +369,7 @@ func TestEveryDoor_ListsWithoutWhatIsHidden(t *testing.T) {
 		{"/api/v1/associations" + openDoc + "?direction=in", `"associations":[]`},
 		{"/api/v1/dependencies" + openDoc, `"edges":[]`},
 		{"/api/v1/impact" + openDoc, `"edges":[]`},
+		{"/api/v1/dependents" + openDoc, `"incoming":[]`},
 	} {
 		rec := d.do(t, "GET", c.url, "", joe)
 		want(t, rec, 200, c.has)

@@ -118,6 +118,7 @@ func (h *handler) table() []route {
 		{"DELETE", "/api/v1/associations/{path}", h.deleteAssociation, []string{"type", "target"}},
 		{"GET", "/api/v1/dependencies/{path}", h.getDependencies, []string{"type", "depth", "limit"}},
 		{"GET", "/api/v1/impact/{path}", h.getImpact, []string{"type", "depth", "limit"}},
+		{"GET", "/api/v1/dependents/{path}", h.getDependents, nil},
 		{"POST", "/api/v1/move/{path}", h.move, nil},
 		{"POST", "/api/v1/copy/{path}", h.copy, nil},
 		{"GET", linkURL + "/{path}", h.getLink, nil},

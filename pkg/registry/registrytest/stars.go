@@ -3,6 +3,7 @@ package registrytest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/regent-registry/regent/pkg/registry"
@@ -122,6 +123,60 @@ func testStars(t *testing.T, fresh func(testing.TB) Database) {
 	if few, err := n.svc.Stars(ctx, ann, 3); err != nil || len(few) != 3 || few[0].At.Before(few[2].At) {
 		t.Errorf("the first three are %+v: %v", few, err)
 	}
+}
+
+// testStarsOfTheGone removes users who starred in several stores, of which one node has but some.
+func testStarsOfTheGone(t *testing.T, fresh func(testing.TB) Database) {
+	home, second, private := open(t, fresh, 1)[0], open(t, fresh, 1)[0], open(t, fresh, 1)[0]
+	ctx := t.Context()
+	one := guarded(t, home.Store, registry.Mount{Path: "/h", Store: home, Target: "/"}, registry.Mount{Path: "/s", Store: second, Target: "/"})
+	two := guarded(t, home.Store, registry.Mount{Path: "/h", Store: home, Target: "/"}, registry.Mount{Path: "/p", Store: private, Target: "/"})
+	for _, name := range []string{"ann", "bob"} {
+		if _, err := home.AddUser(ctx, op(), registry.User{Name: name, Roles: []registry.ID{registry.RoleAdmin}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	star := func() {
+		t.Helper()
+		for n, paths := range map[*node][]registry.Path{one: {"/h/doc", "/s/doc"}, two: {"/p/doc"}} {
+			for _, p := range paths {
+				n.store(t, p, "x")
+				for _, who := range []string{"ann", "bob"} {
+					if _, err := n.svc.Star(ctx, registry.Actor{User: who, Roles: []registry.ID{registry.RoleAdmin}}, p, true); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+	}
+	want := func(what string, home1, second1, private1 string) {
+		t.Helper()
+		for s, want := range map[*node]string{home: home1, second: second1, private: private1} {
+			givers, err := s.StarGivers(ctx, "", 10)
+			if got := strings.Join(givers, " "); err != nil || got != want {
+				t.Errorf("%s: %q gave stars, want %q: %v", what, got, want, err)
+			}
+		}
+	}
+	star()
+	want("before", "ann bob", "ann bob", "ann bob")
+	if givers, err := home.StarGivers(ctx, "ann", 1); err != nil || !slices.Equal(givers, []string{"bob"}) {
+		t.Errorf("after ann: %v, %v", givers, err)
+	}
+	if n, err := one.svc.SweepStars(ctx); n != 0 || err != nil {
+		t.Errorf("swept %d of those who are there: %v", n, err)
+	}
+	if err := home.DeleteUser(ctx, op(), "ann", func(registry.User, int) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := one.svc.ForgetStars(ctx, "ann"); n != 2 || err != nil {
+		t.Errorf("took away %d: %v", n, err)
+	}
+	want("at the removal", "bob", "bob", "ann bob")
+	if n, err := two.svc.SweepStars(ctx); n != 1 || err != nil {
+		t.Errorf("swept %d: %v", n, err)
+	}
+	want("after the sweep", "bob", "bob", "bob")
 }
 
 // testStarRights gives stars to somebody who then may read no more.

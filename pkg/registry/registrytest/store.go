@@ -160,6 +160,7 @@ func RunStoreTests(t *testing.T, fresh func(t testing.TB) Database) {
 		{"TellsWhereThingsWent", testTreeEvents},
 		{"TellsEveryRequestOnce", testEventsOnce},
 		{"KeepsStars", testStars},
+		{"TakesAwayTheStarsOfTheGone", testStarsOfTheGone},
 		{"ShowsStarsToWhoMayRead", testStarRights},
 		{"TellsWhatIsAttached", testCommunityEvents},
 		{"TellsHistory", testHistoryEvents},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -57,6 +58,31 @@ func (s *Store) Stars(ctx context.Context, who string, limit int) ([]registry.St
 		list[i].Place = places[id]
 	}
 	return list, err
+}
+
+// StarGivers implements [registry.StarReader], by the index on (who, at_us, node).
+func (s *Store) StarGivers(ctx context.Context, after string, limit int) ([]string, error) {
+	var list []string
+	query := "SELECT DISTINCT s.who FROM star s" + s.backend.dialect.index("k_star") + " WHERE s.who > ? ORDER BY s.who LIMIT ?"
+	err := s.retryRead(ctx, func() error {
+		list = nil
+		return s.read.each(ctx, "stars", query, []any{[]byte(after), limit}, func(rows *sqlx.Rows) error {
+			var who []byte
+			err := rows.Scan(&who)
+			list = append(list, string(who))
+			return err
+		})
+	})
+	return list, s.fail("read who gave stars", err)
+}
+
+// ForgetStars implements [registry.StarReader]. One user has at most [registry.MaxStars].
+func (s *Store) ForgetStars(ctx context.Context, who string, before time.Time) (n int64, err error) {
+	err = s.bulk.within(ctx, func(t *txn) (err error) {
+		n, err = t.exec(ctx, "write_star", "DELETE FROM star WHERE who = ? AND at_us < ?", []byte(who), toMicros(before))
+		return err
+	})
+	return n, s.fail("take stars away", err)
 }
 
 // SetStar implements [registry.StarWriter].

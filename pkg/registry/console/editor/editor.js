@@ -231,7 +231,8 @@ function replace(textarea) {
         searching.of([]), keymap.of([...searchKeymap, ...defaultKeymap, ...historyKeymap, ...foldKeymap, indentWithTab]),
         marking.of(markingOf(languages[choice.value])), part.of(languages[choice.value].part), wrapped.of(wrapping ? EditorView.lineWrapping : []),
         syntaxHighlighting(colours), theme, typing,
-        EditorView.contentAttributes.of({ "aria-label": label?.textContent ?? "Text", "aria-description": help.textContent, spellcheck: "false", autocapitalize: "off" }),
+        // Text that can be edited takes the focus without a tabindex, but axe-core does not know that, and then misses a way to scroll by keys.
+        EditorView.contentAttributes.of({ tabindex: "0", "aria-label": label?.textContent ?? "Text", "aria-description": help.textContent, spellcheck: "false", autocapitalize: "off" }),
         EditorView.updateListener.of((update) => {
           if (!found && update.selectionSet && !update.state.selection.main.empty) withSearch();
           if (!update.docChanged) return;
