@@ -14,8 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -179,6 +181,46 @@ func Record[E any](b *Browser, kind cdp.Event[E]) func() []E {
 		defer mu.Unlock()
 		return slices.Clone(all)
 	}
+}
+
+// AcceptDialogs answers every question of a page's script with yes, from now on; the function that it gives tells those until then.
+func (b *Browser) AcceptDialogs() func() []string {
+	var mu sync.Mutex
+	var asked []string
+	dialogs := chromedp.Events(b.ctx, page.JavascriptDialogOpening)
+	b.watching.Go(func() {
+		for e, err := range dialogs {
+			if err != nil {
+				return // the tab is closed
+			}
+			mu.Lock()
+			asked = append(asked, e.Message)
+			mu.Unlock()
+			if err := chromedp.Do(b.ctx, Command(page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true})); err != nil && b.ctx.Err() == nil {
+				b.t.Errorf("browser: yes to %q: %v", e.Message, err)
+			}
+		}
+	})
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(asked)
+	}
+}
+
+// Downloads lets the browser store what it downloads, and gives the folder where it does.
+func (b *Browser) Downloads() string {
+	b.t.Helper()
+	dir := b.t.TempDir()
+	b.Do("downloads", Command(browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{Behavior: browser.SetDownloadBehaviorBehaviorAllow, DownloadPath: dir}))
+	return dir
+}
+
+// Open goes to an address and gives the status of the answer.
+func (b *Browser) Open(address string) int64 {
+	b.t.Helper()
+	b.AwaitPage()
+	return Read(b, "open "+address, chromedp.NavigateResponse(address)).Status
 }
 
 // Theme is what the browser's user prefers: "light" or "dark", and that nothing moves, so that colours change at once.

@@ -167,6 +167,23 @@ func (c *console) editCommentForm(w http.ResponseWriter, r *http.Request, a regi
 	if err != nil {
 		return err
 	}
+	p, err := pathOf(r)
+	if err != nil {
+		return err
+	}
+	_, comment, err := c.Service.Comment(r.Context(), a, p, id, registry.Freshness{})
+	if err != nil {
+		return err
+	}
+	moderates, err := c.Service.Moderates(r.Context(), a, p)
+	switch {
+	case err != nil:
+		return err
+	case comment.Deleted:
+		return registry.Errorf(registry.CodeNotFound, "comment %d was deleted", id)
+	case comment.Author != a.User && !moderates:
+		return registry.Errorf(registry.CodeDenied, "only a moderator may change the comments of others")
+	}
 	return c.showComment(w, r, a, id, nil)
 }
 

@@ -102,6 +102,7 @@ func TestCommunity_Flow(t *testing.T) {
 	b.post("/console/delete-comment"+p, "id", id, "etag", form.field("etag")).wantStatus(http.StatusPreconditionFailed)
 	b.post("/console/delete-comment"+p, "id", id, "etag", again.field("etag")).wantRedirect(page + "?note=comment-deleted")
 	b.get(page).wantText("A comment that was deleted", "an answer").wantNoText("edited")
+	b.get("/console/edit-comment" + p + "?id=" + id).wantStatus(http.StatusNotFound).wantText("was deleted")
 
 	_, theirs, err := s.service.AddComment(t.Context(), joe, p, "of joe", 0)
 	must(t, err)
@@ -112,6 +113,7 @@ func TestCommunity_Flow(t *testing.T) {
 	if b.get(page).hasLink("/console/edit-comment" + p + "?id=" + number) {
 		t.Error("somebody may edit another's comment")
 	}
+	b.get("/console/edit-comment" + p + "?id=" + number).wantStatus(http.StatusForbidden).wantNoText("of joe")
 	b.post("/console/edit-comment"+p, "id", number, "text", "mine").wantStatus(http.StatusForbidden)
 	b.post("/console/delete-comment"+p, "id", number).wantStatus(http.StatusForbidden)
 	if got := s.get(p).ETag(); got != tag {
