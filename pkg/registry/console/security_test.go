@@ -100,8 +100,10 @@ func TestSecurity_PolicyOnEveryAnswer(t *testing.T) {
 	s.put("/_system/governance/paper.pdf", "application/pdf", "%PDF-1.4\n")
 	b, nobody := s.signedIn(), s.visitor()
 	gets, posts := routePatterns(t)
-	addresses := []string{"/", "/carbon/", "/carbon/admin/index.jsp", "/console", "/console/none", "/console/browse/a/../b", "/console/browse/none", "/console/static/none/none", "/console/download/_system/governance/doc.svg?inline=1",
-		"/console/download/_system/governance/page.html?inline=preview", "/console/download/_system/governance/page.html", "/console/download/_system/governance/paper.pdf?inline=1"}
+	addresses := []string{
+		"/", "/carbon/", "/carbon/admin/index.jsp", "/console", "/console/none", "/console/browse/a/../b", "/console/browse/none", "/console/static/none/none", "/console/download/_system/governance/doc.svg?inline=1",
+		"/console/download/_system/governance/page.html?inline=preview", "/console/download/_system/governance/page.html", "/console/download/_system/governance/paper.pdf?inline=1",
+	}
 	home := b.get("/console/")
 	for n := range home.doc().Descendants() {
 		for _, key := range []string{"href", "src"} {
