@@ -49,12 +49,12 @@ test: deps ## everything: vet, all tests with the race detector, processes, data
 	$(MAKE) --no-print-directory unit e2e
 
 unit: ## all tests but those over real processes
-	$(in_memory) go test $(TEST_FLAGS) -timeout 30m $(UNIT_PACKAGES)
+	$(in_memory) go test $(TEST_FLAGS) -timeout 50m $(UNIT_PACKAGES)
 	go test -count=1 -run 'Alloc' ./pkg/lb/... # the race detector makes pools forget, so these are skipped above
 
 e2e: ## the journeys over real processes, a real database and a real browser
 	@rm -rf $(ARTIFACTS)/e2e && mkdir -p $(ARTIFACTS)/e2e
-	$(in_memory) go test $(TEST_FLAGS) -timeout 40m -artifacts -outputdir $(ARTIFACTS)/e2e ./internal/e2e/...
+	$(in_memory) go test $(TEST_FLAGS) -timeout 50m -artifacts -outputdir $(ARTIFACTS)/e2e ./internal/e2e/...
 
 torture: ## clients of three nodes under kills, freezes and database crashes for TORTURE (10m) on SQLite and on MariaDB; the history must be linearizable
 	@rm -rf $(ARTIFACTS)/torture && mkdir -p $(ARTIFACTS)/torture

@@ -11,9 +11,15 @@ import (
 )
 
 const (
-	maxHighlighted  = 128 << 10              // bytes of a text beyond which it stays plain
-	highlightLimit  = 150 * time.Millisecond // that the texts of a page may cost; what follows stays plain
-	highlightedLine = 10_000                 // bytes of a line beyond which it stays plain
+	maxHighlighted  = 128 << 10 // bytes of a text beyond which it stays plain
+	highlightedLine = 10_000    // bytes of a line beyond which it stays plain
+)
+
+// What the comforts of a page may cost. Tests that compare whole pages give them more, for slow machines.
+var (
+	highlightLimit = 150 * time.Millisecond // of the texts; what follows stays plain
+	proseLimit     = 250 * time.Millisecond // of the descriptions that are shown as Markdown
+	suggestLimit   = time.Second            // of suggestions: later ones help nobody
 )
 
 // highlight gives the lines of a text as HTML, its words in elements whose class says what they are. Without a language, or beyond the limits, the lines

@@ -21,7 +21,6 @@ const (
 	maxReadableYAML = 2 << 20  // of one in YAML, which takes longer to read
 	readableHead    = 64 << 10 // bytes in which a document says what it is
 	maxProse        = 16 << 10 // bytes of one description that is shown as Markdown
-	proseLimit      = 250 * time.Millisecond
 )
 
 // readable is a content that describes something, read into what a page shows of it. At most one of its parts is there.

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/regent-registry/regent/pkg/registry"
@@ -14,9 +13,8 @@ import (
 
 const (
 	suggestEntries = 8
-	suggestFacets  = 2           // of each kind
-	suggestFrom    = 3           // characters of words; fewer begin too much
-	suggestLimit   = time.Second // that suggestions may take; later ones help nobody
+	suggestFacets  = 2 // of each kind
+	suggestFrom    = 3 // characters of words; fewer begin too much
 )
 
 // suggestion is one line below the box in the header: where it leads, and what it says.

@@ -149,7 +149,7 @@ func TestUsers_Life(t *testing.T) {
 	want(t, d.do(t, "PATCH", "/api/v1/users/a%2Fb%20%C3%BC", `{"full_name":"C."}`, asJSON, lead, "If-Match: "+tag), 412, "")
 	want(t, d.do(t, "PATCH", "/api/v1/users/a%2Fb%20%C3%BC", `{"email":"me@example.org"}`, asJSON, as("a/b ü")), 200, `"email":"me@example.org"`)
 	for body, text := range map[string]string{
-		`{"name":"x","password":"short"}`:                                        "password has 5 bytes",
+		`{"name":"x","password":"short"}`:                                        "password is too short; it must have 8",
 		`{"name":"x:y","password":"correct horse"}`:                              "user name has the character",
 		`{"name":"","password":"correct horse"}`:                                 "user name has 0 characters",
 		`{"name":"x","password":"correct horse","email":"x"}`:                    "is not an address",
@@ -211,7 +211,7 @@ func TestPasswords_EndOtherSessions(t *testing.T) {
 	mine := []string{"Authorization:", sessions[0], asJSON}
 	want(t, d.do(t, "GET", "/api/v1/sessions", "", mine...), 200, `"address":"192.0.2.9","agent":"browser"`)
 	want(t, d.do(t, "POST", "/api/v1/password", `{"old":"wrong one","new":"another horse"}`, mine...), 403, "the old password is wrong")
-	want(t, d.do(t, "POST", "/api/v1/password", `{"old":"correct horse","new":"short"}`, mine...), 400, "password has")
+	want(t, d.do(t, "POST", "/api/v1/password", `{"old":"correct horse","new":"short"}`, mine...), 400, "password is too short")
 	want(t, d.do(t, "POST", "/api/v1/password", `{"old":"correct horse","new":"correct horse"}`, mine...), 400, "the new password is the old one")
 	want(t, d.do(t, "POST", "/api/v1/password", `{"old":"wrong one","new":"wrong one"}`, mine...), 403, "the old password is wrong")
 	want(t, d.do(t, "POST", "/api/v1/password", `{"old":"correct horse","new":"another horse"}`, mine...), 204, "")
