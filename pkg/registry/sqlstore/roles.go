@@ -13,19 +13,22 @@ import (
 // roleQuery reads all roles of a tenant by the index u_role_name: there are few.
 const roleQuery = "SELECT id, name, description, grants, created_us FROM role WHERE tenant = ? ORDER BY name LIMIT ?"
 
+// oneRoleQuery reads the role of a name by the same index.
+const oneRoleQuery = "SELECT id, name, description, grants, created_us FROM role WHERE tenant = ? AND name = ?"
+
 // Roles reads all roles, sorted by name.
 func (s *Store) Roles(ctx context.Context) ([]registry.Role, error) {
 	var list []registry.Role
 	err := s.retryRead(ctx, func() (err error) {
-		list, err = s.readRoles(ctx, s.read.statements)
+		list, err = s.readRoles(ctx, s.read.statements, roleQuery, s.tenant.id, registry.MaxRoles)
 		return err
 	})
 	return list, s.fail("read roles", err)
 }
 
-func (s *Store) readRoles(ctx context.Context, q statements) ([]registry.Role, error) {
+func (s *Store) readRoles(ctx context.Context, q statements, query string, args ...any) ([]registry.Role, error) {
 	var list []registry.Role
-	err := q.each(ctx, "roles", roleQuery, []any{s.tenant.id, registry.MaxRoles}, func(rows *sqlx.Rows) error {
+	err := q.each(ctx, "roles", query, args, func(rows *sqlx.Rows) error {
 		var id, name, description []byte
 		var grants, createdUS int64
 		err := rows.Scan(&id, &name, &description, &grants, &createdUS)
@@ -37,18 +40,20 @@ func (s *Store) readRoles(ctx context.Context, q statements) ([]registry.Role, e
 	return list, err
 }
 
-// role finds a role by its name among all of them.
-func (o *operation) role(name string) (*registry.Role, int, error) {
-	all, err := o.store.readRoles(o.ctx, o.tx.statements)
-	if err != nil {
-		return nil, 0, o.broken(err)
+// role finds a role by its name; nil when there is none.
+func (o *operation) role(name string) (*registry.Role, error) {
+	found, err := o.store.readRoles(o.ctx, o.tx.statements, oneRoleQuery, o.store.tenant.id, []byte(name))
+	if err != nil || len(found) == 0 {
+		return nil, o.broken(err)
 	}
-	for i := range all {
-		if all[i].Name == name {
-			return &all[i], len(all), nil
-		}
-	}
-	return nil, len(all), nil
+	return &found[0], nil
+}
+
+// roles counts them.
+func (o *operation) roles() (int, error) {
+	var n int
+	err := o.tx.statements.one(o.ctx, "roles", "SELECT COUNT(*) FROM role WHERE tenant = ?", []any{o.store.tenant.id}, &n)
+	return n, o.broken(err)
 }
 
 // AddRole makes a role with a new id; CodeConflict when the name is taken, or there are [registry.MaxRoles] already.
@@ -74,7 +79,11 @@ func (s *Store) AddRole(ctx context.Context, op registry.Op, r registry.Role) (r
 }
 
 func (o *operation) addRole(r registry.Role) error {
-	taken, n, err := o.role(r.Name)
+	taken, err := o.role(r.Name)
+	if err != nil {
+		return err
+	}
+	n, err := o.roles()
 	switch {
 	case err != nil:
 		return err
@@ -95,7 +104,7 @@ func (s *Store) ChangeRole(ctx context.Context, op registry.Op, name string, cha
 }
 
 func (o *operation) changeRole(name string, change func(registry.Role) (registry.Role, error)) error {
-	current, _, err := o.role(name)
+	current, err := o.role(name)
 	if err != nil {
 		return err
 	}
@@ -107,7 +116,7 @@ func (o *operation) changeRole(name string, change func(registry.Role) (registry
 		return err
 	}
 	if next.Name != name {
-		taken, _, err := o.role(next.Name)
+		taken, err := o.role(next.Name)
 		if err != nil {
 			return err
 		}
@@ -127,7 +136,7 @@ func (s *Store) DeleteRole(ctx context.Context, op registry.Op, name string, che
 }
 
 func (o *operation) deleteRole(name string, check func(registry.Role) error) error {
-	r, _, err := o.role(name)
+	r, err := o.role(name)
 	if err != nil {
 		return err
 	}
