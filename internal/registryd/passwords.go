@@ -7,7 +7,7 @@ import (
 
 // Passwords is the passwords block.
 type Passwords struct {
-	MinLength  int `yaml:"min_length"`  // bytes of a new password
+	MinLength  int `yaml:"min_length"`  // characters of a new password
 	MinClasses int `yaml:"min_classes"` // how many of lower case, upper case, digits and others a new password must have
 	Guesses    int `yaml:"guesses"`     // wrong ones that an address may try at one account before it must wait a minute for each
 }

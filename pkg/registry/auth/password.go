@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/text/unicode/norm"
@@ -16,10 +17,10 @@ import (
 	"github.com/regent-registry/regent/pkg/registry"
 )
 
-// Limits of a password, in bytes.
+// Limits of a password.
 const (
-	MinPasswordLength = 8
-	MaxPasswordLength = 1024
+	MinPasswordLength = 8    // characters
+	MaxPasswordLength = 1024 // bytes
 )
 
 // What a new hash costs: the least of OWASP's equal choices in memory (19 MiB, two passes), so that two at a time fit in any node.
@@ -41,7 +42,7 @@ const (
 
 // PasswordRules say which new passwords are taken, beside the limits that always hold. The zero value asks for the least.
 type PasswordRules struct {
-	MinLength  int // bytes; MinPasswordLength when less
+	MinLength  int // characters; MinPasswordLength when less
 	MinClasses int // how many of lower case, upper case, digits and others must be there
 }
 
@@ -55,7 +56,7 @@ func (p PasswordRules) Check(user, password string) error {
 	if err := CheckPassword(password); err != nil {
 		return err
 	}
-	if n := len(password); n < p.MinLength {
+	if utf8.RuneCountInString(password) < p.MinLength {
 		return registry.Errorf(registry.CodeInvalid, "password is too short; it must have %d characters or more", p.MinLength)
 	}
 	if strings.EqualFold(user, password) {
@@ -82,10 +83,10 @@ func (p PasswordRules) Check(user, password string) error {
 
 // CheckPassword tells why password cannot be a new password; the error has [registry.CodeInvalid].
 func CheckPassword(password string) error {
-	switch n := len(password); {
-	case n < MinPasswordLength:
+	switch {
+	case utf8.RuneCountInString(password) < MinPasswordLength:
 		return registry.Errorf(registry.CodeInvalid, "password is too short; it must have %d characters or more", MinPasswordLength)
-	case n > MaxPasswordLength:
+	case len(password) > MaxPasswordLength:
 		return registry.Errorf(registry.CodeInvalid, "password is too long; it must have %d bytes at most", MaxPasswordLength)
 	}
 	return nil

@@ -21,6 +21,8 @@ func TestPasswordRules(t *testing.T) {
 		"Abcdef 12":                "it must have 10 characters or more",
 		"abcdefgh12":               "password has 2 of lower case",
 		"short":                    "it must have 8 characters or more",
+		"äöüßé":                    "it must have 8 characters or more", // though it has 10 bytes
+		"Äöüßéàè12":                "it must have 10 characters or more",
 		strings.Repeat("aB1", 400): "it must have 1024 bytes at most",
 		"Some One 1":               "must not be the user name",
 	} {
