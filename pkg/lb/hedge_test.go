@@ -356,8 +356,7 @@ func TestHedge_FirstAnswersWhileTheSecondIsConnected(t *testing.T) {
 	defer silent.Close()
 	b.members(first.addr, silent.Addr().String())
 	upstream := b.targetOf("m1").upstream
-	to := upstream.endpoint(schemeHTTP, portIn(t, b.front.URL))
-	to.secure = true
+	upstream.endpoints.Store(&[]*endpoint{{scheme: schemeHTTP, port: portIn(t, b.front.URL), secure: true, addr: silent.Addr().String()}})
 	answer := b.start("/a")
 	<-first.asked
 	waitFor(t, func() bool { return b.targetOf("m1").load.inFlight.Load() == 1 })
