@@ -34,6 +34,9 @@ type Error struct {
 	Message    string
 	Err        error
 	RetryAfter time.Duration // with CodeThrottled
+
+	format string // of Message, with args: another language has another one
+	args   []any
 }
 
 // Error joins the message and the cause.
@@ -49,7 +52,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Errorf makes an [Error] without a cause.
 func Errorf(code Code, format string, args ...any) error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...), format: format, args: args}
 }
 
 // afterwards is err, of what was to follow a change that is durable: [CodeUnavailable] would promise that nothing has happened.
@@ -71,10 +74,25 @@ func CodeOf(err error) Code {
 	return CodeInternal
 }
 
+// internalFault is what callers are told of faults of ours.
+var internalFault = &Error{Code: CodeInternal, Message: "an internal error happened; the server's log has it under this request id"}
+
 // MessageOf tells the text that the caller may see: the message of an [Error], a fixed sentence for everything else.
 func MessageOf(err error) string {
-	if e, ok := errors.AsType[*Error](err); ok && e.Code != CodeInternal {
-		return e.Message
+	return MessageIn(err, func(english string) string { return english })
+}
+
+// MessageIn is MessageOf in another language: it asks translated for a message, or for the format that [Errorf] made it with.
+func MessageIn(err error, translated func(english string) string) string {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Code == CodeInternal {
+		e = internalFault
 	}
-	return "an internal error happened; the server's log has it under this request id"
+	if e.format == "" {
+		return translated(e.Message)
+	}
+	if format := translated(e.format); format != e.format {
+		return fmt.Sprintf(format, e.args...)
+	}
+	return e.Message
 }

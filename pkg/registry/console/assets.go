@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/andybalholm/brotli"
+
+	"github.com/regent-registry/regent/pkg/registry/console/texts"
 )
 
 //go:embed static
@@ -47,7 +49,8 @@ var codings = []struct {
 	{"gzip", func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriterLevel(w, gzip.BestCompression) }},
 }
 
-func newAssets() (*assets, error) {
+// newAssets reads the files; scripts say what they say in the language of a catalogue.
+func newAssets(say *texts.Catalogue) (*assets, error) {
 	a := &assets{files: map[string]asset{}}
 	sum := sha256.New()
 	entries, err := staticFiles.ReadDir("static")
@@ -58,6 +61,9 @@ func newAssets() (*assets, error) {
 		data, err := readAsset("static/"+e.Name(), e.IsDir())
 		if err != nil {
 			return nil, fmt.Errorf("console: static files: %w", err)
+		}
+		if path.Ext(e.Name()) == ".js" && !strings.HasPrefix(e.Name(), "editor") {
+			data = say.Script(data)
 		}
 		fmt.Fprintf(sum, "%s %d\n", e.Name(), len(data))
 		sum.Write(data)

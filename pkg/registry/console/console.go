@@ -11,6 +11,7 @@ import (
 
 	"github.com/regent-registry/regent/pkg/registry"
 	"github.com/regent-registry/regent/pkg/registry/auth"
+	"github.com/regent-registry/regent/pkg/registry/console/texts"
 )
 
 // Auth is what the console needs to know who is asking. *auth.Authenticator is one.
@@ -80,6 +81,9 @@ type Config struct {
 	FetchHosts   []string
 	FetchTimeout time.Duration // of one file; 30 s when 0
 
+	// Texts are what the console says, in a language; nil is English.
+	Texts *texts.Catalogue
+
 	Heartbeat time.Duration    // how often a stream with nothing to tell says so; 15 s when 0
 	Now       func() time.Time // time.Now when nil
 }
@@ -127,7 +131,7 @@ func New(cfg Config) (http.Handler, error) {
 	if c.fetcher, err = newFetcher(cfg.FetchHosts, cfg.FetchTimeout); err != nil {
 		return nil, err
 	}
-	if c.assets, err = newAssets(); err != nil {
+	if c.assets, err = newAssets(c.Texts); err != nil {
 		return nil, err
 	}
 	if c.pages, err = c.parsePages(); err != nil {

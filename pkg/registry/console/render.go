@@ -50,8 +50,8 @@ type place struct {
 
 // parsePages parses every page with the layout and the partials around it.
 func (c *console) parsePages() (map[string]*template.Template, error) {
-	base, err := template.New("layout").Funcs(c.funcs()).ParseFS(templateFiles, "templates/layout/*.html", "templates/partials/*.html")
-	if err != nil {
+	base := template.New("layout").Funcs(c.funcs())
+	if err := c.parse(base, "templates/layout/*.html", "templates/partials/*.html"); err != nil {
 		return nil, fmt.Errorf("console: templates: %w", err)
 	}
 	names, err := fs.Glob(templateFiles, "templates/pages/*.html")
@@ -62,7 +62,7 @@ func (c *console) parsePages() (map[string]*template.Template, error) {
 	for _, name := range names {
 		t, err := base.Clone()
 		if err == nil {
-			t, err = t.ParseFS(templateFiles, name)
+			err = c.parse(t, name)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("console: templates: %w", err)
@@ -71,6 +71,42 @@ func (c *console) parsePages() (map[string]*template.Template, error) {
 	}
 	return pages, nil
 }
+
+// parse adds the templates of files, with the texts of the console's language.
+func (c *console) parse(to *template.Template, patterns ...string) error {
+	for _, pattern := range patterns {
+		names, err := fs.Glob(templateFiles, pattern)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			source, err := templateFiles.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			text, err := c.Texts.Template(string(source))
+			if err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			if _, err := to.New(path.Base(name)).Parse(text); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// say is a text in the console's language; see the method of that name of package texts.
+func (c *console) say(format string, args ...any) string { return c.Texts.Say(format, args...) }
+
+// count is a number with what it counts, in the console's language.
+func (c *console) count(n int, one, many string) string { return c.Texts.Count(int64(n), one, many) }
+
+// messageOf is the message of an error, in the console's language.
+func (c *console) messageOf(err error) string { return registry.MessageIn(err, c.Texts.Text) }
+
+// mark says of a text in a table that it belongs to the catalogue; who shows it asks say for it.
+func mark(text string) string { return text }
 
 // funcs are the functions that templates may call.
 func (c *console) funcs() template.FuncMap {
@@ -95,8 +131,10 @@ func (c *console) funcs() template.FuncMap {
 		"deed":        deed,
 		"gone":        gone,
 		"isWeb":       isWeb,
-		"plural":      plural[int64],
-		"plurals":     plural[int],
+		"plural":      c.Texts.Count,
+		"plurals":     c.count,
+		"say":         c.say,
+		"language":    c.Texts.Language,
 		"levelName":   levelName,
 		"levelClass":  levelClass,
 		"add":         func(a, b int) int { return a + b },
