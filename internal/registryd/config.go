@@ -57,6 +57,8 @@ type Config struct {
 
 	// FetchHosts are the hosts from which users may have files fetched; see [console.Config]. None: nothing is fetched.
 	FetchHosts []string `yaml:"fetch_hosts"`
+	// ConsoleTexts is a file with what the console says in another language; English without one.
+	ConsoleTexts string `yaml:"console_texts"`
 
 	// TrustedProxies are the peers whose X-Forwarded-* headers are believed, as addresses or CIDR ranges; load balancers in the
 	// group are trusted as well.
@@ -247,6 +249,9 @@ func (c *Config) validate(d *daemon.Document) []error {
 		if err := console.CheckFetchHost(host); err != nil {
 			fault(fmt.Sprintf("fetch_hosts[%d]", i), "%s", err)
 		}
+	}
+	if _, err := c.consoleTexts(); err != nil {
+		fault("console_texts", "%s", err)
 	}
 	for i, p := range c.TrustedProxies {
 		if _, err := daemon.ParsePrefix(p); err != nil {

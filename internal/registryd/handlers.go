@@ -25,12 +25,19 @@ const healthPath = "/readyz"
 func (n *node) handler() (http.Handler, error) {
 	observe := newObserver(n.metrics, n.log, n.config.AccessLog)
 	api := httpapi.New(httpapi.Config{Service: n.service, Auth: n.auth, Logger: n.log, Version: daemon.Version()})
+	said, err := n.config.consoleTexts()
+	if err != nil {
+		return nil, err
+	}
+	if said != nil {
+		n.log.Info("console in another language", "language", said.Language(), "file", n.config.ConsoleTexts, "still_english", said.Missing(), "not_said_any_more", len(said.Unknown()))
+	}
 	pages, err := console.New(console.Config{
 		Service: n.service, Auth: n.auth, Logger: n.log, Node: n.config.NodeName, Members: n.consoleMembers, Server: n.serverInfo, Journal: n.consoleJournal(), Samples: n.samples.list, Order: n.giveOrder, RunJob: n.runJob, MetricsURL: "http://" + n.admin.Addr() + "/metrics",
 		PublicHTTP:  publicURL("http", n.config.HostName, n.config.HTTPProxyPort, n.config.HTTPPort+n.config.Offset, 80),
 		PublicHTTPS: publicURL("https", n.config.HostName, n.config.HTTPSProxyPort, n.config.HTTPSPort+n.config.Offset, 443),
 		SelfHTTPS:   "https://" + net.JoinHostPort(n.config.Membership.LocalMemberHost, strconv.Itoa(n.https.Port())), Private: n.privateMounts(),
-		FetchHosts: n.config.FetchHosts,
+		FetchHosts: n.config.FetchHosts, Texts: said,
 	})
 	if err != nil {
 		return nil, err

@@ -26,6 +26,7 @@ A node:
                                   write a backup of a store to a file, straight from the database, while nodes go on
   registry restore-backup -config FILE [-store NAME] FROM
                                   fill an empty store, of whatever kind, from a backup
+  registry texts [FILE]           print the texts of the console, which a translation begins with; or check the translation in a file
   registry keys                   make a gossip key and print it
   registry version                print the version
   registry help                   print this
@@ -70,7 +71,8 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 			"backup":         {Run: store.backUp, Flags: store.define, Least: 1, Most: 1},
 			"restore-backup": {Run: store.restore, Flags: store.define, Least: 1, Most: 1},
 
-			"keys": {Run: daemon.PrintGossipKey},
+			"texts": {Run: tellTexts, Most: 1},
+			"keys":  {Run: daemon.PrintGossipKey},
 		},
 	}.Main(args, environ, stdout, stderr)
 }
