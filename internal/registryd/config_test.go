@@ -109,6 +109,26 @@ func TestLoadConfig_NeverShowsAPassword(t *testing.T) {
 	}
 }
 
+func TestLoadConfig_ConsoleTextsAreSound(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "de.yaml")
+	for text, want := range map[string]string{
+		"language: de\ntexts: {Cancel: Abbrechen}\n":    "",
+		"language: de\ntexts: {\"Delete {1}?\": weg}\n": "registry.yaml:1: console_texts: " + file + ": texts: \"Delete {1}?\": it has {1} 0 times; the English text has it 1 times",
+		"language: nonsense!\n":                         "language tag",
+		"Cancel: Abbrechen\n":                           "it is no catalogue",
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := loadText(t, "console_texts: "+file+"\n"); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+	if _, err := loadText(t, "console_texts: /nowhere/de.yaml\n"); err == nil || !strings.Contains(err.Error(), "/nowhere/de.yaml: no such file") {
+		t.Error(err)
+	}
+}
+
 func TestLoadConfig_FetchHostsAreHosts(t *testing.T) {
 	c, err := loadText(t, "fetch_hosts: [example.org, \"*.example.org:8443\", 10.0.0.0/8, \"::1\"]\n")
 	if err != nil || len(c.FetchHosts) != 4 {

@@ -114,7 +114,10 @@ func split(source string, say func(string) string) ([]piece, error) {
 				p.kind = wall
 			}
 		case strings.HasPrefix(rest, "<!"):
-			n := strings.Index(rest, ">")
+			n := strings.IndexByte(rest, '>')
+			if n < 0 {
+				return nil, fmt.Errorf("a comment is not closed: %.40q", rest)
+			}
 			p.raw, p.kind = rest[:n+1], wall
 		case tagName.MatchString(rest):
 			n := tagLen(rest)
@@ -211,7 +214,11 @@ func attributes(tag string, say func(string) string) (string, error) {
 		n := 0
 		for n < len(tag) && tag[n] != '"' {
 			if strings.HasPrefix(tag[n:], "{{") {
-				n += actionLen(tag[n:])
+				action := actionLen(tag[n:])
+				if action < 0 {
+					return "", fmt.Errorf("an action is not closed: %.40q", tag[n:])
+				}
+				n += action
 			} else {
 				n++
 			}
