@@ -48,7 +48,7 @@ func (c *console) askDelete(w http.ResponseWriter, r *http.Request, a registry.A
 	}
 	var status int
 	v.Error, status = c.outcome(r, a, failed)
-	return c.show(w, r, a, status, "delete", "Delete "+v.Name(), v.head, v)
+	return c.show(w, r, a, status, "delete", c.say("Delete %s", v.Name()), v.head, v)
 }
 
 // delete takes what the address names out of the tree, if it is still what the page showed.

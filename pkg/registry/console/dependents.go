@@ -13,6 +13,7 @@ type goingView struct {
 	registry.Dependents
 
 	Tops   int        // the entries that were named
+	Kinds  string     // counts what goes, the named entries with it
 	Impact *graphView // what depends on the only one that goes, through others too; nil for collections and for several
 }
 
@@ -38,19 +39,23 @@ func (g goingView) Leading() []registry.Association {
 // Below is how many nodes go beside those that were named.
 func (g goingView) Below() int { return max(g.Count()-g.Tops, 0) }
 
-// Kinds counts what goes, the named entries with it.
-func (g goingView) Kinds() string {
+// kindsOf counts what goes, the named entries with it.
+func (c *console) kindsOf(d registry.Dependents) string {
 	var parts []string
-	for _, k := range []struct {
-		n         int
-		one, many string
-	}{{g.Collections, "collection", "collections"}, {g.Resources, "resource", "resources"}, {g.Links, "link", "links"}} {
-		if k.n > 0 {
-			parts = append(parts, plural(k.n, k.one, k.many))
-		}
+	if d.Collections > 0 {
+		parts = append(parts, c.count(d.Collections, "collection", "collections"))
 	}
-	if n := len(parts); n > 1 {
-		return strings.Join(parts[:n-1], ", ") + " and " + parts[n-1]
+	if d.Resources > 0 {
+		parts = append(parts, c.count(d.Resources, "resource", "resources"))
+	}
+	if d.Links > 0 {
+		parts = append(parts, c.count(d.Links, "link", "links"))
+	}
+	switch len(parts) {
+	case 2:
+		return c.say("%s and %s", parts[0], parts[1])
+	case 3:
+		return c.say("%s, %s and %s", parts[0], parts[1], parts[2])
 	}
 	return strings.Join(parts, "")
 }
@@ -58,7 +63,7 @@ func (g goingView) Kinds() string {
 // going looks at what a deletion of some paths takes along.
 func (c *console) going(r *http.Request, a registry.Actor, paths ...registry.Path) (goingView, error) {
 	found, err := c.Service.Dependents(r.Context(), a, paths, registry.Freshness{})
-	return goingView{Dependents: found, Tops: len(paths)}, err
+	return goingView{Dependents: found, Tops: len(paths), Kinds: c.kindsOf(found)}, err
 }
 
 // breaking looks at what depends on a resource, directly and through others.
@@ -68,7 +73,7 @@ func (c *console) breaking(r *http.Request, a registry.Actor, p registry.Path) (
 	if v.Graph, err = c.Service.Graph(r.Context(), a, registry.GraphInput{Path: p, Impact: true}, registry.Freshness{}); err != nil {
 		return nil, err
 	}
-	v.fill()
+	c.fillGraph(&v)
 	if len(v.Nodes) == 0 {
 		return nil, nil
 	}

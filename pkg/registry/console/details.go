@@ -39,7 +39,7 @@ func (c *console) details(w http.ResponseWriter, r *http.Request, a registry.Act
 			v.HTTPS = permalink(c.PublicHTTPS, h.Resource.Path) + suffix
 		}
 	}
-	return c.show(w, r, a, http.StatusOK, "details", "Details of "+v.Name(), v.head, v)
+	return c.show(w, r, a, http.StatusOK, "details", c.say("Details of %s", v.Name()), v.head, v)
 }
 
 // atVersion reads what the address names, at the version that it names.
@@ -73,7 +73,7 @@ func (c *console) describeForm(w http.ResponseWriter, r *http.Request, a registr
 		head: c.headOf(r, res, "details", res.Version), ETag: res.ETag(),
 		Description: res.Meta.Description, MediaType: res.Meta.MediaType,
 	}
-	return c.show(w, r, a, http.StatusOK, "describe", "Edit details of "+v.Name(), v.head, v)
+	return c.show(w, r, a, http.StatusOK, "describe", c.say("Edit details of %s", v.Name()), v.head, v)
 }
 
 // describe stores description and media type as a new version with the same content.
@@ -99,7 +99,7 @@ func (c *console) describe(w http.ResponseWriter, r *http.Request, a registry.Ac
 		return nil
 	}
 	v.Error = c.formError(r, a, err)
-	return c.show(w, r, a, statusOf(err), "describe", "Edit details of "+v.Name(), v.head, v)
+	return c.show(w, r, a, statusOf(err), "describe", c.say("Edit details of %s", v.Name()), v.head, v)
 }
 
 // noteFor is the note about a change that may have changed nothing.
@@ -124,11 +124,11 @@ func (c *console) formError(r *http.Request, a registry.Actor, err error) string
 	c.logFault(r, a, err)
 	switch registry.CodeOf(err) {
 	case registry.CodePrecondition:
-		return "Somebody changed this after you opened the form. Your input is still below; send it again to save it over their change, " +
-			"or open the page anew to see what they did."
+		return c.say("Somebody changed this after you opened the form. Your input is still below; send it again to save it over their change, " +
+			"or open the page anew to see what they did.")
 	case registry.CodeInternal:
-		return capitalize(registry.MessageOf(err)) + ": " + requestID(r) + "."
+		return c.say("%s: %s.", capitalize(c.messageOf(err)), requestID(r))
 	default:
-		return capitalize(registry.MessageOf(err)) + "."
+		return c.say("%s.", capitalize(c.messageOf(err)))
 	}
 }

@@ -15,6 +15,9 @@ const (
 	viewInline  = "inline"
 )
 
+// The fields that differ, as the registry names them.
+var _ = []string{mark("kind"), mark("media_type"), mark("description")}
+
 // diffView shows what differs between two versions, side by side or one below the other.
 type diffView struct {
 	head
@@ -123,7 +126,7 @@ func (c *console) diff(w http.ResponseWriter, r *http.Request, a registry.Actor)
 	v.head = c.headOf(r, page.Resource, "versions", page.Resource.Version)
 	v.Choices = withVersions(page.Versions, v.Diff.From.Version, v.Diff.To.Version)
 	v.fill(v.Diff.Content)
-	return c.show(w, r, a, http.StatusOK, "diff", "Changes of "+v.Name(), v.head, v)
+	return c.show(w, r, a, http.StatusOK, "diff", c.say("Changes of %s", v.Name()), v.head, v)
 }
 
 // withVersions adds versions to the newest ones, where they are older than those.
@@ -206,5 +209,5 @@ func endOf(line string) string {
 	case strings.HasSuffix(line, "\n"):
 		return "LF"
 	}
-	return "no line end"
+	return mark("no line end")
 }

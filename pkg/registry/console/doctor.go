@@ -11,6 +11,9 @@ type doctorView struct {
 	registry.Examination
 }
 
+// How the registry names severities.
+var _ = []string{mark("ok"), mark("note"), mark("warning"), mark("error")}
+
 // tally is how many findings have a severity, for those that there are.
 type tally struct {
 	Severity registry.Severity
@@ -33,7 +36,7 @@ func (c *console) doctor(w http.ResponseWriter, r *http.Request, a registry.Acto
 	if err != nil {
 		return err
 	}
-	f := c.frame(r, a, "Doctor")
+	f := c.frame(r, a, c.say("Doctor"))
 	f.Section, f.Page = "doctor", doctorView{e}
 	return c.render(w, http.StatusOK, "doctor", f)
 }

@@ -37,7 +37,7 @@ func (c *console) editForm(w http.ResponseWriter, r *http.Request, a registry.Ac
 		head: c.headOf(r, cur.resource, "content", cur.resource.Version), ETag: cur.resource.ETag(), Base: cur.version.ETag(),
 		Text: cur.text, Newlines: newlinesOf(cur.text),
 	}
-	return c.show(w, r, a, http.StatusOK, "edit", "Edit "+v.Name(), v.head, v)
+	return c.show(w, r, a, http.StatusOK, "edit", c.say("Edit %s", v.Name()), v.head, v)
 }
 
 // currentText is what stands at a path now, for its author to edit or compare with.
@@ -104,5 +104,5 @@ func (c *console) save(w http.ResponseWriter, r *http.Request, a registry.Actor,
 		res = registry.Resource{Path: p, Kind: registry.KindResource}
 	}
 	v.head = c.headOf(r, res, "content", res.Version)
-	return c.show(w, r, a, statusOf(err), "edit", "Edit "+v.Name(), v.head, v)
+	return c.show(w, r, a, statusOf(err), "edit", c.say("Edit %s", v.Name()), v.head, v)
 }

@@ -33,7 +33,7 @@ func (c *console) newFromURLForm(w http.ResponseWriter, r *http.Request, a regis
 	if err != nil {
 		return err
 	}
-	return c.show(w, r, a, http.StatusOK, "new-from-url", "New from URL", v.head, v)
+	return c.show(w, r, a, http.StatusOK, "new-from-url", c.say("New from URL"), v.head, v)
 }
 
 // newFromURL fetches the file and stores it; it streams, so nothing of it is kept here.
@@ -53,7 +53,7 @@ func (c *console) newFromURL(w http.ResponseWriter, r *http.Request, a registry.
 		return nil
 	}
 	v.Error = c.createError(r, a, p, err)
-	return c.show(w, r, a, statusOf(err), "new-from-url", "New from URL", v.head, v)
+	return c.show(w, r, a, statusOf(err), "new-from-url", c.say("New from URL"), v.head, v)
 }
 
 // storeFetched stores what is at the address, under its own name when none was written.

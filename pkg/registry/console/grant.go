@@ -17,15 +17,18 @@ type grantView struct {
 	Names               []string // of the roles, where they are few
 }
 
+// How the registry names the administrative rights of roles.
+var _ = []string{mark("manage_users"), mark("view_server"), mark("manage_webhooks")}
+
 // levels are the kinds of access, each with what is in it.
 var levels = []struct {
 	Name, Label string
 	rights      registry.Rights
 }{
-	{"read", "read", registry.RightsOf(registry.RightRead)},
-	{"write", "read and write", registry.RightsOf(registry.RightRead, registry.RightWrite)},
-	{"delete", "read, write and delete", registry.RightsOf(registry.RightRead, registry.RightWrite, registry.RightDelete)},
-	{"authorize", "everything, also give permissions", registry.AllRights},
+	{"read", mark("read"), registry.RightsOf(registry.RightRead)},
+	{"write", mark("read and write"), registry.RightsOf(registry.RightRead, registry.RightWrite)},
+	{"delete", mark("read, write and delete"), registry.RightsOf(registry.RightRead, registry.RightWrite, registry.RightDelete)},
+	{"authorize", mark("everything, also give permissions"), registry.AllRights},
 }
 
 // others are what may become of everybody else, each with what is taken away. Who may give permissions keeps that, so that nobody shuts the door behind himself.
@@ -33,9 +36,9 @@ var others = []struct {
 	Name, Label string
 	rights      registry.Rights
 }{
-	{"keep", "keeps what it has", 0},
-	{"read", "may not change anything here (reading stays as it is)", registry.RightsOf(registry.RightWrite, registry.RightDelete)},
-	{"none", "may not even see it", registry.RightsOf(registry.RightRead, registry.RightWrite, registry.RightDelete)},
+	{"keep", mark("keeps what it has"), 0},
+	{"read", mark("may not change anything here (reading stays as it is)"), registry.RightsOf(registry.RightWrite, registry.RightDelete)},
+	{"none", mark("may not even see it"), registry.RightsOf(registry.RightRead, registry.RightWrite, registry.RightDelete)},
 }
 
 // Levels and OtherChoices are for the template.

@@ -38,10 +38,11 @@ type graphEdge struct {
 	Type     string
 }
 
-// kindCount is how many nodes seem to be of a kind.
+// kindCount is how many nodes seem to be of a kind; Text says so.
 type kindCount struct {
-	N         int
-	One, Many string
+	kind string
+	n    int
+	Text string
 }
 
 // graphChoices are the links that choose what a graph shows.
@@ -81,22 +82,22 @@ func (c *console) graph(w http.ResponseWriter, r *http.Request, a registry.Actor
 	}
 	v.Type = cmp.Or(v.Type, registry.DependsType)
 	v.head = c.headOf(r, v.Graph.Resource, "associations", v.Graph.Resource.Version)
-	v.fill()
-	if v.Choices, err = v.choices(p); err != nil {
+	c.fillGraph(&v)
+	if v.Choices, err = c.graphChoices(&v, p); err != nil {
 		return err
 	}
-	if v.Picture, err = drawGraph(v.Graph, v.address); err != nil {
+	if v.Picture, err = c.drawGraph(v.Graph, v.address); err != nil {
 		return err
 	}
-	title := "Dependencies of "
+	title := c.say("Dependencies of %s", v.Name())
 	if impact {
-		title = "Impact of "
+		title = c.say("Impact of %s", v.Name())
 	}
-	return c.show(w, r, a, http.StatusOK, "graph", title+v.Name(), v.head, v)
+	return c.show(w, r, a, http.StatusOK, "graph", title, v.head, v)
 }
 
-// fill makes the lists beside the picture.
-func (v *graphView) fill() {
+// fillGraph makes the lists beside the picture.
+func (c *console) fillGraph(v *graphView) {
 	g := &v.Graph
 	through := make([]int, len(g.Nodes))
 	for i := range through {
@@ -112,7 +113,7 @@ func (v *graphView) fill() {
 			through[far] = near
 		}
 	}
-	kinds := map[string]*kindCount{}
+	kinds := map[string]int{}
 	for i, n := range g.Nodes[1:] {
 		row := graphNode{GraphNode: n}
 		if t := through[i+1]; t > 0 {
@@ -122,44 +123,61 @@ func (v *graphView) fill() {
 		if n.Depth == 1 {
 			v.Near++
 		}
-		one, many := kindOf(n.End)
-		if kinds[one] == nil {
-			kinds[one] = &kindCount{One: one, Many: many}
-		}
-		kinds[one].N++
+		kinds[kindOf(n.End)]++
 	}
-	for _, k := range kinds {
-		v.Kinds = append(v.Kinds, *k)
+	for kind, n := range kinds {
+		v.Kinds = append(v.Kinds, kindCount{kind, n, c.countKind(kind, n)})
 	}
-	slices.SortFunc(v.Kinds, func(a, b kindCount) int { return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.One, b.One)) })
+	slices.SortFunc(v.Kinds, func(a, b kindCount) int { return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.kind, b.kind)) })
 }
 
 // kindOf guesses from its path what a node is: by the collection that WSO2's registry keeps things of a kind in, or by the ending of the name.
-func kindOf(e registry.End) (one, many string) {
+func kindOf(e registry.End) string {
 	if e.URI != "" {
-		return "outside address", "outside addresses"
+		return "outside address"
 	}
 	if e.Kind == registry.KindCollection {
-		return "collection", "collections"
+		return "collection"
 	}
 	for _, name := range e.Path.Parent().Names() {
 		switch strings.ToLower(name) {
 		case "services":
-			return "service", "services"
+			return "service"
 		case "endpoints":
-			return "endpoint", "endpoints"
+			return "endpoint"
 		case "policies":
-			return "policy", "policies"
+			return "policy"
 		}
 	}
 	name := strings.ToLower(e.Path.Name())
 	switch {
 	case strings.HasSuffix(name, ".wsdl"):
-		return "WSDL", "WSDLs"
+		return "WSDL"
 	case strings.HasSuffix(name, ".xsd"), strings.HasSuffix(name, ".avsc"), strings.HasSuffix(name, ".proto"), strings.HasSuffix(name, ".schema.json"):
-		return "schema", "schemas"
+		return "schema"
 	}
-	return "other resource", "other resources"
+	return "other resource"
+}
+
+// countKind says how many nodes are of a kind.
+func (c *console) countKind(kind string, n int) string {
+	switch kind {
+	case "outside address":
+		return c.count(n, "outside address", "outside addresses")
+	case "collection":
+		return c.count(n, "collection", "collections")
+	case "service":
+		return c.count(n, "service", "services")
+	case "endpoint":
+		return c.count(n, "endpoint", "endpoints")
+	case "policy":
+		return c.count(n, "policy", "policies")
+	case "WSDL":
+		return c.count(n, "WSDL", "WSDLs")
+	case "schema":
+		return c.count(n, "schema", "schemas")
+	}
+	return c.count(n, "other resource", "other resources")
 }
 
 // address is that of a graph of p that is chosen like this one.
@@ -178,23 +196,25 @@ func graphAddress(p registry.Path, impact bool, kind string, depth int) (templat
 	return query(link(operation, p), "type", kind, "depth", int64(depth))
 }
 
-// choices makes the links to other directions, types and depths.
-func (v *graphView) choices(p registry.Path) (graphChoices, error) {
-	var c graphChoices
+// graphChoices makes the links to other directions, types and depths.
+func (c *console) graphChoices(v *graphView, p registry.Path) (graphChoices, error) {
+	var all graphChoices
 	var failed error
 	choice := func(label string, impact bool, kind string, depth int) graphChoice {
 		href, err := graphAddress(p, impact, kind, depth)
 		failed = cmp.Or(failed, err)
 		return graphChoice{label, href, impact == v.Impact && kind == v.Type && depth == v.Depth}
 	}
-	c.Direction = []graphChoice{choice("What it depends on", false, v.Type, v.Depth), choice("What depends on it", true, v.Type, v.Depth)}
-	c.Type = []graphChoice{choice("“depends”", v.Impact, registry.DependsType, v.Depth), choice("any type", v.Impact, "*", v.Depth)}
+	all.Direction = []graphChoice{
+		choice(c.say("What it depends on"), false, v.Type, v.Depth), choice(c.say("What depends on it"), true, v.Type, v.Depth),
+	}
+	all.Type = []graphChoice{choice(c.say("“%s”", registry.DependsType), v.Impact, registry.DependsType, v.Depth), choice(c.say("any type"), v.Impact, "*", v.Depth)}
 	if v.Type != registry.DependsType && v.Type != "*" {
-		c.Type = append(c.Type, choice("“"+v.Type+"”", v.Impact, v.Type, v.Depth))
+		all.Type = append(all.Type, choice(c.say("“%s”", v.Type), v.Impact, v.Type, v.Depth))
 	}
 	for _, depth := range []int{1, 2, 3, 5} {
-		c.Depth = append(c.Depth, choice(strconv.Itoa(depth), v.Impact, v.Type, depth))
+		all.Depth = append(all.Depth, choice(strconv.Itoa(depth), v.Impact, v.Type, depth))
 	}
-	c.Depth = append(c.Depth, choice("all", v.Impact, v.Type, 0))
-	return c, failed
+	all.Depth = append(all.Depth, choice(c.say("all"), v.Impact, v.Type, 0))
+	return all, failed
 }

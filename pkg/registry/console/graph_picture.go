@@ -54,7 +54,7 @@ type arrow struct {
 }
 
 // drawGraph draws a graph. Boxes lead where address says. It is nil when there is only the start.
-func drawGraph(g registry.Graph, address func(registry.Path) (template.URL, error)) (*graphPicture, error) {
+func (c *console) drawGraph(g registry.Graph, address func(registry.Path) (template.URL, error)) (*graphPicture, error) {
 	if len(g.Nodes) < 2 {
 		return nil, nil //nolint:nilnil // no picture is no failure: the page says that there is nothing
 	}
@@ -72,7 +72,7 @@ func drawGraph(g registry.Graph, address func(registry.Path) (template.URL, erro
 	x, y := p.placeBoxes(l)
 	for slot := range l.slots {
 		box := drawnBox{N: slot, X: x[slot], Y: y[slot]}
-		if err := fillBox(&box, g, l.slots[slot], address); err != nil {
+		if err := c.fillBox(&box, g, l.slots[slot], address); err != nil {
 			return nil, err
 		}
 		p.Boxes = append(p.Boxes, box)
@@ -102,17 +102,17 @@ func (p *graphPicture) placeBoxes(l *layers) (x, y []int) {
 	return x, y
 }
 
-func fillBox(b *drawnBox, g registry.Graph, nodes []int, address func(registry.Path) (template.URL, error)) error {
+func (c *console) fillBox(b *drawnBox, g registry.Graph, nodes []int, address func(registry.Path) (template.URL, error)) error {
 	if len(nodes) > 1 {
-		b.Name, b.Place, b.Class, b.Icon, b.Href = plural(len(nodes), "more", "more"), "in the list below", "more", "more", "#nodes"
-		b.Title = plural(len(nodes), "more resource", "more resources") + ", in the list below"
+		b.Name, b.Place, b.Class, b.Icon, b.Href = c.count(len(nodes), "more", "more"), c.say("in the list below"), "more", "more", "#nodes"
+		b.Title = c.say("%s, in the list below", c.count(len(nodes), "more resource", "more resources"))
 		return nil
 	}
 	n := g.Nodes[nodes[0]]
 	b.Class = [...]string{"start", "near", "far"}[min(n.Depth, 2)]
 	if n.URI != "" {
 		b.Title, b.Icon = n.URI, "next"
-		b.Name, b.Place = shortenMiddle(n.URI, boxNameRunes), "outside of the registry"
+		b.Name, b.Place = shortenMiddle(n.URI, boxNameRunes), c.say("outside of the registry")
 		if isWeb(n.URI) {
 			b.Href, b.Web = template.URL(n.URI), true //nolint:gosec // its scheme was checked, the template escapes the rest
 		}
@@ -122,7 +122,7 @@ func fillBox(b *drawnBox, g registry.Graph, nodes []int, address func(registry.P
 	if n.Kind == registry.KindCollection {
 		b.Icon = "folder"
 	}
-	b.Name, b.Place = shortenMiddle(nameOf(n.Path), boxNameRunes), folder(n.Path.Parent())
+	b.Name, b.Place = shortenMiddle(c.nameOf(n.Path), boxNameRunes), folder(n.Path.Parent())
 	var err error
 	if n.Depth == 0 {
 		b.Href = template.URL(pageOf(registry.Resource{Path: n.Path, Kind: n.Kind})) //nolint:gosec // of escaped parts

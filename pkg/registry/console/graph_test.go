@@ -49,7 +49,7 @@ func TestDrawGraph_IsBoundedAndKeepsBoxesApart(t *testing.T) {
 		"column": graphOf([]int{0, 1, 1, 1}, [][2]int{{0, 1}, {0, 2}, {0, 3}, {1, 3}, {3, 1}}),
 		"wide":   wide, "dense": dense,
 	} {
-		p, err := drawGraph(g, noAddress)
+		p, err := (&console{}).drawGraph(g, noAddress)
 		if err != nil || p == nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -79,7 +79,7 @@ func TestDrawGraph_IsBoundedAndKeepsBoxesApart(t *testing.T) {
 			}
 		}
 	}
-	p, _ := drawGraph(wide, noAddress)
+	p, _ := (&console{}).drawGraph(wide, noAddress)
 	more := slices.IndexFunc(p.Boxes, func(b drawnBox) bool { return b.Class == "more" })
 	if more < 0 || p.Boxes[more].Title != "177 more resources, in the list below" || p.Boxes[more].Href != "#nodes" {
 		t.Errorf("the boxes that stand together: %+v", p.Boxes)
@@ -88,10 +88,10 @@ func TestDrawGraph_IsBoundedAndKeepsBoxesApart(t *testing.T) {
 	if !slices.ContainsFunc(p.Boxes, func(b drawnBox) bool { return b.Name == "n150.xsd" }) {
 		t.Error("the node that leads on is not shown by itself")
 	}
-	if p, _ := drawGraph(dense, noAddress); p.Left == 0 {
+	if p, _ := (&console{}).drawGraph(dense, noAddress); p.Left == 0 {
 		t.Error("no association is left out")
 	}
-	if p, _ := drawGraph(graphOf([]int{0}, nil), noAddress); p != nil {
+	if p, _ := (&console{}).drawGraph(graphOf([]int{0}, nil), noAddress); p != nil {
 		t.Error("a picture of nothing")
 	}
 }
@@ -131,7 +131,7 @@ func TestDrawGraph_LeadsWhereItMay(t *testing.T) {
 	g := graphOf([]int{0, 1, 1, 1}, [][2]int{{0, 1}, {0, 2}, {0, 3}})
 	g.Nodes[2].End = registry.End{URI: "https://example.org/" + strings.Repeat("x", 50)}
 	g.Nodes[3].End = registry.End{URI: "urn:x:\"><script>"}
-	p, err := drawGraph(g, noAddress)
+	p, err := (&console{}).drawGraph(g, noAddress)
 	if err != nil {
 		t.Fatal(err)
 	}

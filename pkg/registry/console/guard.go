@@ -66,15 +66,15 @@ func (c *console) refuse(w http.ResponseWriter, r *http.Request, mux *http.Serve
 	if seen.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", seen.header.Get("Allow"))
 		c.errorPage(w, r, a, errorView{
-			Status: seen.status, Title: "Not that way",
-			Message: "This address takes " + seen.header.Get("Allow") + ", not " + r.Method + ".",
-			Next:    "Use the button or the form of the page that leads here.",
+			Status: seen.status, Title: c.say("Not that way"),
+			Message: c.say("This address takes %s, not %s.", seen.header.Get("Allow"), r.Method),
+			Next:    c.say("Use the button or the form of the page that leads here."),
 		})
 		return
 	}
 	c.errorPage(w, r, a, errorView{
-		Status: http.StatusNotFound, Title: "No such page", Message: "The console has no page at this address.",
-		Next: "Check the address, or search for what you wanted in the box above.",
+		Status: http.StatusNotFound, Title: c.say("No such page"), Message: c.say("The console has no page at this address."),
+		Next: c.say("Check the address, or search for what you wanted in the box above."),
 	})
 }
 

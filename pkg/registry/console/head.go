@@ -9,6 +9,7 @@ import (
 
 // head is what every page about one resource shows above its own part: where it is, what it is, and what can be done with it.
 type head struct {
+	name     string
 	Resource registry.Resource
 	Crumbs   []crumb
 	Tab      string // the tab that is open
@@ -43,18 +44,26 @@ func (h head) IsVirtual() bool { return h.Resource.ID.IsZero() }
 func (h head) Elsewhere() bool { return h.Private != nil && h.Private.Own != "" }
 
 // Name is the resource's name, for titles.
-func (h head) Name() string { return nameOf(h.Resource.Path) }
+func (h head) Name() string { return h.name }
 
 func nameOf(p registry.Path) string {
 	if p.IsRoot() {
-		return "Root"
+		return mark("Root")
 	}
 	return p.Name()
 }
 
+// nameOf is the name in the console's language: the root's is a word.
+func (c *console) nameOf(p registry.Path) string {
+	if p.IsRoot() {
+		return c.say(nameOf(p))
+	}
+	return nameOf(p)
+}
+
 // headOf describes res for the request r; n is the version that the page shows, 0 for the current one.
 func (c *console) headOf(r *http.Request, res registry.Resource, tab string, n int64) head {
-	h := head{Resource: res, Tab: tab, Crumbs: crumbsOf(res.Path), Private: c.private(r, res.Path, pageOf(res))}
+	h := head{name: c.nameOf(res.Path), Resource: res, Tab: tab, Crumbs: crumbsOf(res.Path), Private: c.private(r, res.Path, pageOf(res))}
 	if n != res.Version {
 		h.Version = n
 	} else if h.Private == nil {
@@ -87,7 +96,7 @@ func crumbsOf(p registry.Path) []crumb {
 		up = append(up, crumb{p.Name(), p})
 	}
 	crumbs := make([]crumb, 0, len(up)+1)
-	crumbs = append(crumbs, crumb{"Root", registry.Root})
+	crumbs = append(crumbs, crumb{nameOf(registry.Root), registry.Root})
 	for i := len(up) - 1; i >= 0; i-- {
 		crumbs = append(crumbs, up[i])
 	}

@@ -22,39 +22,40 @@ type shortcutsView struct {
 }
 
 func (c *console) shortcuts(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
-	f := c.frame(r, a, "Keyboard shortcuts")
+	f := c.frame(r, a, c.say("Keyboard shortcuts"))
+	say := c.say
 	v := shortcutsView{On: f.Display.Keys, Groups: []shortcutGroup{
-		{"Everywhere", []shortcut{
-			{"/", "Search, or go to a path"},
-			{"?", "Show these shortcuts"},
-			{"Esc", "Close a menu or this list"},
-			{"g h", "Overview"},
-			{"g b", "Browse from the root"},
-			{"g s", "Starred"},
-			{"g f", "Search page"},
-			{"g t", "Tags"},
-			{"g a", "Activity"},
-			{"g m", "My account"},
+		{say("Everywhere"), []shortcut{
+			{"/", say("Search, or go to a path")},
+			{"?", say("Show these shortcuts")},
+			{"Esc", say("Close a menu or this list")},
+			{"g h", say("Overview")},
+			{"g b", say("Browse from the root")},
+			{"g s", say("Starred")},
+			{"g f", say("Search page")},
+			{"g t", say("Tags")},
+			{"g a", say("Activity")},
+			{"g m", say("My account")},
 		}},
-		{"In lists", []shortcut{
-			{"j", "Next entry"}, {"k", "Previous entry"}, {"Enter", "Open it"}, {"n", "Next page"}, {"p", "Previous or first page"},
+		{say("In lists"), []shortcut{
+			{"j", say("Next entry")}, {"k", say("Previous entry")}, {"Enter", say("Open it")}, {"n", say("Next page")}, {"p", say("Previous or first page")},
 		}},
-		{"On a resource or collection", []shortcut{
-			{"e", "Edit"},
-			{".", "More actions"},
-			{"s", "Star, or take the star away"},
-			{"u", "Up to the collection that it is in"},
-			{"Ctrl+Enter", "Save, while writing a text"},
+		{say("On a resource or collection"), []shortcut{
+			{"e", say("Edit")},
+			{".", say("More actions")},
+			{"s", say("Star, or take the star away")},
+			{"u", say("Up to the collection that it is in")},
+			{"Ctrl+Enter", say("Save, while writing a text")},
 		}},
 	}}
 	if f.ManagesUsers {
-		v.Groups[0].Keys = append(v.Groups[0].Keys, shortcut{"g u", "Users"}, shortcut{"g r", "Roles"})
+		v.Groups[0].Keys = append(v.Groups[0].Keys, shortcut{"g u", say("Users")}, shortcut{"g r", say("Roles")})
 	}
 	if f.Governs {
-		v.Groups[0].Keys = append(v.Groups[0].Keys, shortcut{"g p", "Permissions"})
+		v.Groups[0].Keys = append(v.Groups[0].Keys, shortcut{"g p", say("Permissions")})
 	}
 	if f.SeesServer {
-		v.Groups[0].Keys = append(v.Groups[0].Keys, shortcut{"g c", "Cluster"}, shortcut{"g d", "Doctor"})
+		v.Groups[0].Keys = append(v.Groups[0].Keys, shortcut{"g c", say("Cluster")}, shortcut{"g d", say("Doctor")})
 	}
 	f.Page = v
 	return c.render(w, http.StatusOK, "shortcuts", f)

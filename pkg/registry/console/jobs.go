@@ -29,14 +29,14 @@ type jobKind struct {
 
 // jobKinds are those that this version knows, in the order of the page.
 var jobKinds = []jobKind{
-	{"retention", "Retention", "Removes versions that no rule of retention keeps.", true, true},
-	{"collect", "Collector", "Removes what deleted trees left, and contents that no version names any more.", false, false},
-	{"purge", "Log purge", "Removes operations from the change log that are older than activity_retention.", false, false},
-	{"sweep", "Sweep", "Removes abandoned uploads and expired sessions.", false, false},
-	{"index", "Search index", "Takes changed resources into the search index.", true, false},
-	{"transfers", "Transfers", "Ends moves to other stores that nobody is at any more.", false, false},
-	{"stars", "Stars", "Removes the stars of users who are gone.", false, false},
-	{"doctor", "Doctor", "Examines what a node stands on.", false, false},
+	{"retention", mark("Retention"), mark("Removes versions that no rule of retention keeps."), true, true},
+	{"collect", mark("Collector"), mark("Removes what deleted trees left, and contents that no version names any more."), false, false},
+	{"purge", mark("Log purge"), mark("Removes operations from the change log that are older than activity_retention."), false, false},
+	{"sweep", mark("Sweep"), mark("Removes abandoned uploads and expired sessions."), false, false},
+	{"index", mark("Search index"), mark("Takes changed resources into the search index."), true, false},
+	{"transfers", mark("Transfers"), mark("Ends moves to other stores that nobody is at any more."), false, false},
+	{"stars", mark("Stars"), mark("Removes the stars of users who are gone."), false, false},
+	{"doctor", mark("Doctor"), mark("Examines what a node stands on."), false, false},
 }
 
 // jobsView is what the nodes of the cluster do on their own account.
@@ -88,9 +88,9 @@ func (c *console) jobs(w http.ResponseWriter, r *http.Request, a registry.Actor)
 	for _, k := range jobKinds {
 		list := rows[k.name]
 		slices.SortFunc(list, func(x, y jobRow) int { return cmp.Or(cmp.Compare(x.Store, y.Store), cmp.Compare(x.Node, y.Node)) })
-		v.Kinds = append(v.Kinds, jobKindView{k.name, k.title, k.what, k.once, k.byHand, list})
+		v.Kinds = append(v.Kinds, jobKindView{k.name, c.say(k.title), c.say(k.what), k.once, k.byHand, list})
 	}
-	f := c.frame(r, a, "Jobs")
+	f := c.frame(r, a, c.say("Jobs"))
 	f.Section, f.Page = "cluster", v
 	return c.render(w, http.StatusOK, "jobs", f)
 }

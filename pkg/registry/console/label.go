@@ -45,7 +45,7 @@ func commentOf(text string) string { return strings.TrimSpace(fromTextarea(text,
 // labelError is what the page says about a label that was not changed.
 func (c *console) labelError(r *http.Request, a registry.Actor, err error) string {
 	if registry.CodeOf(err) == registry.CodePrecondition {
-		return "There is a label of that name already, or somebody moved it after you opened this page; it is shown below as it is now. Nothing was changed."
+		return c.say("There is a label of that name already, or somebody moved it after you opened this page; it is shown below as it is now. Nothing was changed.")
 	}
 	return c.formError(r, a, err)
 }

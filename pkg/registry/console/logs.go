@@ -128,9 +128,9 @@ func (c *console) showLogs(w http.ResponseWriter, r *http.Request, a registry.Ac
 	}
 	var status int
 	v.Error, status = c.outcome(r, a, failed)
-	title := "Logs"
+	title := c.say("Logs")
 	if c.Node != "" {
-		title += " of " + c.Node
+		title = c.say("Logs of %s", c.Node)
 	}
 	f := c.frame(r, a, title)
 	f.Section, f.Page = "server", v

@@ -49,10 +49,9 @@ func (m memberView) Drains() bool {
 // Returns tells that an administrator drained the member, so that it can be put back.
 func (m memberView) Returns() bool { return !m.Balancer && m.Facts != nil && m.Facts.DrainedBy != "" }
 
-// Load is what the member has to do: nothing is known of one that tells nothing.
-func (f MemberFacts) Load() string {
-	return formatFigure(f.PerSecond) + "/s, " + formatFigure(f.InFlight) + " now"
-}
+// Rate and Serving are PerSecond and InFlight as the page writes them.
+func (f MemberFacts) Rate() string    { return formatFigure(f.PerSecond) }
+func (f MemberFacts) Serving() string { return formatFigure(f.InFlight) }
 
 // lag is how far behind the store a member was when it spoke last.
 type lag struct {
@@ -136,7 +135,7 @@ func (c *console) drain(w http.ResponseWriter, r *http.Request, a registry.Actor
 func (c *console) askForLast(w http.ResponseWriter, r *http.Request, a registry.Actor, m Member, word string) error {
 	v := &lastView{Member: m}
 	if word != "" {
-		v.Error = "That is not its name. Nothing was changed."
+		v.Error = c.say("That is not its name. Nothing was changed.")
 	}
 	return c.showCluster(w, r, a, v, nil)
 }

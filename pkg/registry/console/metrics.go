@@ -16,8 +16,8 @@ type span struct {
 
 // spans are those that can be chosen; the first is the usual one.
 var spans = []span{
-	{"10m", "10 minutes", 10 * time.Minute, 5 * time.Second},
-	{"1h", "1 hour", time.Hour, 30 * time.Second},
+	{"10m", mark("10 minutes"), 10 * time.Minute, 5 * time.Second},
+	{"1h", mark("1 hour"), time.Hour, 30 * time.Second},
 }
 
 // metricsView is the figures of this node as charts.
@@ -49,11 +49,11 @@ func (c *console) metrics(w http.ResponseWriter, r *http.Request, a registry.Act
 	}
 	if !v.Missing {
 		now := c.Now()
-		v.Charts = chartsOf(thin(c.Samples(), now.Add(-v.Span.long), v.Span.step), now.Add(-v.Span.long), now)
+		v.Charts = c.chartsOf(thin(c.Samples(), now.Add(-v.Span.long), v.Span.step), now.Add(-v.Span.long), now)
 	}
-	title := "Metrics"
+	title := c.say("Metrics")
 	if c.Node != "" {
-		title += " of " + c.Node
+		title = c.say("Metrics of %s", c.Node)
 	}
 	f := c.frame(r, a, title)
 	f.Section, f.Page = "server", v
@@ -109,34 +109,46 @@ func drawings() []drawing {
 	commits := func(s Sample) float64 { return s.Commits }
 	groups := func(s Sample) float64 { return s.CommitGroups }
 	return []drawing{
-		{"Requests", "per second", []drawnLine{
+		{mark("Requests"), mark("per second"), []drawnLine{
 			{"2xx", "ok", rate(class(2))}, {"3xx", "calm", rate(class(3))}, {"4xx", "warn", rate(class(4))}, {"5xx", "bad", rate(class(5))},
 		}},
-		{"Time to answer", "ms", []drawnLine{{"half of all (p50)", "main", quantile(0.5, latency)}, {"99 of 100 (p99)", "warn", quantile(0.99, latency)}}},
-		{"Errors of this node", "per second", []drawnLine{{"5xx", "bad", rate(class(5))}}},
-		{"Requests and watches", "now", []drawnLine{
-			{"requests being served", "main", level(func(s Sample) float64 { return s.InFlight })}, {"watches", "calm", level(func(s Sample) float64 { return s.Watches })},
+		{mark("Time to answer"), "ms", []drawnLine{
+			{mark("half of all (p50)"), "main", quantile(0.5, latency)},
+			{mark("99 of 100 (p99)"), "warn", quantile(0.99, latency)},
 		}},
-		{"Statements to the stores", "per second", []drawnLine{{"statements", "main", rate(func(s Sample) float64 { return s.Statements })}}},
-		{"Time of a statement", "ms", []drawnLine{{"half of all (p50)", "main", quantile(0.5, statement)}, {"99 of 100 (p99)", "warn", quantile(0.99, statement)}}},
-		{"Found in memory", "% of look-ups", []drawnLine{{"cache hits", "main", share(hits, looks, 100)}}},
-		{"Changes", "", []drawnLine{{"committed per second", "main", rate(commits)}, {"in one transaction", "calm", share(commits, groups, 1)}}},
-		{"Memory", "MiB", []drawnLine{
-			{"heap", "main", level(func(s Sample) float64 { return s.Heap / (1 << 20) })}, {"process", "calm", level(func(s Sample) float64 { return s.Resident / (1 << 20) })},
+		{mark("Errors of this node"), mark("per second"), []drawnLine{{"5xx", "bad", rate(class(5))}}},
+		{mark("Requests and watches"), mark("now"), []drawnLine{
+			{mark("requests being served"), "main", level(func(s Sample) float64 { return s.InFlight })},
+			{mark("watches"), "calm", level(func(s Sample) float64 { return s.Watches })},
 		}},
-		{"Processor and goroutines", "", []drawnLine{
-			{"processors used", "main", rate(func(s Sample) float64 { return s.CPU })}, {"hundreds of goroutines", "calm", level(func(s Sample) float64 { return s.Goroutines / 100 })},
+		{mark("Statements to the stores"), mark("per second"), []drawnLine{{mark("statements"), "main", rate(func(s Sample) float64 { return s.Statements })}}},
+		{mark("Time of a statement"), "ms", []drawnLine{
+			{mark("half of all (p50)"), "main", quantile(0.5, statement)},
+			{mark("99 of 100 (p99)"), "warn", quantile(0.99, statement)},
+		}},
+		{mark("Found in memory"), mark("% of look-ups"), []drawnLine{{mark("cache hits"), "main", share(hits, looks, 100)}}},
+		{mark("Changes"), "", []drawnLine{
+			{mark("committed per second"), "main", rate(commits)},
+			{mark("in one transaction"), "calm", share(commits, groups, 1)},
+		}},
+		{mark("Memory"), "MiB", []drawnLine{
+			{mark("heap"), "main", level(func(s Sample) float64 { return s.Heap / (1 << 20) })},
+			{mark("process"), "calm", level(func(s Sample) float64 { return s.Resident / (1 << 20) })},
+		}},
+		{mark("Processor and goroutines"), "", []drawnLine{
+			{mark("processors used"), "main", rate(func(s Sample) float64 { return s.CPU })},
+			{mark("hundreds of goroutines"), "calm", level(func(s Sample) float64 { return s.Goroutines / 100 })},
 		}},
 	}
 }
 
 // chartsOf draws samples from one moment to another.
-func chartsOf(list []Sample, from, to time.Time) []chart {
+func (c *console) chartsOf(list []Sample, from, to time.Time) []chart {
 	var charts []chart
 	for _, d := range drawings() {
-		ch := chart{Title: d.title, Unit: d.unit, from: from, to: to}
+		ch := chart{Title: c.say(d.title), Unit: c.say(d.unit), from: from, to: to}
 		for _, l := range d.lines {
-			s := series{Name: l.name, Class: l.class}
+			s := series{Name: c.say(l.name), Class: l.class}
 			for i := 1; i < len(list); i++ {
 				before, now := list[i-1], list[i]
 				if seconds := now.At.Sub(before.At).Seconds(); seconds > 0 && !now.At.Before(from) {

@@ -32,7 +32,7 @@ func (c *console) moveForm(w http.ResponseWriter, r *http.Request, a registry.Ac
 		return err
 	}
 	v := moveView{head: c.headOf(r, res, "", res.Version), ETag: res.ETag(), To: res.Path.String()}
-	return c.show(w, r, a, http.StatusOK, "move", "Move "+v.Name(), v.head, v)
+	return c.show(w, r, a, http.StatusOK, "move", c.say("Move %s", v.Name()), v.head, v)
 }
 
 // move takes what the address names to the place that the form says, if it is still what the page showed.
@@ -55,7 +55,7 @@ func (c *console) move(w http.ResponseWriter, r *http.Request, a registry.Actor)
 		if err != nil {
 			return err
 		}
-		return c.show(w, r, a, http.StatusOK, "move", "Move "+v.Name(), v.head, v)
+		return c.show(w, r, a, http.StatusOK, "move", c.say("Move %s", v.Name()), v.head, v)
 	}
 	to, err := registry.ParsePath(v.To)
 	if err == nil {
@@ -74,7 +74,7 @@ func (c *console) move(w http.ResponseWriter, r *http.Request, a registry.Actor)
 		}
 	}
 	v.Error = c.formError(r, a, err)
-	return c.show(w, r, a, statusOf(err), "move", "Move "+v.Name(), v.head, v)
+	return c.show(w, r, a, statusOf(err), "move", c.say("Move %s", v.Name()), v.head, v)
 }
 
 // linkView is the form for a new link in the collection of its head.
@@ -89,7 +89,7 @@ func (c *console) newLinkForm(w http.ResponseWriter, r *http.Request, a registry
 	if err != nil {
 		return err
 	}
-	return c.show(w, r, a, http.StatusOK, "new-link", "New link", v.head, linkView{createView: v})
+	return c.show(w, r, a, http.StatusOK, "new-link", c.say("New link"), v.head, linkView{createView: v})
 }
 
 func (c *console) newLink(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
@@ -110,7 +110,7 @@ func (c *console) newLink(w http.ResponseWriter, r *http.Request, a registry.Act
 		if err != nil {
 			return err
 		}
-		return c.show(w, r, a, http.StatusOK, "new-link", "New link", v.head, v)
+		return c.show(w, r, a, http.StatusOK, "new-link", c.say("New link"), v.head, v)
 	}
 	p, err := v.child()
 	if err == nil {
@@ -124,5 +124,5 @@ func (c *console) newLink(w http.ResponseWriter, r *http.Request, a registry.Act
 		return nil
 	}
 	v.Error = c.createError(r, a, p, err)
-	return c.show(w, r, a, statusOf(err), "new-link", "New link", v.head, v)
+	return c.show(w, r, a, statusOf(err), "new-link", c.say("New link"), v.head, v)
 }

@@ -8,6 +8,7 @@ import (
 
 // pastView is what was at a path at a moment: the entries of a collection, or what is known of a resource.
 type pastView struct {
+	Name    string
 	Crumbs  []crumb
 	Path    registry.Path
 	At      string // the moment, as addresses have it
@@ -19,9 +20,6 @@ type pastView struct {
 
 // IsCollection is for templates.
 func (v pastView) IsCollection() bool { return v.Was.Kind == registry.KindCollection }
-
-// Name is for titles.
-func (v pastView) Name() string { return nameOf(v.Path) }
 
 // past shows what was at a path; nothing can be changed there.
 func (c *console) past(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
@@ -40,7 +38,7 @@ func (c *console) past(w http.ResponseWriter, r *http.Request, a registry.Actor)
 	if when.IsZero() {
 		return registry.Errorf(registry.CodeInvalid, "at is empty; it must be a position of the change log, or a time")
 	}
-	v := pastView{Crumbs: crumbsOf(p), Path: p, At: q.Get("at"), Cursor: q.Get("cursor")}
+	v := pastView{Name: c.nameOf(p), Crumbs: crumbsOf(p), Path: p, At: q.Get("at"), Cursor: q.Get("cursor")}
 	if v.Was, _, err = c.Service.GetPick(r.Context(), a, p, registry.Pick{At: when}, registry.Freshness{}); err != nil {
 		return err
 	}
@@ -51,7 +49,7 @@ func (c *console) past(w http.ResponseWriter, r *http.Request, a registry.Actor)
 		}
 		v.Entries, v.Next = page.Entries, page.Next
 	}
-	f := c.frame(r, a, v.Name()+" as it was").at(p)
+	f := c.frame(r, a, c.say("%s as it was", v.Name)).at(p)
 	f.Page = v
 	return c.render(w, http.StatusOK, "past", f)
 }

@@ -72,7 +72,7 @@ func (c *console) showPermissions(w http.ResponseWriter, r *http.Request, a regi
 	}
 	var status int
 	v.Error, status = c.outcome(r, a, failed)
-	return c.show(w, r, a, status, "permissions", "Permissions of "+v.Name(), v.head, v)
+	return c.show(w, r, a, status, "permissions", c.say("Permissions of %s", v.Name()), v.head, v)
 }
 
 // why answers the question that the address has, if any: what a user may do here.
