@@ -35,8 +35,7 @@ type Error struct {
 	Err        error
 	RetryAfter time.Duration // with CodeThrottled
 
-	format string // of Message, with args: another language has another one
-	args   []any
+	made wording // of Message
 }
 
 // Error joins the message and the cause.
@@ -52,7 +51,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Errorf makes an [Error] without a cause.
 func Errorf(code Code, format string, args ...any) error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...), format: format, args: args}
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...), made: wording{format, args}}
 }
 
 // afterwards is err, of what was to follow a change that is durable: [CodeUnavailable] would promise that nothing has happened.
@@ -88,11 +87,22 @@ func MessageIn(err error, translated func(english string) string) string {
 	if !ok || e.Code == CodeInternal {
 		e = internalFault
 	}
-	if e.format == "" {
-		return translated(e.Message)
+	return e.made.in(translated, e.Message)
+}
+
+// wording is how a text was made: another language has another format. The zero one is of a text that is its own.
+type wording struct {
+	format string
+	args   []any
+}
+
+// in is the text, in the language of translated.
+func (w wording) in(translated func(english string) string, text string) string {
+	if w.format == "" {
+		return translated(text)
 	}
-	if format := translated(e.format); format != e.format {
-		return fmt.Sprintf(format, e.args...)
+	if format := translated(w.format); format != w.format {
+		return fmt.Sprintf(format, w.args...)
 	}
-	return e.Message
+	return text
 }

@@ -18,7 +18,16 @@ type Explanation struct {
 	Allowed   bool
 	Reason    string
 	Decisions []Decision
+
+	made wording // of Reason
 }
+
+func (x *Explanation) because(format string, args ...any) {
+	x.Reason, x.made = fmt.Sprintf(format, args...), wording{format, args}
+}
+
+// ReasonIn is Reason in another language, as [MessageIn] has messages.
+func (x *Explanation) ReasonIn(translated func(english string) string) string { return x.made.in(translated, x.Reason) }
 
 // Explain tells which entries decide whether a user has a right on p. Everybody may ask about themselves; about others, who has
 // [RightAuthorize] on p. Who does not have that is told only of entries where they may read; those elsewhere count, and are not named.
@@ -110,17 +119,17 @@ func explain(u User, p Path, r Right, roles []Role, trail []Bound, hidden map[Pa
 	x.Allowed = first.Allowed && !u.Disabled
 	switch {
 	case u.Disabled:
-		x.Reason = "the user is disabled"
+		x.because("the user is disabled")
 	case first.Allowed && slices.Contains(u.Roles, RoleAdmin):
-		x.Reason = "the role admin may do everything"
+		x.because("the role admin may do everything")
 	case first.Allowed && first.Path == "":
-		x.Reason = fmt.Sprintf("the role %s is allowed to %s", first.Role, r)
+		x.because("the role %s is allowed to %s", first.Role, r)
 	case first.Allowed:
-		x.Reason = fmt.Sprintf("the role %s is allowed to %s at %s", first.Role, r, first.Path)
+		x.because("the role %s is allowed to %s at %s", first.Role, r, first.Path)
 	case first.Path != "":
-		x.Reason = fmt.Sprintf("the role %s is denied to %s at %s, and no other role of the user is allowed to", first.Role, r, first.Path)
+		x.because("the role %s is denied to %s at %s, and no other role of the user is allowed to", first.Role, r, first.Path)
 	default:
-		x.Reason = fmt.Sprintf("no role of the user is allowed to %s here", r)
+		x.because("no role of the user is allowed to %s here", r)
 	}
 	return x
 }

@@ -87,6 +87,7 @@ func (c *console) why(r *http.Request, a registry.Actor, p registry.Path, v *per
 			v.Answers = nil
 			return err
 		}
+		x.Reason = x.ReasonIn(c.Texts.Text)
 		v.Answers = append(v.Answers, rightAnswer{right.String(), x})
 	}
 	return nil

@@ -94,7 +94,7 @@ func (c *catalogue) fromScript(name string, source []byte) error {
 }
 
 // formats says which argument of a function is a text, by the function's name.
-var formats = map[string]int{"Say": 0, "say": 0, "mark": 0, "Errorf": 1}
+var formats = map[string]int{"Say": 0, "say": 0, "mark": 0, "because": 0, "Errorf": 1}
 
 func (c *catalogue) fromGo(name string, source []byte) error {
 	file, err := parser.ParseFile(token.NewFileSet(), name, source, parser.SkipObjectResolution)
