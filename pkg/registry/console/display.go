@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"fmt"
+	"html"
 	"net/http"
 	"strings"
 	"time"
@@ -131,7 +132,7 @@ func (c *console) timesAt(page []byte, place *time.Location, now time.Time) []by
 		if bytes.ContainsRune(stamp, '.') { // of formatMoment
 			text = local.Format("2006-01-02 15:04:05.000")
 		}
-		fmt.Fprintf(&b, `%s%s" title="%s">%s`, timeTag, stamp, exactTime(local), text)
+		fmt.Fprintf(&b, `%s%s" title="%s">%s`, timeTag, stamp, exactTime(local), html.EscapeString(text))
 		page = after
 	}
 }
