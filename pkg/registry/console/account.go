@@ -53,7 +53,7 @@ func (c *console) showAccount(w http.ResponseWriter, r *http.Request, a registry
 	}
 	var status int
 	v.Error, status = c.outcome(r, a, failed)
-	f := c.frame(r, a, "My account")
+	f := c.frame(r, a, c.say("My account"))
 	v.Display = f.Display
 	f.Section, f.Here, f.Page = "account", "/console/account", v
 	return c.render(w, status, "account", f)
@@ -186,7 +186,7 @@ func (c *console) showUsers(w http.ResponseWriter, r *http.Request, a registry.A
 	v.Roles = choiceOf(roles, draft.Roles)
 	var status int
 	v.Error, status = c.outcome(r, a, failed)
-	f := c.frame(r, a, "Users")
+	f := c.frame(r, a, c.say("Users"))
 	f.Section, f.Page = "users", v
 	return c.render(w, status, "users", f)
 }
@@ -253,7 +253,7 @@ func (c *console) showUser(w http.ResponseWriter, r *http.Request, a registry.Ac
 	}
 	var status int
 	v.Error, status = c.outcome(r, a, failed)
-	f := c.frame(r, a, "User "+name)
+	f := c.frame(r, a, c.say("User %s", name))
 	f.Section, f.Here, f.Page = "users", userLink(name), v
 	return c.render(w, status, "user", f)
 }

@@ -87,9 +87,9 @@ func (c *console) activity(w http.ResponseWriter, r *http.Request, a registry.Ac
 		return err
 	}
 	if v.Only {
-		return c.show(w, r, a, http.StatusOK, "activity", "Activity of "+v.Name(), v.head, v)
+		return c.show(w, r, a, http.StatusOK, "activity", c.say("Activity of %s", v.Name()), v.head, v)
 	}
-	f := c.frame(r, a, "Activity")
+	f := c.frame(r, a, c.say("Activity"))
 	f.Section, f.Page = "activity", v
 	return c.render(w, http.StatusOK, "activity", f)
 }

@@ -45,7 +45,7 @@ func (c *console) showAssociations(w http.ResponseWriter, r *http.Request, a reg
 	v.Paged = query.Get("out") != "" || query.Get("in") != ""
 	var status int
 	v.Error, status = c.outcome(r, a, failed)
-	return c.show(w, r, a, status, "associations", "Associations of "+v.Name(), v.head, v)
+	return c.show(w, r, a, status, "associations", c.say("Associations of %s", v.Name()), v.head, v)
 }
 
 func (c *console) associate(w http.ResponseWriter, r *http.Request, a registry.Actor) error {

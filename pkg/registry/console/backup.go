@@ -19,7 +19,7 @@ func (c *console) backup(w http.ResponseWriter, r *http.Request, a registry.Acto
 	if err != nil {
 		return err
 	}
-	f := c.frame(r, a, "Backup")
+	f := c.frame(r, a, c.say("Backup"))
 	f.Section, f.Page = "backup", backupView{Stores: stores}
 	return c.render(w, http.StatusOK, "backup", f)
 }

@@ -101,22 +101,22 @@ func roundUp(f float64) float64 {
 	return 10 * unit
 }
 
-// Alt says in a sentence what the picture shows.
-func (c chart) Alt() string {
-	said := make([]string, len(c.Lines))
-	for i, l := range c.Lines {
-		said[i] = fmt.Sprintf("%s now %s, at most %s", l.Name, l.Now(), l.Most())
+// chartAlt says in a sentence what the picture of a chart shows.
+func (c *console) chartAlt(ch chart) string {
+	said := make([]string, len(ch.Lines))
+	for i, l := range ch.Lines {
+		said[i] = c.say("%s now %s, at most %s", c.say(l.Name), l.Now(), l.Most())
 	}
-	return strings.TrimSpace(c.Title+" "+c.Unit) + ": " + strings.Join(said, "; ")
+	return strings.TrimSpace(c.say(ch.Title)+" "+c.say(ch.Unit)) + ": " + strings.Join(said, "; ")
 }
 
 // The picture's own units; the page stretches it.
 const chartWidth, chartHeight = 300, 100
 
-// Picture draws the lines, and one across the middle.
-func (c chart) Picture() template.HTML {
+// Picture draws the lines, and one across the middle; alt says what it shows.
+func (c chart) Picture(alt string) template.HTML {
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="chart" viewBox="0 0 %d %d" preserveAspectRatio="none" role="img" aria-label="%s">`, chartWidth, chartHeight, template.HTMLEscapeString(c.Alt()))
+	fmt.Fprintf(&b, `<svg class="chart" viewBox="0 0 %d %d" preserveAspectRatio="none" role="img" aria-label="%s">`, chartWidth, chartHeight, template.HTMLEscapeString(alt))
 	fmt.Fprintf(&b, `<path class="grid" d="M0 %d H%d M0 0 H%d"></path>`, chartHeight/2, chartWidth, chartWidth)
 	top := c.top()
 	for _, l := range c.Lines {

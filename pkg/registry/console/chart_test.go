@@ -45,7 +45,7 @@ func TestChart_DrawsLinesWithGaps(t *testing.T) {
 	at := func(s int, v float64) point { return point{from.Add(time.Duration(s) * time.Second), v} }
 	line := series{Name: `<"x">`, Class: "main", points: []point{at(-5, 9), at(0, 0), at(10, 5), at(20, math.NaN()), at(50, 10), at(100, 2.5)}}
 	c := chart{Title: "T", Unit: "u", Lines: []series{line}, from: from, to: from.Add(100 * time.Second)}
-	got := string(c.Picture())
+	got := string(c.Picture(new(console).chartAlt(c)))
 	for _, want := range []string{`d="M0 100h.5L30 50M150 0h.5L300 75"`, `aria-label="T u: &lt;&#34;x&#34;&gt; now 2.5, at most 10"`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the picture lacks %s: %s", want, got)

@@ -40,7 +40,7 @@ func (c *console) showCheckpoints(w http.ResponseWriter, r *http.Request, a regi
 		v.New, v.At, v.Comment = r.PostForm.Get("checkpoint"), r.PostForm.Get("at"), commentOf(r.PostForm.Get("comment"))
 		v.Error, status = c.formError(r, a, failed), statusOf(failed)
 	}
-	return c.show(w, r, a, status, "checkpoints", "Checkpoints of "+v.Name(), v.head, v)
+	return c.show(w, r, a, status, "checkpoints", c.say("Checkpoints of %s", v.Name()), v.head, v)
 }
 
 // checkpoint makes or removes a checkpoint.
@@ -128,7 +128,7 @@ func (c *console) askRestoreTree(w http.ResponseWriter, r *http.Request, a regis
 	if failed != nil {
 		v.Error, status = c.formError(r, a, failed), statusOf(failed)
 	}
-	return c.show(w, r, a, status, "restore-tree", "Restore "+v.Name(), v.head, v)
+	return c.show(w, r, a, status, "restore-tree", c.say("Restore %s", v.Name()), v.head, v)
 }
 
 var errOtherRestore = registry.Errorf(registry.CodeConflict, "something below the collection has changed since you opened the page; below is what restoring would do now")

@@ -82,7 +82,7 @@ func (c *console) showCluster(w http.ResponseWriter, r *http.Request, a registry
 	if v.Error, status = c.outcome(r, a, failed); last != nil {
 		status = http.StatusConflict
 	}
-	f := c.frame(r, a, "Cluster")
+	f := c.frame(r, a, c.say("Cluster"))
 	f.Section, f.Page = "cluster", v
 	return c.render(w, status, "cluster", f)
 }

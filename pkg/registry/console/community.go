@@ -74,7 +74,7 @@ func (c *console) showCommunity(w http.ResponseWriter, r *http.Request, a regist
 	}
 	var status int
 	v.Error, status = c.outcome(r, a, failed)
-	return c.show(w, r, a, status, "community", "Community of "+v.Name(), v.head, v)
+	return c.show(w, r, a, status, "community", c.say("Community of %s", v.Name()), v.head, v)
 }
 
 // addTags adds the tags that the form has, with commas between them.
@@ -202,7 +202,7 @@ func (c *console) showComment(w http.ResponseWriter, r *http.Request, a registry
 	if v.Error, status = c.outcome(r, a, failed); failed != nil {
 		v.Text = r.PostForm.Get("text")
 	}
-	return c.show(w, r, a, status, "edit-comment", "Edit comment on "+v.Name(), v.head, v)
+	return c.show(w, r, a, status, "edit-comment", c.say("Edit comment on %s", v.Name()), v.head, v)
 }
 
 func (c *console) editComment(w http.ResponseWriter, r *http.Request, a registry.Actor) error {

@@ -2,7 +2,6 @@ package console
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -70,9 +69,9 @@ type mergeSide struct {
 // Side is for templates.
 func (b mergeBlock) Side(value string) mergeSide {
 	if value == "theirs" {
-		return mergeSide{b.Field(), value, "Theirs", b.Choice, b.Theirs}
+		return mergeSide{b.Field(), value, mark("Theirs"), b.Choice, b.Theirs}
 	}
-	return mergeSide{b.Field(), value, "Yours", b.Choice, b.Mine}
+	return mergeSide{b.Field(), value, mark("Yours"), b.Choice, b.Mine}
 }
 
 func choiceField(n int) string { return "choice-" + strconv.Itoa(n) }
@@ -98,7 +97,7 @@ func (c *console) showConflict(w http.ResponseWriter, r *http.Request, a registr
 	default:
 		return err
 	}
-	return c.show(w, r, a, http.StatusPreconditionFailed, "conflict", "Somebody was faster", v.head, v)
+	return c.show(w, r, a, http.StatusPreconditionFailed, "conflict", c.say("Somebody was faster"), v.head, v)
 }
 
 // fillConflict puts the merge into v, or only the beginning of their content where the two cannot be merged.
@@ -225,7 +224,8 @@ func (c *console) merge(w http.ResponseWriter, r *http.Request, a registry.Actor
 	}
 	text, open := joinBlocks(blocks, r)
 	if open > 0 && do == doMerge {
-		return c.showConflict(w, r, a, p, draft, fmt.Sprintf("Choose for %s what is to be saved, or edit the merged text.", plural(open, "conflict", "conflicts")))
+		problem := c.say("Choose for %s what is to be saved, or edit the merged text.", c.count(open, "conflict", "conflicts"))
+		return c.showConflict(w, r, a, p, draft, problem)
 	}
 	v := editView{
 		head: c.headOf(r, theirs.resource, "content", theirs.resource.Version), ETag: draft.ETag, Base: theirs.version.ETag(), Newlines: newlinesOf(theirs.text),
@@ -235,7 +235,7 @@ func (c *console) merge(w http.ResponseWriter, r *http.Request, a registry.Actor
 	if do == doMerge {
 		return c.save(w, r, a, p, v)
 	}
-	return c.show(w, r, a, http.StatusOK, "edit", "Edit "+v.Name(), v.head, v)
+	return c.show(w, r, a, http.StatusOK, "edit", c.say("Edit %s", v.Name()), v.head, v)
 }
 
 // joinBlocks makes the merged text. Conflicts without a choice stand in it with marks around both sides, and are counted.

@@ -59,7 +59,7 @@ func (c *console) newCollectionForm(w http.ResponseWriter, r *http.Request, a re
 	if err != nil {
 		return err
 	}
-	return c.show(w, r, a, http.StatusOK, "new-collection", "New collection", v.head, v)
+	return c.show(w, r, a, http.StatusOK, "new-collection", c.say("New collection"), v.head, v)
 }
 
 func (c *console) newCollection(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
@@ -81,7 +81,7 @@ func (c *console) newCollection(w http.ResponseWriter, r *http.Request, a regist
 		return nil
 	}
 	v.Error = c.createError(r, a, p, err)
-	return c.show(w, r, a, statusOf(err), "new-collection", "New collection", v.head, v)
+	return c.show(w, r, a, statusOf(err), "new-collection", c.say("New collection"), v.head, v)
 }
 
 // nothingThere holds only for a path that is free.
@@ -90,7 +90,7 @@ var nothingThere = registry.Precondition{NoneMatch: []string{"*"}}
 // createError is the text for a form that makes something new.
 func (c *console) createError(r *http.Request, a registry.Actor, p registry.Path, err error) string {
 	if registry.CodeOf(err) == registry.CodePrecondition {
-		return p.String() + " exists already. Choose another name."
+		return c.say("%s exists already. Choose another name.", p)
 	}
 	return c.formError(r, a, err)
 }
@@ -100,7 +100,7 @@ func (c *console) newTextForm(w http.ResponseWriter, r *http.Request, a registry
 	if err != nil {
 		return err
 	}
-	return c.show(w, r, a, http.StatusOK, "new-text", "New text", v.head, v)
+	return c.show(w, r, a, http.StatusOK, "new-text", c.say("New text"), v.head, v)
 }
 
 func (c *console) newText(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
@@ -123,7 +123,7 @@ func (c *console) newText(w http.ResponseWriter, r *http.Request, a registry.Act
 		return nil
 	}
 	v.Error = c.createError(r, a, p, err)
-	return c.show(w, r, a, statusOf(err), "new-text", "New text", v.head, v)
+	return c.show(w, r, a, statusOf(err), "new-text", c.say("New text"), v.head, v)
 }
 
 // typeFor is the media type of a new text: what was typed, what the name tells, or else plain text.

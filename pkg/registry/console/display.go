@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"fmt"
+	"html"
 	"net/http"
 	"strings"
 	"time"
@@ -110,7 +111,7 @@ const timeTag = `<time datetime="`
 
 // timesAt fills the times of a page in, for a reader in that place: how long ago each is, and exactly when. Templates do not know the reader, so they leave
 // elements that have only the time itself. No text of a user can look like one, since < is escaped everywhere.
-func timesAt(page []byte, place *time.Location, now time.Time) []byte {
+func (c *console) timesAt(page []byte, place *time.Location, now time.Time) []byte {
 	var b bytes.Buffer
 	b.Grow(len(page) + len(page)/8)
 	for {
@@ -127,11 +128,11 @@ func timesAt(page []byte, place *time.Location, now time.Time) []byte {
 			continue
 		}
 		local := t.In(place)
-		text := relative(local, now)
+		text := c.relative(local, now)
 		if bytes.ContainsRune(stamp, '.') { // of formatMoment
 			text = local.Format("2006-01-02 15:04:05.000")
 		}
-		fmt.Fprintf(&b, `%s%s" title="%s">%s`, timeTag, stamp, exactTime(local), text)
+		fmt.Fprintf(&b, `%s%s" title="%s">%s`, timeTag, stamp, exactTime(local), html.EscapeString(text))
 		page = after
 	}
 }

@@ -15,32 +15,34 @@ var failures = map[registry.Code]struct {
 	status int
 	title  string
 }{
-	registry.CodeInvalid:         {http.StatusBadRequest, "That cannot be done as asked"},
-	registry.CodeUnauthenticated: {http.StatusUnauthorized, "Sign in first"},
-	registry.CodeDenied:          {http.StatusForbidden, "Not allowed"},
-	registry.CodeNotFound:        {http.StatusNotFound, "Nothing here"},
-	registry.CodeGone:            {http.StatusGone, "Not kept any more"},
-	registry.CodeConflict:        {http.StatusConflict, "That does not fit what is there"},
-	registry.CodePrecondition:    {http.StatusPreconditionFailed, "Somebody was faster"},
-	registry.CodeKeyReused:       {http.StatusUnprocessableEntity, "That belongs to another request"},
-	registry.CodeTooLarge:        {http.StatusRequestEntityTooLarge, "Too large"},
-	registry.CodeMediaType:       {http.StatusUnsupportedMediaType, "Wrong media type"},
-	registry.CodeThrottled:       {http.StatusTooManyRequests, "Too many tries"},
-	registry.CodeUnavailable:     {http.StatusServiceUnavailable, "The store does not answer"},
-	registry.CodeInternal:        {http.StatusInternalServerError, "Something broke on our side"},
+	registry.CodeInvalid:         {http.StatusBadRequest, mark("That cannot be done as asked")},
+	registry.CodeUnauthenticated: {http.StatusUnauthorized, mark("Sign in first")},
+	registry.CodeDenied:          {http.StatusForbidden, mark("Not allowed")},
+	registry.CodeNotFound:        {http.StatusNotFound, mark("Nothing here")},
+	registry.CodeGone:            {http.StatusGone, mark("Not kept any more")},
+	registry.CodeConflict:        {http.StatusConflict, mark("That does not fit what is there")},
+	registry.CodePrecondition:    {http.StatusPreconditionFailed, mark("Somebody was faster")},
+	registry.CodeKeyReused:       {http.StatusUnprocessableEntity, mark("That belongs to another request")},
+	registry.CodeTooLarge:        {http.StatusRequestEntityTooLarge, mark("Too large")},
+	registry.CodeMediaType:       {http.StatusUnsupportedMediaType, mark("Wrong media type")},
+	registry.CodeThrottled:       {http.StatusTooManyRequests, mark("Too many tries")},
+	registry.CodeUnavailable:     {http.StatusServiceUnavailable, mark("The store does not answer")},
+	registry.CodeInternal:        {http.StatusInternalServerError, mark("Something broke on our side")},
 }
 
 // nextSteps says what somebody can do about a failure that its message does not say already.
 var nextSteps = map[registry.Code]string{
-	registry.CodeDenied:       "Who may give permissions there, or an administrator, can let you in. If you have another account that may, sign out and sign in with that one.",
-	registry.CodeNotFound:     "It may have been moved, renamed or deleted, or the address was cut. What was deleted is in the trash of the collection that it was in.",
-	registry.CodeGone:         "Choose a later version or time.",
-	registry.CodeConflict:     "Go back, change what does not fit, and send the form again.",
-	registry.CodePrecondition: "Open the page anew to see what is there now, then make your change again.",
-	registry.CodeInvalid:      "Go back, correct it, and try again; what you wrote is still in the form.",
-	registry.CodeTooLarge:     "Make it smaller, or ask an administrator to raise the limit.",
-	registry.CodeThrottled:    "Wait a moment; then try again.",
-	registry.CodeInternal:     "If it happens again, give the request id below to whoever runs this server: the log says what broke.",
+	registry.CodeDenied: mark("Who may give permissions there, or an administrator, can let you in. " +
+		"If you have another account that may, sign out and sign in with that one."),
+	registry.CodeNotFound: mark("It may have been moved, renamed or deleted, or the address was cut. " +
+		"What was deleted is in the trash of the collection that it was in."),
+	registry.CodeGone:         mark("Choose a later version or time."),
+	registry.CodeConflict:     mark("Go back, change what does not fit, and send the form again."),
+	registry.CodePrecondition: mark("Open the page anew to see what is there now, then make your change again."),
+	registry.CodeInvalid:      mark("Go back, correct it, and try again; what you wrote is still in the form."),
+	registry.CodeTooLarge:     mark("Make it smaller, or ask an administrator to raise the limit."),
+	registry.CodeThrottled:    mark("Wait a moment; then try again."),
+	registry.CodeInternal:     mark("If it happens again, give the request id below to whoever runs this server: the log says what broke."),
 }
 
 // statusOf is the HTTP status for err.
@@ -80,8 +82,8 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, a registry.Actor,
 	if !ok {
 		f = failures[registry.CodeInternal]
 	}
-	v := errorView{Status: f.status, Title: f.title, Message: capitalize(registry.MessageOf(err)) + ".", Retry: code == registry.CodeUnavailable}
-	v.Next = nextSteps[code]
+	v := errorView{Status: f.status, Title: c.say(f.title), Message: capitalize(c.messageOf(err)) + ".", Retry: code == registry.CodeUnavailable}
+	v.Next = c.say(nextSteps[code])
 	if v.Retry && r.Method == http.MethodGet {
 		v.Again = here(r)
 	}
@@ -155,7 +157,7 @@ func (c *console) helpFind(r *http.Request, a registry.Actor, v *errorView) {
 // helpBack offers what the address names, where somebody may read it, and does not speak of a form to who only opened an address.
 func (c *console) helpBack(r *http.Request, a registry.Actor, code registry.Code, v *errorView) {
 	if r.Method == http.MethodGet && code != registry.CodeDenied {
-		v.Next = "Nothing was changed. Check the address, or open the page anew."
+		v.Next = c.say("Nothing was changed. Check the address, or open the page anew.")
 	}
 	text := r.PathValue("path")
 	if text == "" || a.User == "" {

@@ -45,7 +45,7 @@ func formatCount(n int64) string {
 	return s
 }
 
-// formatTime leaves a time in a page, for [timesAt] to write for its reader. The zero time is a dash.
+// formatTime leaves a time in a page, for [console.timesAt] to write for its reader. The zero time is a dash.
 func formatTime(t time.Time) template.HTML {
 	if t.IsZero() {
 		return "–"
@@ -58,30 +58,56 @@ func formatMoment(t time.Time) template.HTML {
 	return template.HTML(timeTag + t.UTC().Format("2006-01-02T15:04:05.000Z07:00") + `"></time>`) //nolint:gosec // digits and our own words
 }
 
-func relative(t, now time.Time) string {
+// relative writes a time as how long ago it is, when that is not long.
+func (c *console) relative(t, now time.Time) string {
 	d := now.Sub(t)
 	switch {
 	case d < -time.Minute:
 		return t.Format("2006-01-02 15:04")
 	case d < 45*time.Second:
-		return "just now"
+		return c.say("just now")
 	case d < 14*24*time.Hour:
-		return formatSpan(d) + " ago"
+		return c.formatAgo(d)
 	}
 	return t.Format("2006-01-02")
 }
 
-// formatSpan writes a duration in its largest whole unit, at least a second.
-func formatSpan(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return plural(max(int64(d/time.Second), 1), "second", "seconds")
-	case d < time.Hour:
-		return plural(int64(d/time.Minute), "minute", "minutes")
-	case d < 24*time.Hour:
-		return plural(int64(d/time.Hour), "hour", "hours")
+// formatAgo writes how long ago something was. It is no span with a word beside it: languages inflect the two together.
+func (c *console) formatAgo(d time.Duration) string {
+	switch n, unit := wholeUnits(d); unit {
+	case 24 * time.Hour:
+		return c.Texts.Count(n, "day ago", "days ago")
+	case time.Hour:
+		return c.Texts.Count(n, "hour ago", "hours ago")
+	case time.Minute:
+		return c.Texts.Count(n, "minute ago", "minutes ago")
+	default:
+		return c.Texts.Count(n, "second ago", "seconds ago")
 	}
-	return plural(int64(d/(24*time.Hour)), "day", "days")
+}
+
+// formatSpan writes a duration in its largest whole unit, at least a second.
+func (c *console) formatSpan(d time.Duration) string {
+	switch n, unit := wholeUnits(d); unit {
+	case 24 * time.Hour:
+		return c.Texts.Count(n, "day", "days")
+	case time.Hour:
+		return c.Texts.Count(n, "hour", "hours")
+	case time.Minute:
+		return c.Texts.Count(n, "minute", "minutes")
+	default:
+		return c.Texts.Count(n, "second", "seconds")
+	}
+}
+
+// wholeUnits measures a duration in its largest whole unit, at least a second.
+func wholeUnits(d time.Duration) (n int64, unit time.Duration) {
+	for _, unit := range []time.Duration{24 * time.Hour, time.Hour, time.Minute} {
+		if d >= unit {
+			return int64(d / unit), unit
+		}
+	}
+	return max(int64(d/time.Second), 1), time.Second
 }
 
 // plural writes a count with its word.

@@ -116,6 +116,7 @@ func (c *console) funcs() template.FuncMap {
 		"entryIcon":   entryIcon,
 		"link":        link,
 		"pageOf":      pageOf,
+		"chartAlt":    c.chartAlt,
 		"escaped":     escapePath,
 		"query":       query,
 		"partPage":    func(p part, from int) (template.URL, error) { return p.page(from) },
@@ -124,7 +125,7 @@ func (c *console) funcs() template.FuncMap {
 		"count":       formatCount,
 		"ago":         formatTime,
 		"moment":      formatMoment,
-		"since":       func(t timeValue) string { return formatSpan(c.Now().Sub(t)) },
+		"since":       func(t timeValue) string { return c.formatSpan(c.Now().Sub(t)) },
 		"short":       func(h registry.Hash) string { return h.String()[:12] },
 		"isImage":     isImage,
 		"isMarkdown":  isMarkdown,
@@ -196,7 +197,7 @@ func (c *console) render(w http.ResponseWriter, status int, name string, f frame
 	if err := t.ExecuteTemplate(&b, "layout", f); err != nil {
 		return fmt.Errorf("console: page %s: %w", name, err)
 	}
-	page := timesAt(b.Bytes(), f.Display.place, c.Now())
+	page := c.timesAt(b.Bytes(), f.Display.place, c.Now())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(len(page)))
 	w.WriteHeader(status)
@@ -206,7 +207,7 @@ func (c *console) render(w http.ResponseWriter, status int, name string, f frame
 
 // frame fills in what the layout shows.
 func (c *console) frame(r *http.Request, a registry.Actor, title string) frame {
-	f := frame{Title: title, User: a.User, Node: c.Node, Theme: themeOf(r), Display: displayOf(r), Here: "/console/", Note: notes[r.URL.Query().Get("note")]}
+	f := frame{Title: title, User: a.User, Node: c.Node, Theme: themeOf(r), Display: displayOf(r), Here: "/console/", Note: c.say(notes[r.URL.Query().Get("note")])}
 	if r.Method == http.MethodGet {
 		f.Here = here(r)
 	}
@@ -249,7 +250,7 @@ func (f frame) at(p registry.Path) frame {
 
 // places are the root and the mount points that the user may read.
 func (c *console) places(r *http.Request, a registry.Actor) []place {
-	places := []place{{Label: "Root", Href: link("browse", registry.Root), Icon: "folder", Path: registry.Root}}
+	places := []place{{Label: c.say("Root"), Href: link("browse", registry.Root), Icon: "folder", Path: registry.Root}}
 	for _, m := range c.Service.Mounts().All() {
 		if m.Path.IsRoot() || c.Service.Authorize(r.Context(), a, registry.RightRead, m.Path) != nil {
 			continue

@@ -33,12 +33,12 @@ func TestFormatTime(t *testing.T) {
 		0: "just now", 44 * time.Second: "just now", 50 * time.Second: "50 seconds ago", time.Minute: "1 minute ago", 59 * time.Minute: "59 minutes ago", 5 * time.Hour: "5 hours ago",
 		24 * time.Hour: "1 day ago", 13 * 24 * time.Hour: "13 days ago", 15 * 24 * time.Hour: "2026-11-07", -30 * time.Second: "just now", -time.Hour: "2026-11-22 13:00",
 	} {
-		if got := relative(now.Add(-d), now); got != want {
+		if got := new(console).relative(now.Add(-d), now); got != want {
 			t.Errorf("%v before is %q, want %q", d, got, want)
 		}
 	}
 	local := time.FixedZone("UTC+5", 5*3600)
-	if got, want := string(timesAt([]byte(formatTime(now.In(local))), time.UTC, now)), `<time datetime="2026-11-22T12:00:00Z" title="2026-11-22 12:00:00 UTC">just now</time>`; got != want {
+	if got, want := string(new(console).timesAt([]byte(formatTime(now.In(local))), time.UTC, now)), `<time datetime="2026-11-22T12:00:00Z" title="2026-11-22 12:00:00 UTC">just now</time>`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

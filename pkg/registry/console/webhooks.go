@@ -107,7 +107,7 @@ func (c *console) showWebhook(w http.ResponseWriter, r *http.Request, a registry
 	}
 	v := webhookView{Webhook: hook, Secret: secret, First: true}
 	if wait := hook.State.Next.Sub(c.Now()); wait > 0 {
-		v.NextTry = "in " + formatSpan(wait)
+		v.NextTry = c.say("in %s", c.formatSpan(wait))
 	} else {
 		v.NextTry = "at once"
 	}
