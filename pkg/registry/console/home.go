@@ -51,7 +51,7 @@ func (c *console) home(w http.ResponseWriter, r *http.Request, a registry.Actor)
 			}
 		}
 	}
-	f := c.frame(r, a, "Overview")
+	f := c.frame(r, a, c.say("Overview"))
 	f.Section, f.Page = "home", v
 	return c.render(w, http.StatusOK, "home", f)
 }
@@ -79,11 +79,12 @@ func (c *console) latest(r *http.Request, a registry.Actor, user string) ([]regi
 
 // deeds are the actions of events in words that follow a name; others are told as they are.
 var deeds = map[string]string{
-	"create": "created", "update": "changed", "delete": "deleted", "move": "moved", "copy": "copied", "undelete": "put back", "purge": "deleted for good",
-	"tag": "tagged", "untag": "took a tag from", "comment": "commented on", "edit_comment": "edited a comment on", "delete_comment": "deleted a comment on",
-	"rate": "rated", "associate": "associated", "dissociate": "removed an association of", "label": "labelled", "unlabel": "removed a label of",
-	"permissions": "set the permissions of", "checkpoint": "made a checkpoint of", "delete_checkpoint": "removed a checkpoint of", "retain": "set the retention of",
-	"prune": "removed old versions of", "leave": "moved away",
+	"create": mark("created"), "update": mark("changed"), "delete": mark("deleted"), "move": mark("moved"), "copy": mark("copied"), "leave": mark("moved away"),
+	"undelete": mark("put back"), "purge": mark("deleted for good"), "rate": mark("rated"), "tag": mark("tagged"), "untag": mark("took a tag from"),
+	"comment": mark("commented on"), "edit_comment": mark("edited a comment on"), "delete_comment": mark("deleted a comment on"),
+	"associate": mark("associated"), "dissociate": mark("removed an association of"), "label": mark("labelled"), "unlabel": mark("removed a label of"),
+	"checkpoint": mark("made a checkpoint of"), "delete_checkpoint": mark("removed a checkpoint of"), "permissions": mark("set the permissions of"),
+	"retain": mark("set the retention of"), "prune": mark("removed old versions of"),
 }
 
 func deed(action string) string {

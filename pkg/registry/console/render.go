@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"path"
 	"strconv"
@@ -135,7 +136,7 @@ func (c *console) funcs() template.FuncMap {
 		"plurals":     c.count,
 		"say":         c.say,
 		"language":    c.Texts.Language,
-		"levelName":   levelName,
+		"levelName":   func(l slog.Level) string { return c.say(levelName(l)) },
 		"levelClass":  levelClass,
 		"add":         func(a, b int) int { return a + b },
 		"once":        newOnce,
@@ -206,7 +207,7 @@ func (c *console) render(w http.ResponseWriter, status int, name string, f frame
 
 // frame fills in what the layout shows.
 func (c *console) frame(r *http.Request, a registry.Actor, title string) frame {
-	f := frame{Title: title, User: a.User, Node: c.Node, Theme: themeOf(r), Display: displayOf(r), Here: "/console/", Note: notes[r.URL.Query().Get("note")]}
+	f := frame{Title: title, User: a.User, Node: c.Node, Theme: themeOf(r), Display: displayOf(r), Here: "/console/", Note: c.say(notes[r.URL.Query().Get("note")])}
 	if r.Method == http.MethodGet {
 		f.Here = here(r)
 	}
@@ -249,7 +250,7 @@ func (f frame) at(p registry.Path) frame {
 
 // places are the root and the mount points that the user may read.
 func (c *console) places(r *http.Request, a registry.Actor) []place {
-	places := []place{{Label: "Root", Href: link("browse", registry.Root), Icon: "folder", Path: registry.Root}}
+	places := []place{{Label: c.say("Root"), Href: link("browse", registry.Root), Icon: "folder", Path: registry.Root}}
 	for _, m := range c.Service.Mounts().All() {
 		if m.Path.IsRoot() || c.Service.Authorize(r.Context(), a, registry.RightRead, m.Path) != nil {
 			continue
