@@ -32,7 +32,7 @@ type picture struct {
 }
 
 // lookAtPicture reads the beginning of a picture, and gives the content from its beginning.
-func lookAtPicture(content io.Reader, at registry.Version) (picture, io.Reader, error) {
+func (c *console) lookAtPicture(content io.Reader, at registry.Version) (picture, io.Reader, error) {
 	head, err := io.ReadAll(io.LimitReader(content, pictureHead))
 	if err != nil {
 		return picture{}, nil, fmt.Errorf("console: content: %w", err)
@@ -41,9 +41,9 @@ func lookAtPicture(content io.Reader, at registry.Version) (picture, io.Reader, 
 	p.Width, p.Height = pictureSize(at.Meta.MediaType, head)
 	switch {
 	case at.Size > maxPictureBytes:
-		p.TooLarge = "it is larger than " + formatSize(maxPictureBytes)
+		p.TooLarge = c.say("it is larger than %s", formatSize(maxPictureBytes))
 	case int64(p.Width)*int64(p.Height) > maxPicturePixels:
-		p.TooLarge = "it has more than " + formatCount(maxPicturePixels) + " pixels"
+		p.TooLarge = c.say("it has more than %s pixels", formatCount(maxPicturePixels))
 	}
 	return p, io.MultiReader(bytes.NewReader(head), content), nil
 }

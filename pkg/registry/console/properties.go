@@ -30,7 +30,7 @@ func (c *console) properties(w http.ResponseWriter, r *http.Request, a registry.
 	for _, name := range slices.Sorted(maps.Keys(at.Meta.Properties)) {
 		v.Properties = append(v.Properties, property{name, at.Meta.Properties[name]})
 	}
-	return c.show(w, r, a, http.StatusOK, "properties", "Properties of "+v.Name(), v.head, v)
+	return c.show(w, r, a, http.StatusOK, "properties", c.say("Properties of %s", v.Name()), v.head, v)
 }
 
 // propertyView is the form for one property: a new one, or the values of one that exists.
@@ -62,11 +62,11 @@ func (c *console) propertyForm(w http.ResponseWriter, r *http.Request, a registr
 
 func (c *console) showProperty(w http.ResponseWriter, r *http.Request, a registry.Actor, status int, v propertyView) error {
 	v.Values = append(slices.Clone(v.Values), make([]string, spareValues)...)
-	title := "Edit property of "
+	title := c.say("Edit property of %s", v.Name())
 	if v.New {
-		title = "Add property to "
+		title = c.say("Add property to %s", v.Name())
 	}
-	return c.show(w, r, a, status, "property", title+v.Name(), v.head, v)
+	return c.show(w, r, a, status, "property", title, v.head, v)
 }
 
 // property stores the values of one property.

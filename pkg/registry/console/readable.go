@@ -43,8 +43,8 @@ func (v readable) IsRead() bool {
 
 // otherForm is another form of what a page shows.
 type otherForm struct {
-	As   string // "text", "page", "tree", "picture", "preview", "document", "bytes"
-	Href template.URL
+	Shows string // what leads there says
+	Href  template.URL
 }
 
 // Forms are the other forms that the content has.
@@ -54,26 +54,26 @@ func (v resourceView) Forms() ([]otherForm, error) {
 	shownAsText := v.Page == "" && !v.IsRead() && !v.Content.Image && !v.Framed.HTML
 	var forms []otherForm
 	var failed error
-	add := func(on bool, as, parameter string) {
+	add := func(on bool, shows, parameter string) {
 		if on && failed == nil {
 			var href template.URL
 			href, failed = query(link("resource", v.Resource.Path), "version", v.Version, "as", parameter)
-			forms = append(forms, otherForm{as, href})
+			forms = append(forms, otherForm{shows, href})
 		}
 	}
-	add(picture && v.AsText, "picture", "")
-	add(isHTML(v.At.Meta.MediaType) && !v.Framed.HTML && v.At.Size > 0, "preview", "preview")
-	add(isPDF(v.At.Meta.MediaType) && !v.Framed.PDF && !v.Framed.Loud && v.At.Size > 0, "document", "")
-	add(v.Framed.PDF, "bytes", "bytes")
-	add(hasPage && (v.AsText || v.Tree != nil), "page", "")
-	add(!shownAsText && v.Content.Text, "text", "text")
-	add(v.Format != "" && v.Content.Text && v.Tree == nil && v.At.Size > 0, "tree", "tree")
+	add(picture && v.AsText, mark("Show as picture"), "")
+	add(isHTML(v.At.Meta.MediaType) && !v.Framed.HTML && v.At.Size > 0, mark("Show as preview"), "preview")
+	add(isPDF(v.At.Meta.MediaType) && !v.Framed.PDF && !v.Framed.Loud && v.At.Size > 0, mark("Show as document"), "")
+	add(v.Framed.PDF, mark("Show as bytes"), "bytes")
+	add(hasPage && (v.AsText || v.Tree != nil), mark("Show as page"), "")
+	add(!shownAsText && v.Content.Text, mark("Show as text"), "text")
+	add(v.Format != "" && v.Content.Text && v.Tree == nil && v.At.Size > 0, mark("Show as tree"), "tree")
 	return forms, failed
 }
 
 // look reads the content of a resource at p into the form asked for: "" for the best there is, "tree", "text". It gives the content from its beginning, for
 // who reads it next.
-func (v *readable) look(content io.Reader, p registry.Path, at registry.Version, form string) (io.Reader, error) {
+func (c *console) look(v *readable, content io.Reader, p registry.Path, at registry.Version, form string) (io.Reader, error) {
 	v.Format = formatOf(p.Name(), at.Meta.MediaType)
 	if v.Format == "" {
 		return content, nil
@@ -91,7 +91,7 @@ func (v *readable) look(content io.Reader, p registry.Path, at registry.Version,
 	case form == "text", form != "tree" && !v.IsPage, at.Size == 0:
 		return io.MultiReader(bytes.NewReader(text), content), nil
 	case at.Size > limit:
-		v.WhyText = "it is larger than " + formatSize(limit)
+		v.WhyText = c.say("it is larger than %s", formatSize(limit))
 		return io.MultiReader(bytes.NewReader(text), content), nil
 	}
 	more, err := io.ReadAll(content)
@@ -99,7 +99,7 @@ func (v *readable) look(content io.Reader, p registry.Path, at registry.Version,
 		return nil, fmt.Errorf("console: content: %w", err)
 	}
 	if text = append(text, more...); isText(text) {
-		v.WhyText = v.read(text, p, form == "tree")
+		v.WhyText = c.say(v.read(text, p, form == "tree"))
 	}
 	return bytes.NewReader(text), nil
 }
@@ -123,7 +123,7 @@ func (v *readable) read(text []byte, p registry.Path, asTree bool) (why string) 
 		v.API = document.ReadAPI(top, proseAt(p))
 	case top.Get("openapi") != nil || top.Get("swagger") != nil:
 		v.IsPage = false
-		return "its version of OpenAPI is none that this page knows (2.0, 3.0, 3.1)"
+		return mark("its version of OpenAPI is none that this page knows (2.0, 3.0, 3.1)")
 	default:
 		v.IsPage = false
 	}
@@ -154,7 +154,7 @@ func reason(err error) string {
 	if e, ok := errors.AsType[*document.Error](err); ok {
 		return e.Error()
 	}
-	return "it cannot be read"
+	return mark("it cannot be read")
 }
 
 // formatOf guesses what structure a content has, from the name and the media type alone.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"path"
 	"strconv"
@@ -136,7 +137,7 @@ func (c *console) funcs() template.FuncMap {
 		"plurals":     c.count,
 		"say":         c.say,
 		"language":    c.Texts.Language,
-		"levelName":   levelName,
+		"levelName":   func(l slog.Level) string { return c.say(levelName(l)) },
 		"levelClass":  levelClass,
 		"add":         func(a, b int) int { return a + b },
 		"once":        newOnce,

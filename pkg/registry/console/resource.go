@@ -46,13 +46,13 @@ func (c *console) resource(w http.ResponseWriter, r *http.Request, a registry.Ac
 	if v.Framed, source, err = frameOf(source, p, at, form); err != nil {
 		return err
 	}
-	source, err = v.look(source, p, at, form)
+	source, err = c.look(&v.readable, source, p, at, form)
 	if err != nil {
 		return err
 	}
 	isPicture := isImage(at.Meta.MediaType) && !v.AsText && at.Size > 0
 	if isPicture {
-		if v.Picture, source, err = lookAtPicture(source, at); err != nil {
+		if v.Picture, source, err = c.lookAtPicture(source, at); err != nil {
 			return err
 		}
 	}

@@ -55,7 +55,7 @@ func (c *console) showRetention(w http.ResponseWriter, r *http.Request, a regist
 		v.KeepLast, v.KeepDays = r.PostForm.Get("keep_last"), r.PostForm.Get("keep_days")
 		v.Error, status = c.formError(r, a, failed), statusOf(failed)
 	}
-	return c.show(w, r, a, status, "retention", "Retention of "+v.Name(), v.head, v)
+	return c.show(w, r, a, status, "retention", c.say("Retention of %s", v.Name()), v.head, v)
 }
 
 // previewRetention tells what the rule that the address has would do.
@@ -105,16 +105,19 @@ func (c *console) setRetention(w http.ResponseWriter, r *http.Request, a registr
 func ruleOf(field func(string) string) (registry.Retention, error) {
 	var rule registry.Retention
 	for _, f := range []struct {
-		name, says string
-		to         *int64
-	}{{"keep_last", "the number of versions", &rule.KeepLast}, {"keep_days", "the number of days", &rule.KeepDays}} {
+		name, wrong string
+		to          *int64
+	}{
+		{"keep_last", mark("the number of versions is %q; it must be a whole number"), &rule.KeepLast},
+		{"keep_days", mark("the number of days is %q; it must be a whole number"), &rule.KeepDays},
+	} {
 		text := strings.TrimSpace(field(f.name))
 		if text == "" {
 			continue
 		}
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return rule, registry.Errorf(registry.CodeInvalid, "%s is %q; it must be a whole number", f.says, text)
+			return rule, registry.Errorf(registry.CodeInvalid, f.wrong, text)
 		}
 		*f.to = n
 	}

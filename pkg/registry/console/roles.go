@@ -26,6 +26,12 @@ type roleView struct {
 // Holds tells whether the role has an administrative right.
 func (v roleView) Holds(grant string) bool { return slices.Contains(v.Grants.Names(), grant) }
 
+// What is said of the built-in roles, which the migrations of a store make, and the names of administrative rights.
+var _ = []string{
+	mark("May do everything"), mark("Whoever signed in"), mark("Who did not sign in, where the configuration lets them in"),
+	mark("manage_users"), mark("view_server"), mark("manage_webhooks"),
+}
+
 func (c *console) roles(w http.ResponseWriter, r *http.Request, a registry.Actor) error {
 	return c.showRoles(w, r, a, nil)
 }
@@ -45,7 +51,7 @@ func (c *console) showRoles(w http.ResponseWriter, r *http.Request, a registry.A
 	}
 	var status int
 	v.Error, status = c.outcome(r, a, failed)
-	f := c.frame(r, a, "Roles")
+	f := c.frame(r, a, c.say("Roles"))
 	f.Section, f.Page = "roles", v
 	return c.render(w, status, "roles", f)
 }

@@ -78,9 +78,9 @@ func (c *console) showSearch(w http.ResponseWriter, r *http.Request, a registry.
 	}
 	var status int
 	v.Error, status = c.outcome(r, a, failed)
-	title := "Search"
+	title := c.say("Search")
 	if v.Asked {
-		title = "Search for " + v.Query
+		title = c.say("Search for %s", v.Query)
 	}
 	f := c.frame(r, a, title)
 	f.Section, f.Page, f.Location = "search", v, v.Query
@@ -98,7 +98,10 @@ func (v *searchView) show(page registry.SearchPage) {
 		title, field string
 		list         []registry.Facet
 	}{
-		{"Type", "type", page.Facets.Types}, {"Tag", "tag", page.Facets.Tags}, {"Owner", "owner", page.Facets.Owners}, {"Collection", "path", page.Facets.Collections},
+		{mark("Type"), "type", page.Facets.Types},
+		{mark("Tag"), "tag", page.Facets.Tags},
+		{mark("Owner"), "owner", page.Facets.Owners},
+		{mark("Collection"), "path", page.Facets.Collections},
 	} {
 		if len(f.list) == 0 {
 			continue

@@ -10,28 +10,42 @@ import (
 // maxSelected is how many entries one page changes: what one transaction takes.
 const maxSelected = registry.MaxBatchSteps
 
-// selectionDeeds are what can be done with selected entries: the right that each entry needs, the verb, and how it reads when it is done.
+// selectionDeeds are what can be done with selected entries: the right that each entry needs, how it is offered, asked for and reads when it is done, and
+// what who may do it with none of them is told.
 var selectionDeeds = map[string]struct {
-	right      registry.Right
-	verb, done string
+	right                              registry.Right
+	offer, ask, done, doneSome, denied string
 }{
-	"delete": {registry.RightDelete, "Delete", "Deleted"},
-	"move":   {registry.RightDelete, "Move", "Moved"},
-	"copy":   {registry.RightRead, "Copy", "Copied"},
-	"tag":    {registry.RightRead, "Tag", "Tagged"},
+	"delete": {
+		registry.RightDelete, mark("Delete %s"), mark("Delete %s?"), mark("Deleted"), mark("Deleted %d of %d"),
+		mark("you may not delete any of the selected entries, or they are not there any more"),
+	},
+	"move": {
+		registry.RightDelete, mark("Move %s"), mark("Move %s"), mark("Moved"), mark("Moved %d of %d"),
+		mark("you may not move any of the selected entries, or they are not there any more"),
+	},
+	"copy": {
+		registry.RightRead, mark("Copy %s"), mark("Copy %s"), mark("Copied"), mark("Copied %d of %d"),
+		mark("you may not copy any of the selected entries, or they are not there any more"),
+	},
+	"tag": {
+		registry.RightRead, mark("Tag %s"), mark("Tag %s"), mark("Tagged"), mark("Tagged %d of %d"),
+		mark("you may not tag any of the selected entries, or they are not there any more"),
+	},
 }
 
 // selectionView asks whether a change of several entries of a collection is meant, and says what it would do.
 type selectionView struct {
 	head
-	Do, Verb string
-	Items    []registry.Resource
-	Refused  []outcomeOf // entries that the change leaves alone
-	Going    goingView   // only before a deletion
-	To       string      // the collection that they go to
-	Tags     string
-	Pick     *pickerView
-	Error    string
+	Do         string
+	Offer, Ask string // "Delete 3 entries", "Delete 3 entries?"
+	Items      []registry.Resource
+	Refused    []outcomeOf // entries that the change leaves alone
+	Going      goingView   // only before a deletion
+	To         string      // the collection that they go to
+	Tags       string
+	Pick       *pickerView
+	Error      string
 
 	etags map[string]string // of the entries, as the page that was sent showed them
 }
@@ -46,9 +60,8 @@ type outcomeOf struct {
 // selectionDone tells of each entry what became of it, where not all could be done at once.
 type selectionDone struct {
 	head
-	Done     string
+	Done     string // "Deleted 2 of 3"
 	Outcomes []outcomeOf
-	Good     int
 }
 
 // selection is about entries that were ticked in a list: it asks first, and does it when that page is sent.
@@ -111,7 +124,6 @@ func (c *console) selected(r *http.Request, a registry.Actor) (selectionView, er
 		return v, registry.Errorf(registry.CodeInvalid, "%d entries were selected; at most %d can be changed at once. Go back and select fewer, or change the collection they are in",
 			len(names), maxSelected)
 	}
-	v.Verb = deed.verb
 	for i, name := range names {
 		if len(etags) == len(names) {
 			v.etags[name] = etags[i]
@@ -123,12 +135,14 @@ func (c *console) selected(r *http.Request, a registry.Actor) (selectionView, er
 		case len(names) == 1, code == registry.CodeUnavailable, code == registry.CodeInternal, code == registry.CodeCanceled:
 			return v, err
 		default:
-			v.Refused = append(v.Refused, outcomeOf{Name: name, Error: capitalize(registry.MessageOf(err)) + "."})
+			v.Refused = append(v.Refused, outcomeOf{Name: name, Error: capitalize(c.messageOf(err)) + "."})
 		}
 	}
 	if len(v.Items) == 0 {
-		return v, registry.Errorf(registry.CodeDenied, "you may not %s any of the selected entries, or they are not there any more", v.Do)
+		return v, &registry.Error{Code: registry.CodeDenied, Message: deed.denied}
 	}
+	entries := c.count(len(v.Items), "entry", "entries")
+	v.Offer, v.Ask = c.say(deed.offer, entries), c.say(deed.ask, entries)
 	return v, nil
 }
 
@@ -169,10 +183,9 @@ func (c *console) askSelection(w http.ResponseWriter, r *http.Request, a registr
 	status := http.StatusOK
 	if failed != nil {
 		c.logFault(r, a, failed)
-		v.Error, status = "Nothing was changed: "+registry.MessageOf(failed)+".", statusOf(failed)
+		v.Error, status = c.say("Nothing was changed: %s.", c.messageOf(failed)), statusOf(failed)
 	}
-	title := v.Verb + " " + plural(len(v.Items), "entry", "entries")
-	return c.show(w, r, a, status, "selection", title, v.head, v)
+	return c.show(w, r, a, status, "selection", v.Offer, v.head, v)
 }
 
 // condition is that an entry is still what the page showed that was sent.
@@ -260,7 +273,7 @@ func (c *console) tagSelected(r *http.Request, a registry.Actor, v selectionView
 func (c *console) became(r *http.Request, a registry.Actor, item, now registry.Resource, err error) outcomeOf {
 	if err != nil {
 		c.logFault(r, a, err)
-		return outcomeOf{Name: item.Path.Name(), Error: capitalize(registry.MessageOf(err)) + "."}
+		return outcomeOf{Name: item.Path.Name(), Error: capitalize(c.messageOf(err)) + "."}
 	}
 	return outcomeOf{Name: item.Path.Name(), Place: &now}
 }
@@ -287,6 +300,8 @@ func (c *console) selectionDone(w http.ResponseWriter, r *http.Request, a regist
 			outcomes, good = append(outcomes, outcomeOf{Name: item.Path.Name()}), good+1
 		}
 	}
-	done := selectionDone{head: v.head, Done: selectionDeeds[v.Do].done, Outcomes: append(outcomes, v.Refused...), Good: good}
-	return c.show(w, r, a, http.StatusOK, "selection-done", done.Done, v.head, done)
+	outcomes = append(outcomes, v.Refused...)
+	deed := selectionDeeds[v.Do]
+	done := selectionDone{head: v.head, Done: c.say(deed.doneSome, good, len(outcomes)), Outcomes: outcomes}
+	return c.show(w, r, a, http.StatusOK, "selection-done", c.say(deed.done), v.head, done)
 }

@@ -55,7 +55,7 @@ func (c *console) server(w http.ResponseWriter, r *http.Request, a registry.Acto
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), serverTimeout)
 	defer cancel()
-	f := c.frame(r, a, "Server")
+	f := c.frame(r, a, c.say("Server"))
 	f.Section = "server"
 	f.Page = serverView{nodeView: c.nodeOf(r, "server", "/console/server"), Info: c.Server(ctx), Mounts: view.Mounts, Limit: view.ContentLimit}
 	return c.render(w, http.StatusOK, "server", f)

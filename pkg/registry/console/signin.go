@@ -33,7 +33,7 @@ func (c *console) signInForm(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *console) showSignIn(w http.ResponseWriter, r *http.Request, status int, v signInView) {
-	f := c.frame(r, registry.Actor{}, "Sign in")
+	f := c.frame(r, registry.Actor{}, c.say("Sign in"))
 	f.Page = v
 	if err := c.render(w, status, "sign-in", f); err != nil {
 		c.fail(w, r, registry.Actor{}, err)
@@ -57,13 +57,13 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 	case registry.CodeUnauthenticated:
 		note.Kind = registry.AccessFailed
 		c.Service.NoteAccess(note)
-		v.Error = "User or password is wrong. Who manages the users can set you a new password."
+		v.Error = c.say("User or password is wrong. Who manages the users can set you a new password.")
 		c.showSignIn(w, r, http.StatusUnauthorized, v)
 	case registry.CodeThrottled:
 		note.Kind = registry.AccessFailed
 		c.Service.NoteAccess(note)
 		setRetryAfter(w, err)
-		v.Error = capitalize(registry.MessageOf(err)) + "."
+		v.Error = capitalize(c.messageOf(err)) + "."
 		c.showSignIn(w, r, http.StatusTooManyRequests, v)
 	default:
 		c.fail(w, r, registry.Actor{}, err)
@@ -118,7 +118,7 @@ func (c *console) askToSignIn(w http.ResponseWriter, r *http.Request) {
 		}
 		slices.SortStableFunc(v.Fields, func(a, b field) int { return strings.Compare(a.Name, b.Name) })
 	}
-	f := c.frame(r, registry.Actor{}, "Your session ended")
+	f := c.frame(r, registry.Actor{}, c.say("Your session ended"))
 	f.Page = v
 	if err := c.render(w, http.StatusUnauthorized, "expired", f); err != nil {
 		c.fail(w, r, registry.Actor{}, err)

@@ -56,7 +56,7 @@ func (c *console) stars(w http.ResponseWriter, r *http.Request, a registry.Actor
 	if err != nil {
 		return err
 	}
-	f := c.frame(r, a, "Starred")
+	f := c.frame(r, a, c.say("Starred"))
 	f.Section, f.Page = "starred", starsView{list}
 	return c.render(w, http.StatusOK, "starred", f)
 }

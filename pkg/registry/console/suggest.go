@@ -74,7 +74,7 @@ func (c *console) suggestEntries(ctx context.Context, a registry.Actor, typed st
 	for _, e := range entries {
 		s := suggestion{Href: pageOf(e), Text: e.Path.String(), Note: e.Meta.MediaType}
 		if e.Kind == registry.KindCollection {
-			s.Text, s.Note = s.Text+"/", "collection"
+			s.Text, s.Note = s.Text+"/", c.say("collection")
 		}
 		list = append(list, s)
 	}
@@ -97,7 +97,7 @@ func (c *console) suggestHits(ctx context.Context, a registry.Actor, typed strin
 	for _, kind := range []struct {
 		field, note string
 		values      []registry.Facet
-	}{{"type", "media type", page.Facets.Types}, {"owner", "person", page.Facets.Owners}, {"tag", "tag", page.Facets.Tags}} {
+	}{{"type", mark("media type"), page.Facets.Types}, {"owner", mark("person"), page.Facets.Owners}, {"tag", mark("tag"), page.Facets.Tags}} {
 		shown := 0
 		for _, v := range kind.values {
 			if shown == suggestFacets || !strings.Contains(strings.ToLower(v.Value), strings.ToLower(typed)) {
@@ -107,7 +107,7 @@ func (c *console) suggestHits(ctx context.Context, a registry.Actor, typed strin
 			if err != nil {
 				return nil, err
 			}
-			list = append(list, suggestion{Href: address, Text: kind.field + ":" + v.Value, Note: kind.note})
+			list = append(list, suggestion{Href: address, Text: kind.field + ":" + v.Value, Note: c.say(kind.note)})
 			shown++
 		}
 	}

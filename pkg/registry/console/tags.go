@@ -30,7 +30,7 @@ func (c *console) tagCloud(w http.ResponseWriter, r *http.Request, a registry.Ac
 	for _, t := range tags {
 		v.Tags = append(v.Tags, cloudTag{t, 1 + int(4*(t.Count-1)/max(most-1, 1))})
 	}
-	return c.showTags(w, r, a, "tags", "Tags", v)
+	return c.showTags(w, r, a, "tags", c.say("Tags"), v)
 }
 
 // showTags renders a page that is about tags, not about one resource.
@@ -55,5 +55,5 @@ func (c *console) tagged(w http.ResponseWriter, r *http.Request, a registry.Acto
 		return err
 	}
 	v := taggedView{Tag: query.Get("tag"), Entries: page.Entries, Cursor: query.Get("cursor"), Next: page.Next}
-	return c.showTags(w, r, a, "tagged", "Tagged “"+v.Tag+"”", v)
+	return c.showTags(w, r, a, "tagged", c.say("Tagged “%s”", v.Tag), v)
 }

@@ -33,7 +33,7 @@ func (c *console) showTrash(w http.ResponseWriter, r *http.Request, a registry.A
 	v := trashView{head: c.headOf(r, res, "", res.Version), Entries: page.Entries, Cursor: cursor, Next: page.Next}
 	var status int
 	v.Error, status = c.outcome(r, a, failed)
-	return c.show(w, r, a, status, "trash", "Trash of "+v.Name(), v.head, v)
+	return c.show(w, r, a, status, "trash", c.say("Trash of %s", v.Name()), v.head, v)
 }
 
 // undelete puts an entry of the trash where the form says.

@@ -26,7 +26,7 @@ func (c *console) uploadForm(w http.ResponseWriter, r *http.Request, a registry.
 	if err != nil {
 		return err
 	}
-	return c.show(w, r, a, http.StatusOK, "upload", v.title(), v.head, v)
+	return c.show(w, r, a, http.StatusOK, "upload", c.uploadTitle(v), v.head, v)
 }
 
 func (c *console) uploadView(r *http.Request, a registry.Actor) (createView, error) {
@@ -43,11 +43,11 @@ func (c *console) uploadView(r *http.Request, a registry.Actor) (createView, err
 	return v, c.mounted(res.Path)
 }
 
-func (v createView) title() string {
+func (c *console) uploadTitle(v createView) string {
 	if v.ETag != "" {
-		return "Upload new version of " + v.Name()
+		return c.say("Upload new version of %s", v.Name())
 	}
-	return "Upload"
+	return c.say("Upload")
 }
 
 // upload stores the files of the form. It streams: the fields stand before the files, and each file goes from the connection into the store.
@@ -94,14 +94,14 @@ func (c *console) uploadAgain(w http.ResponseWriter, r *http.Request, a registry
 		}
 		v.head, v.ETag = now.head, now.ETag
 	}
-	return c.show(w, r, a, statusOf(err), "upload", v.title(), v.head, v)
+	return c.show(w, r, a, statusOf(err), "upload", c.uploadTitle(v), v.head, v)
 }
 
 func (c *console) uploadError(r *http.Request, a registry.Actor, v createView, p registry.Path, err error) string {
 	if registry.CodeOf(err) == registry.CodePrecondition && v.ETag == "" {
-		return p.String() + " exists already. Choose another name, or say that the file is to be its next version. Choose the file again."
+		return c.say("%s exists already. Choose another name, or say that the file is to be its next version. Choose the file again.", p)
 	}
-	return c.formError(r, a, err) + " Choose the file again."
+	return c.say("%s Choose the file again.", c.formError(r, a, err))
 }
 
 // uploadParts is a multipart form whose fields were read and whose file is next.

@@ -89,7 +89,7 @@ func (c *console) storeFiles(r *http.Request, a registry.Actor, v *createView, f
 			return files
 		}
 		if more, err := form.next(); err != nil {
-			return append(files, uploadedFile{name: "the next file", err: err})
+			return append(files, uploadedFile{name: c.say("the next file"), err: err})
 		} else if !more {
 			return files
 		}
@@ -116,7 +116,7 @@ func (c *console) explainFile(r *http.Request, a registry.Actor, f uploadedFile)
 	case f.err == nil:
 		return ""
 	case registry.CodeOf(f.err) == registry.CodePrecondition:
-		return "It exists already."
+		return c.say("It exists already.")
 	}
 	return c.formError(r, a, f.err)
 }
@@ -151,7 +151,7 @@ func (c *console) uploadedPage(w http.ResponseWriter, r *http.Request, a registr
 	if view.Good == 0 {
 		status = statusOf(files[0].err)
 	}
-	return c.show(w, r, a, status, "uploaded", "Uploaded", v.head, view)
+	return c.show(w, r, a, status, "uploaded", c.say("Uploaded"), v.head, view)
 }
 
 // uploadedAnswer is what the script that sends files is told of one.

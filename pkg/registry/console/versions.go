@@ -60,7 +60,7 @@ func (c *console) showVersions(w http.ResponseWriter, r *http.Request, a registr
 	if failed != nil {
 		v.Error, status = c.labelError(r, a, failed), statusOf(failed)
 	}
-	return c.show(w, r, a, status, "versions", "Versions of "+v.Name(), v.head, v)
+	return c.show(w, r, a, status, "versions", c.say("Versions of %s", v.Name()), v.head, v)
 }
 
 // restoreView asks whether an older version is to become the newest.
@@ -90,7 +90,7 @@ func (c *console) askRestore(w http.ResponseWriter, r *http.Request, a registry.
 	}
 	var status int
 	v.Error, status = c.outcome(r, a, failed)
-	return c.show(w, r, a, status, "restore", "Restore "+v.Name(), v.head, v)
+	return c.show(w, r, a, status, "restore", c.say("Restore %s", v.Name()), v.head, v)
 }
 
 // restore makes a new version of what an older one held.

@@ -41,7 +41,7 @@ func (c *console) showWebhooks(w http.ResponseWriter, r *http.Request, a registr
 	v := webhooksView{Webhooks: list, Form: form, Made: made}
 	var status int
 	v.Error, status = c.outcome(r, a, failed)
-	f := c.frame(r, a, "Webhooks")
+	f := c.frame(r, a, c.say("Webhooks"))
 	f.Section, f.Here, f.Page = "webhooks", "/console/webhooks", v
 	return c.render(w, status, "webhooks", f)
 }
@@ -109,7 +109,7 @@ func (c *console) showWebhook(w http.ResponseWriter, r *http.Request, a registry
 	if wait := hook.State.Next.Sub(c.Now()); wait > 0 {
 		v.NextTry = c.say("in %s", c.formatSpan(wait))
 	} else {
-		v.NextTry = "at once"
+		v.NextTry = c.say("at once")
 	}
 	if form == nil {
 		form = &hookForm{Name: hook.Name, URL: hook.URL, Path: hook.Path.String(), Chosen: hook.Actions, Enabled: hook.Enabled}

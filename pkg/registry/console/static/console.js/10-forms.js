@@ -1,6 +1,9 @@
 // Comfort only: every page works without this file.
 "use strict";
 
+// say is a text in the page's language, with values where it has {1}, {2}. The text is a literal in double quotes: the server puts the translation there.
+const say = (text, ...values) => text.replace(/\{(\d)\}/g, (_, n) => values[n - 1]);
+
 // Escape closes menus.
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
@@ -50,8 +53,10 @@ for (const input of document.querySelectorAll("input[type=file][data-limit]")) {
   input.addEventListener("change", () => {
     const { limit, limitText } = input.dataset;
     const file = [...input.files].find((f) => f.size > Number(limit));
-    const bytes = (n) => `${Number(n).toLocaleString("en")} bytes`;
-    input.setCustomValidity(file ? `${file.name} has ${bytes(file.size)}; the limit is ${limitText} (${bytes(limit)}). Choose a smaller one.` : "");
+    const number = (n) => Number(n).toLocaleString("en");
+    const why = () => say("{1} has {2} bytes; the limit is {3} ({4} bytes). Choose a smaller one.",
+      file.name, number(file.size), limitText, number(limit));
+    input.setCustomValidity(file ? why() : "");
     input.reportValidity();
   });
 }
@@ -69,6 +74,6 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-    button.textContent = "Copied";
+    button.textContent = say("Copied");
   });
 }

@@ -6,7 +6,7 @@ for (const box of document.querySelectorAll("input[data-suggest]")) {
   list.className = "suggestions";
   list.hidden = true;
   list.setAttribute("role", "listbox");
-  list.setAttribute("aria-label", "Suggestions");
+  list.setAttribute("aria-label", say("Suggestions"));
   box.parentElement.append(list);
   box.setAttribute("role", "combobox");
   box.setAttribute("aria-autocomplete", "list");
@@ -53,7 +53,7 @@ for (const box of document.querySelectorAll("input[data-suggest]")) {
   // An empty box, or one that nobody typed into yet, suggests where the user was last.
   const remember = () => {
     if (box.value !== "" && box.value !== box.defaultValue) return false;
-    fill(recentPlaces().filter((p) => p.path !== box.defaultValue).map((p) => ({ href: p.href, text: p.path, note: "looked at lately" })));
+    fill(recentPlaces().filter((p) => p.path !== box.defaultValue).map((p) => ({ href: p.href, text: p.path, note: say("looked at lately") })));
     return true;
   };
 

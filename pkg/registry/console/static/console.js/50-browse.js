@@ -8,7 +8,7 @@ for (const form of document.querySelectorAll("form[data-selection]")) {
     const n = boxes().filter((box) => box.checked).length;
     all.checked = n > 0 && n === boxes().length;
     all.indeterminate = n > 0 && n < boxes().length;
-    count.textContent = n > 0 ? `${n} selected:` : words;
+    count.textContent = n > 0 ? say("{1} selected:", n) : words;
   };
   all.hidden = boxes().length === 0;
   all.addEventListener("change", () => {
@@ -70,7 +70,7 @@ for (const form of document.querySelectorAll("form[data-selection]")) {
       toggle.type = "button";
       toggle.className = "tree-toggle";
       toggle.setAttribute("aria-expanded", String(Boolean(node.querySelector(":scope > ul"))));
-      toggle.setAttribute("aria-label", `Collections in ${node.querySelector("a").textContent.trim()}`);
+      toggle.setAttribute("aria-label", say("Collections in {1}", node.querySelector("a").textContent.trim()));
       toggle.innerHTML = `<svg class="icon" aria-hidden="true" focusable="false"><use href="${sprite}#next"></use></svg>`;
       node.prepend(toggle);
     }
@@ -94,7 +94,7 @@ for (const form of document.querySelectorAll("form[data-selection]")) {
           if (list.children.length === 0) {
             const none = document.createElement("li");
             none.className = "tree-none";
-            none.textContent = "no collections";
+            none.textContent = say("no collections");
             list.append(none);
           }
           if (!node.querySelector(":scope > ul")) node.append(list);

@@ -50,15 +50,15 @@ if (document.documentElement.dataset.keys !== "off") {
       const page = new DOMParser().parseFromString(text, "text/html");
       const dialog = document.createElement("dialog");
       dialog.className = "shortcuts-dialog";
-      dialog.setAttribute("aria-label", "Keyboard shortcuts");
+      dialog.setAttribute("aria-label", say("Keyboard shortcuts"));
       const close = document.createElement("form");
       close.method = "dialog";
       const button = document.createElement("button");
       button.className = "button";
-      button.textContent = "Close";
+      button.textContent = say("Close");
       close.append(button);
       const heading = document.createElement("h2");
-      heading.textContent = "Keyboard shortcuts";
+      heading.textContent = say("Keyboard shortcuts");
       dialog.append(heading, document.adoptNode(page.querySelector(".shortcuts")), close);
       document.body.append(dialog);
       dialog.showModal();

@@ -50,10 +50,10 @@
   };
   const offer = (text) => {
     const said = document.createElement("span");
-    said.textContent = `${text} just now.`;
+    said.textContent = say("{1} just now.", text);
     const show = document.createElement("a");
     show.href = location.pathname + location.search;
-    show.textContent = "Show";
+    show.textContent = say("Show");
     place.replaceChildren(said, show);
   };
   const renew = async () => {
@@ -77,7 +77,7 @@
         return;
       }
       const said = document.createElement("span");
-      said.textContent = `${text} just now.`;
+      said.textContent = say("{1} just now.", text);
       place.replaceChildren(said);
     };
     const close = () => {

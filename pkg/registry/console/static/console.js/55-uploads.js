@@ -21,16 +21,17 @@ for (const panel of document.querySelectorAll("[data-uploads-to]")) {
     const good = rows.filter((row) => row.done).length;
     const open = rows.filter((row) => row.open).length;
     if (busy + waiting.length > 0) {
-      summary.textContent = `Uploading: ${good} of ${rows.length} done.`;
+      summary.textContent = say("Uploading: {1} of {2} done.", good, rows.length);
       return;
     }
     if (good === rows.length && rows.length > 0) {
       location.assign(rows.length === 1 && rows[0].href && form ? rows[0].href : `${then}?note=uploaded`);
       return;
     }
-    const link = element("a", "", "Show the collection");
+    const link = element("a", "", say("Show the collection"));
     link.href = then;
-    summary.replaceChildren(`${good} of ${rows.length} uploaded${open > 0 ? `, ${open} to decide` : ""}. `, link);
+    const became = open > 0 ? say("{1} of {2} uploaded, {3} to decide.", good, rows.length, open) : say("{1} of {2} uploaded.", good, rows.length);
+    summary.replaceChildren(became, " ", link);
   };
   const finish = (row, state, text, choices) => {
     row.done = state === "stored" || state === "unchanged" || state === "skipped";
@@ -56,14 +57,15 @@ for (const panel of document.querySelectorAll("[data-uploads-to]")) {
     let answer = null;
     try { [answer] = JSON.parse(request.responseText); } catch { /* it is a page */ }
     if (!answer) {
-      const why = request.status === 401 ? "Your session has ended. Sign in in another tab, and try again." : `The server answered ${request.status || "nothing"}.`;
-      finish(row, "failed", why, [["Try again", () => again(row, row.replace)]]);
+      let why = request.status ? say("The server answered {1}.", request.status) : say("The server answered nothing.");
+      if (request.status === 401) why = say("Your session has ended. Sign in in another tab, and try again.");
+      finish(row, "failed", why, [[say("Try again"), () => again(row, row.replace)]]);
       return;
     }
     row.href = answer.href;
-    const words = { stored: "stored", unchanged: "was there already, the same", skipped: "left out", exists: "exists already" };
+    const words = { stored: say("stored"), unchanged: say("was there already, the same"), skipped: say("left out"), exists: say("exists already") };
     const choices = {
-      exists: [["Store as next version", () => again(row, "1")], ["Leave out", () => { finish(row, "skipped", "left out", []); tell(); }]],
+      exists: [[say("Store as next version"), () => again(row, "1")], [say("Leave out"), () => { finish(row, "skipped", say("left out"), []); tell(); }]],
     };
     finish(row, answer.state, words[answer.state] || answer.error, choices[answer.state] || []);
   };
@@ -108,12 +110,12 @@ for (const panel of document.querySelectorAll("[data-uploads-to]")) {
       row.item = element("li");
       row.state = element("span", "quiet");
       row.bar = element("progress");
-      row.bar.setAttribute("aria-label", `Progress of ${name}`);
+      row.bar.setAttribute("aria-label", say("Progress of {1}", name));
       row.buttons = element("span", "uploads-buttons");
       row.item.append(element("span", "break", name), row.bar, row.state, row.buttons);
       list.append(row.item);
       rows.push(row);
-      if (file.size > Number(limit)) finish(row, "failed", `larger than ${limitText}, the limit`, []);
+      if (file.size > Number(limit)) finish(row, "failed", say("larger than {1}, the limit", limitText), []);
       else waiting.push(row);
     }
     next();
