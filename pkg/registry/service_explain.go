@@ -27,7 +27,9 @@ func (x *Explanation) because(format string, args ...any) {
 }
 
 // ReasonIn is Reason in another language, as [MessageIn] has messages.
-func (x *Explanation) ReasonIn(translated func(english string) string) string { return x.made.in(translated, x.Reason) }
+func (x *Explanation) ReasonIn(translated func(english string) string) string {
+	return x.made.in(translated, x.Reason)
+}
 
 // Explain tells which entries decide whether a user has a right on p. Everybody may ask about themselves; about others, who has
 // [RightAuthorize] on p. Who does not have that is told only of entries where they may read; those elsewhere count, and are not named.

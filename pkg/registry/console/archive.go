@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/regent-registry/regent/pkg/registry"
+	"github.com/regent-registry/regent/pkg/registry/console/texts"
 )
 
 const (
@@ -103,7 +104,7 @@ func (c *console) archiveEntries(ctx context.Context, a registry.Actor, top regi
 			}
 			if len(entries) > maxArchiveEntries || bytes > maxArchiveBytes {
 				return nil, registry.Errorf(registry.CodeTooLarge, "%s has more than an archive holds: at most %s entries and %s of contents. Download the collections in it one by one, or use "+
-					"registry get and the API", top, formatCount(maxArchiveEntries), formatSize(maxArchiveBytes))
+					"registry get and the API", top, texts.Number(maxArchiveEntries), formatSize(maxArchiveBytes))
 			}
 			if cursor = page.Next; cursor == "" {
 				break

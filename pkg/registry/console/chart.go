@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/regent-registry/regent/pkg/registry/console/texts"
 )
 
 // chart is a small picture of how some figures went, drawn as SVG. What it shows stands beside it in a table.
@@ -58,7 +60,7 @@ func formatFigure(f float64) string {
 	case math.IsNaN(f) || math.IsInf(f, 0):
 		return "–"
 	case a >= 1000:
-		return formatCount(int64(math.Round(f)))
+		return texts.Number(int64(math.Round(f)))
 	case a >= 100:
 		return strconv.FormatFloat(f, 'f', 0, 64)
 	case a >= 10:

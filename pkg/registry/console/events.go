@@ -126,11 +126,12 @@ func (s *stream) next() error {
 }
 
 func (s *stream) tell(e registry.Event) {
-	what := nameOf(e.Path)
+	c := s.console
+	what := c.nameOf(e.Path)
 	if e.Path == s.path {
-		what = "this"
+		what = c.say("this")
 	}
-	body, _ := json.Marshal(liveEvent{Text: e.User + " " + deed(e.Action) + " " + what, Action: e.Action, Path: e.Path.String()}) // strings: cannot fail
+	body, _ := json.Marshal(liveEvent{Text: c.say("%s %s %s", e.User, c.say(deed(e.Action)), what), Action: e.Action, Path: e.Path.String()}) // strings: cannot fail
 	s.buffer.WriteString("id: " + s.watch.Store() + ":" + e.String() + "\ndata: ")
 	s.buffer.Write(body)
 	s.buffer.WriteString("\n\n")

@@ -36,15 +36,6 @@ func capitalize(s string) string {
 	return string(unicode.ToUpper(r)) + s[n:]
 }
 
-// formatCount writes a number with its thousands apart.
-func formatCount(n int64) string {
-	s := formatNumber(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
 // formatTime leaves a time in a page, for [console.timesAt] to write for its reader. The zero time is a dash.
 func formatTime(t time.Time) template.HTML {
 	if t.IsZero() {
@@ -108,12 +99,4 @@ func wholeUnits(d time.Duration) (n int64, unit time.Duration) {
 		}
 	}
 	return max(int64(d/time.Second), 1), time.Second
-}
-
-// plural writes a count with its word.
-func plural[T int | int64](n T, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return formatCount(int64(n)) + " " + many
 }

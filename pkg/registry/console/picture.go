@@ -16,6 +16,7 @@ import (
 
 	"github.com/regent-registry/regent/pkg/registry"
 	"github.com/regent-registry/regent/pkg/registry/console/document"
+	"github.com/regent-registry/regent/pkg/registry/console/texts"
 )
 
 // Limits of a picture that a page shows: a browser unpacks it, and a small file can be of any number of pixels.
@@ -43,7 +44,7 @@ func (c *console) lookAtPicture(content io.Reader, at registry.Version) (picture
 	case at.Size > maxPictureBytes:
 		p.TooLarge = c.say("it is larger than %s", formatSize(maxPictureBytes))
 	case int64(p.Width)*int64(p.Height) > maxPicturePixels:
-		p.TooLarge = c.say("it has more than %s pixels", formatCount(maxPicturePixels))
+		p.TooLarge = c.say("it has more than %s pixels", texts.Number(maxPicturePixels))
 	}
 	return p, io.MultiReader(bytes.NewReader(head), content), nil
 }

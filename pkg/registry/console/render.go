@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/regent-registry/regent/pkg/registry"
+	"github.com/regent-registry/regent/pkg/registry/console/texts"
 )
 
 //go:embed templates
@@ -123,7 +124,7 @@ func (c *console) funcs() template.FuncMap {
 		"partPage":    func(p part, from int) (template.URL, error) { return p.page(from) },
 		"matrixPage":  func(v permissionsView, from int) (template.URL, error) { return v.page(v.Resource.Path, from) },
 		"size":        formatSize,
-		"count":       formatCount,
+		"count":       texts.Number,
 		"ago":         formatTime,
 		"moment":      formatMoment,
 		"since":       func(t timeValue) string { return c.formatSpan(c.Now().Sub(t)) },

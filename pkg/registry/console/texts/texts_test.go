@@ -99,6 +99,15 @@ func TestCatalogue_Count(t *testing.T) {
 	}
 }
 
+func TestNumber(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", -100: "-100"} {
+		if got := texts.Number(n); got != want {
+			t.Errorf("%d is %q, want %q", n, got, want)
+		}
+	}
+}
+
 func TestCatalogue_Script(t *testing.T) {
 	t.Parallel()
 	c := load(t, `{language: de, texts: {"Sign in": "An</script>melden"}}`)
