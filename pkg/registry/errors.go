@@ -73,8 +73,8 @@ func CodeOf(err error) Code {
 	return CodeInternal
 }
 
-// internalFault is what callers are told of faults of ours.
-var internalFault = &Error{Code: CodeInternal, Message: "an internal error happened; the server's log has it under this request id"}
+// errInternal is what callers are told of faults of ours.
+var errInternal = &Error{Code: CodeInternal, Message: "an internal error happened; the server's log has it under this request id"}
 
 // MessageOf tells the text that the caller may see: the message of an [Error], a fixed sentence for everything else.
 func MessageOf(err error) string {
@@ -85,7 +85,7 @@ func MessageOf(err error) string {
 func MessageIn(err error, translated func(english string) string) string {
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.Code == CodeInternal {
-		e = internalFault
+		e = errInternal
 	}
 	return e.made.in(translated, e.Message)
 }

@@ -49,8 +49,10 @@ func (m memberView) Drains() bool {
 // Returns tells that an administrator drained the member, so that it can be put back.
 func (m memberView) Returns() bool { return !m.Balancer && m.Facts != nil && m.Facts.DrainedBy != "" }
 
-// Rate and Serving are PerSecond and InFlight as the page writes them.
-func (f MemberFacts) Rate() string    { return formatFigure(f.PerSecond) }
+// Rate is how many requests a second the member is asked, as the page writes it.
+func (f MemberFacts) Rate() string { return formatFigure(f.PerSecond) }
+
+// Serving is how many requests the member serves, as the page writes it.
 func (f MemberFacts) Serving() string { return formatFigure(f.InFlight) }
 
 // lag is how far behind the store a member was when it spoke last.

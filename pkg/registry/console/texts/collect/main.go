@@ -3,7 +3,7 @@
 package main
 
 import (
-	"fmt"
+	"log"
 	"os"
 	"strings"
 )
@@ -19,8 +19,7 @@ func main() {
 		err = os.WriteFile(catalogueFile, text, 0o644) //nolint:gosec // source code
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "collect:", err)
-		os.Exit(1)
+		log.Fatal("collect: ", err)
 	}
 }
 
