@@ -27,7 +27,7 @@ FUZZ_TIME   ?= 30s
 ARTIFACTS   := $(CURDIR)/artifacts
 
 .DEFAULT_GOAL := help
-.PHONY: help build run run-mysql test unit e2e torture browser pictures quick lint fmt fuzz cover bench-lb bench-failures bench-registry scale pgo editor deps clean ci
+.PHONY: help build run run-mysql test unit e2e torture browser pictures browse-times quick lint fmt fuzz cover bench-lb bench-failures bench-registry scale pgo editor deps clean ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ browser: ## the journeys in Chromium alone; screenshots in artifacts/
 pictures: ## pictures of every page of the console, desktop and phone, light and dark, one by one and on sheets, in artifacts/pictures/; index.txt says what is where
 	@rm -rf $(ARTIFACTS)/pictures && mkdir -p $(ARTIFACTS)/pictures
 	REGENT_PICTURES=1 go test -count=1 -timeout 20m -v -run Browser_EveryPageFits -artifacts -outputdir $(ARTIFACTS)/pictures ./internal/e2e/...
+
+browse-times: ## how long pages of the console take through elb with a collection of 100,000 entries and a tree of RESOURCES (1000000), on SQLite and on MariaDB
+	REGENT_BROWSE_TIMES=$(or $(RESOURCES),1000000) go test -count=1 -timeout 2h -v -run Browse_TimesInABigStore ./internal/e2e/... | grep -v level=
 
 quick: ## the inner loop: vet, staticcheck, short tests
 	go vet ./...
