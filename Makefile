@@ -69,7 +69,7 @@ pictures: ## pictures of every page of the console, desktop and phone, light and
 	REGENT_PICTURES=1 go test -count=1 -timeout 20m -v -run Browser_EveryPageFits -artifacts -outputdir $(ARTIFACTS)/pictures ./internal/e2e/...
 
 browse-times: ## how long pages of the console take through elb with a collection of 100,000 entries and a tree of RESOURCES (1000000), on SQLite and on MariaDB
-	REGENT_BROWSE_TIMES=$(or $(RESOURCES),1000000) go test -count=1 -timeout 2h -v -run Browse_TimesInABigStore ./internal/e2e/... | grep -v level=
+	@set -o pipefail; REGENT_BROWSE_TIMES=$(or $(RESOURCES),1000000) go test -count=1 -timeout 2h -v -run Browse_TimesInABigStore ./internal/e2e/... | grep -v level=
 
 quick: ## the inner loop: vet, staticcheck, short tests
 	go vet ./...

@@ -30,7 +30,7 @@ func (n *node) handler() (http.Handler, error) {
 		return nil, err
 	}
 	if said != nil {
-		n.log.Info("console in another language", "language", said.Language(), "file", n.config.ConsoleTexts, "still_english", said.Missing(), "not_said_any_more", len(said.Unknown()))
+		n.log.Info("console in another language", "language", said.Language(), "file", n.config.ConsoleTexts, "still_english", len(said.Missing()), "not_said_any_more", len(said.Unknown()))
 	}
 	pages, err := console.New(console.Config{
 		Service: n.service, Auth: n.auth, Logger: n.log, Node: n.config.NodeName, Members: n.consoleMembers, Server: n.serverInfo, Journal: n.consoleJournal(), Samples: n.samples.list, Order: n.giveOrder, RunJob: n.runJob, MetricsURL: "http://" + n.admin.Addr() + "/metrics",

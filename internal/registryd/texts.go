@@ -46,7 +46,10 @@ func tellTexts(_ context.Context, in daemon.Invocation) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(in.Stdout, "language: %s\nstill English: %d\n", c.Language(), c.Missing())
+	fmt.Fprintf(in.Stdout, "language: %s\nstill English: %d\n", c.Language(), len(c.Missing()))
+	for _, key := range c.Missing() {
+		fmt.Fprintf(in.Stdout, "not translated: %q\n", key)
+	}
 	for _, key := range c.Unknown() {
 		fmt.Fprintf(in.Stdout, "not said any more: %q\n", key)
 	}

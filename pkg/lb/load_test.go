@@ -144,27 +144,42 @@ func TestLoad_Concurrently(t *testing.T) {
 // A long answer is in flight until its end, and its latency is that of its beginning.
 func TestProxy_LongAnswersAreInFlight(t *testing.T) {
 	b := newBench(t, nil)
-	finish := make(chan struct{})
+	begin, finish := make(chan struct{}), make(chan struct{})
 	b.members(member(t, func(w http.ResponseWriter, _ *http.Request) {
+		<-begin
 		_, _ = io.WriteString(w, strings.Repeat("x", 1000))
 		_ = http.NewResponseController(w).Flush()
 		<-finish
 	}))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.front.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Host = "app.example"
 	started := time.Now()
-	done := make(chan struct{})
+	answers := make(chan *http.Response, 1)
 	go func() {
-		defer close(done)
-		if _, _, err := b.do(http.MethodGet, "/", nil); err != nil {
+		answer, err := b.client.Do(request) //nolint:bodyclose // below
+		if err != nil {
 			t.Error(err)
 		}
+		answers <- answer
 	}()
 	waitFor(t, func() bool { return value(t, b.metrics, "elb_member_inflight") == 1 })
 	if n, err := testutil.GatherAndCount(b.metrics, "elb_member_latency_seconds"); err != nil || n != 0 {
 		t.Errorf("%d latencies before the first answer, %v", n, err)
 	}
-	<-time.After(200 * time.Millisecond)
+	close(begin)
+	answer := <-answers
+	if answer == nil {
+		t.FailNow()
+	}
+	defer answer.Body.Close()
+	<-time.After(200 * time.Millisecond) // it has begun: this is no part of the latency
 	close(finish)
-	<-done
+	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+		t.Error(err)
+	}
 	took := time.Since(started)
 	waitFor(t, func() bool { return value(t, b.metrics, "elb_member_inflight") == 0 })
 	if got := value(t, b.metrics, "elb_member_latency_seconds"); got <= 0 || got > took.Seconds()-0.2 {

@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -101,8 +102,18 @@ func (w wording) in(translated func(english string) string, text string) string 
 	if w.format == "" {
 		return translated(text)
 	}
-	if format := translated(w.format); format != w.format {
-		return fmt.Sprintf(format, w.args...)
+	format := translated(w.format)
+	if format == w.format {
+		return text
 	}
-	return text
+	args := slices.Clone(w.args)
+	for i, arg := range args {
+		switch arg := arg.(type) {
+		case Right:
+			args[i] = translated(arg.String())
+		case Kind:
+			args[i] = translated(arg.String())
+		}
+	}
+	return fmt.Sprintf(format, args...)
 }

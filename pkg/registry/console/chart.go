@@ -107,9 +107,9 @@ func roundUp(f float64) float64 {
 func (c *console) chartAlt(ch chart) string {
 	said := make([]string, len(ch.Lines))
 	for i, l := range ch.Lines {
-		said[i] = c.say("%s now %s, at most %s", c.say(l.Name), l.Now(), l.Most())
+		said[i] = c.say("%s now %s, at most %s", l.Name, l.Now(), l.Most())
 	}
-	return strings.TrimSpace(c.say(ch.Title)+" "+c.say(ch.Unit)) + ": " + strings.Join(said, "; ")
+	return strings.TrimSpace(ch.Title+" "+ch.Unit) + ": " + strings.Join(said, "; ")
 }
 
 // The picture's own units; the page stretches it.

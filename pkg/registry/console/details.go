@@ -129,6 +129,6 @@ func (c *console) formError(r *http.Request, a registry.Actor, err error) string
 	case registry.CodeInternal:
 		return c.say("%s: %s.", capitalize(c.messageOf(err)), requestID(r))
 	default:
-		return c.say("%s.", capitalize(c.messageOf(err)))
+		return c.sentence(err)
 	}
 }

@@ -11,9 +11,6 @@ type doctorView struct {
 	registry.Examination
 }
 
-// How the registry names severities.
-var _ = []string{mark("ok"), mark("note"), mark("warning"), mark("error")}
-
 // tally is how many findings have a severity, for those that there are.
 type tally struct {
 	Severity registry.Severity

@@ -82,7 +82,7 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, a registry.Actor,
 	if !ok {
 		f = failures[registry.CodeInternal]
 	}
-	v := errorView{Status: f.status, Title: c.say(f.title), Message: capitalize(c.messageOf(err)) + ".", Retry: code == registry.CodeUnavailable}
+	v := errorView{Status: f.status, Title: c.say(f.title), Message: c.sentence(err), Retry: code == registry.CodeUnavailable}
 	v.Next = c.say(nextSteps[code])
 	if v.Retry && r.Method == http.MethodGet {
 		v.Again = here(r)

@@ -17,9 +17,6 @@ type grantView struct {
 	Names               []string // of the roles, where they are few
 }
 
-// How the registry names the administrative rights of roles.
-var _ = []string{mark("manage_users"), mark("view_server"), mark("manage_webhooks")}
-
 // levels are the kinds of access, each with what is in it.
 var levels = []struct {
 	Name, Label string

@@ -55,7 +55,7 @@ func (c *console) picker(ctx context.Context, a registry.Actor, p registry.Path,
 		switch registry.CodeOf(err) {
 		case "":
 		case registry.CodeNotFound, registry.CodeDenied, registry.CodeConflict, registry.CodeInvalid:
-			v.Error = capitalize(c.messageOf(err)) + "."
+			v.Error = c.sentence(err)
 			return v, nil
 		default:
 			return nil, err

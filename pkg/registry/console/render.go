@@ -107,6 +107,9 @@ func (c *console) count(n int, one, many string) string { return c.Texts.Count(i
 // messageOf is the message of an error, in the console's language.
 func (c *console) messageOf(err error) string { return registry.MessageIn(err, c.Texts.Text) }
 
+// sentence is the message of an error as a sentence, in the console's language.
+func (c *console) sentence(err error) string { return c.say("%s.", capitalize(c.messageOf(err))) }
+
 // mark says of a text in a table that it belongs to the catalogue; who shows it asks say for it.
 func mark(text string) string { return text }
 

@@ -135,7 +135,7 @@ func (c *console) selected(r *http.Request, a registry.Actor) (selectionView, er
 		case len(names) == 1, code == registry.CodeUnavailable, code == registry.CodeInternal, code == registry.CodeCanceled:
 			return v, err
 		default:
-			v.Refused = append(v.Refused, outcomeOf{Name: name, Error: capitalize(c.messageOf(err)) + "."})
+			v.Refused = append(v.Refused, outcomeOf{Name: name, Error: c.sentence(err)})
 		}
 	}
 	if len(v.Items) == 0 {
@@ -273,7 +273,7 @@ func (c *console) tagSelected(r *http.Request, a registry.Actor, v selectionView
 func (c *console) became(r *http.Request, a registry.Actor, item, now registry.Resource, err error) outcomeOf {
 	if err != nil {
 		c.logFault(r, a, err)
-		return outcomeOf{Name: item.Path.Name(), Error: capitalize(c.messageOf(err)) + "."}
+		return outcomeOf{Name: item.Path.Name(), Error: c.sentence(err)}
 	}
 	return outcomeOf{Name: item.Path.Name(), Place: &now}
 }

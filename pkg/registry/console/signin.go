@@ -63,7 +63,7 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) {
 		note.Kind = registry.AccessFailed
 		c.Service.NoteAccess(note)
 		setRetryAfter(w, err)
-		v.Error = capitalize(c.messageOf(err)) + "."
+		v.Error = c.sentence(err)
 		c.showSignIn(w, r, http.StatusTooManyRequests, v)
 	default:
 		c.fail(w, r, registry.Actor{}, err)

@@ -32,7 +32,7 @@ var English []byte
 // Catalogue is the console's texts in a language. A nil one is English. Safe for concurrent use.
 type Catalogue struct {
 	tag     language.Tag
-	missing int
+	missing []string
 	unknown []string
 	texts   map[string]string
 	counts  map[string]map[plural.Form]string
@@ -93,15 +93,24 @@ func Load(data []byte) (*Catalogue, error) {
 			case text == "":
 			case strings.Count(text, numberMark) > 1:
 				faults = append(faults, fmt.Errorf("counts: %q: %s has %s more than once", key, name, numberMark))
+			case form == plural.Other && !strings.Contains(text, numberMark):
+				faults = append(faults, fmt.Errorf("counts: %q: other has no %s, where the number comes", key, numberMark))
 			default:
 				c.counts[key][form] = text
 			}
 		}
-		if c.counts[key][plural.Other] == "" {
+		switch of := c.counts[key]; {
+		case len(of) == 0:
 			delete(c.counts, key)
+		case of[plural.Other] == "":
+			faults = append(faults, fmt.Errorf("counts: %q: there is no text for other, which stands for the categories without one", key))
 		}
 	}
-	c.missing = len(english.Texts) + len(english.Counts) - len(c.texts) - len(c.counts)
+	for _, key := range slices.Concat(slices.Sorted(maps.Keys(english.Texts)), slices.Sorted(maps.Keys(english.Counts))) {
+		if c.texts[key] == "" && c.counts[key] == nil {
+			c.missing = append(c.missing, key)
+		}
+	}
 	return c, errors.Join(faults...)
 }
 
@@ -114,10 +123,10 @@ func read(data []byte) (f file, err error) {
 	return f, nil
 }
 
-// Missing is how many texts stay English.
-func (c *Catalogue) Missing() int {
+// Missing are the keys of the texts that stay English.
+func (c *Catalogue) Missing() []string {
 	if c == nil {
-		return 0
+		return nil
 	}
 	return c.missing
 }
@@ -170,12 +179,23 @@ func (c *Catalogue) Count(n int64, one, many string) string {
 	if c != nil {
 		if own := c.counts[CountKey(one, many)]; own != nil {
 			text = own[plural.Other]
-			if form, ok := own[plural.Cardinal.MatchPlural(c.tag, int(n%1e9), 0, 0, 0, 0)]; ok {
+			if form, ok := own[plural.Cardinal.MatchPlural(c.tag, lastDigits(n), 0, 0, 0, 0)]; ok {
 				text = form
 			}
 		}
 	}
 	return strings.Replace(text, numberMark, Number(n), 1)
+}
+
+// lastDigits is what the rules of plural need of a number: its last digits, and that it has more.
+func lastDigits(n int64) int {
+	if n < 0 {
+		n = -n
+	}
+	if n >= 1e9 {
+		n = n%1e6 + 1e6
+	}
+	return int(n)
 }
 
 // CountKey is the key of a counted text.

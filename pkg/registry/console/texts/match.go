@@ -20,8 +20,8 @@ var (
 // matches tells what a translation lacks of its English text, or has more. Only then can it take its place: a page is whole with it, and nothing in it
 // is markup but what was there.
 func matches(english, text string) error {
-	if strings.Contains(text, "{{") || strings.Contains(text, "}}") {
-		return errors.New("it has {{ or }}, which begin and end what templates do")
+	if strayPercent(text) && !strayPercent(english) {
+		return errors.New("it has a percent sign that stands for no value; a plain one is written %%")
 	}
 	want, err := markersOf(english)
 	if err != nil {
@@ -77,3 +77,6 @@ func markersOf(text string) (map[string]int, error) {
 	}
 	return markers, nil
 }
+
+// strayPercent tells whether a text has a percent sign that begins no verb.
+func strayPercent(text string) bool { return strings.Contains(verbs.ReplaceAllString(text, ""), "%") }

@@ -161,15 +161,18 @@ func writeText(b *strings.Builder, pieces []piece, say func(string) string) {
 	b.WriteString(lead)
 	at := 0
 	for _, m := range holes.FindAllStringSubmatchIndex(text, -1) {
-		b.WriteString(html.EscapeString(text[at:m[0]]))
+		b.WriteString(escape(text[at:m[0]]))
 		at = m[1]
 		if raw, ok := find(pieces, text[m[0]:m[1]]); ok {
 			b.WriteString(raw)
 		}
 	}
-	b.WriteString(html.EscapeString(text[at:]))
+	b.WriteString(escape(text[at:]))
 	b.WriteString(trail)
 }
+
+// escape writes words so that nothing in them is markup, or an action of the template.
+func escape(text string) string { return strings.ReplaceAll(html.EscapeString(text), "{", "&#123;") }
 
 // message is the text of pieces, which it numbers, without the white space around it.
 func message(pieces []piece) (text, lead, trail string) {

@@ -27,7 +27,7 @@ func main() {
 func collected(root string) ([]byte, error) {
 	var c catalogue
 	err := c.files(os.DirFS(root), func(name string) bool {
-		return name == "httpapi" || name == "client" || name == "console/editor" || name == "console/texts" || strings.HasSuffix(name, "/testdata") ||
+		return name == "httpapi" || name == "registrytest" || name == "client" || name == "console/editor" || name == "console/texts" || strings.HasSuffix(name, "/testdata") ||
 			strings.HasPrefix(name, "console/static/editor")
 	})
 	return c.yaml(), err
