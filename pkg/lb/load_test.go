@@ -159,7 +159,7 @@ func TestProxy_LongAnswersAreInFlight(t *testing.T) {
 	started := time.Now()
 	answers := make(chan *http.Response, 1)
 	go func() {
-		answer, err := b.client.Do(request) //nolint:bodyclose // below
+		answer, err := b.client.Do(request)
 		if err != nil {
 			t.Error(err)
 		}
