@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/regent-registry/regent/pkg/registry"
 	"github.com/regent-registry/regent/pkg/registry/auth"
@@ -101,10 +100,9 @@ func TestPermissions_ManyRolesAndUsers(t *testing.T) {
 	b := s.signedIn()
 	page := func(address string, texts ...string) reply {
 		t.Helper()
-		begun := time.Now()
 		r := b.get(address).wantStatus(http.StatusOK).wantText(texts...)
-		if took := time.Since(begun); took > 2*time.Second || len(r.body) > 150_000 {
-			t.Errorf("%s took %s and has %d bytes", address, took, len(r.body))
+		if len(r.body) > 150_000 {
+			t.Errorf("%s has %d bytes", address, len(r.body))
 		}
 		return r
 	}
