@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -103,8 +104,11 @@ func (w wording) in(translated func(english string) string, text string) string 
 		return translated(text)
 	}
 	format := translated(w.format)
-	if format == w.format {
+	switch {
+	case format == w.format:
 		return text
+	case !strings.Contains(w.format, "%"): // it is no format, and a percent sign in the other language is just one
+		return format
 	}
 	args := slices.Clone(w.args)
 	for i, arg := range args {

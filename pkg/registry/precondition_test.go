@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"testing"
@@ -53,5 +54,28 @@ func TestCodeOf_LooksThroughWrapping(t *testing.T) {
 	}
 	if msg := registry.MessageOf(errors.New("secret detail")); msg == "secret detail" {
 		t.Error("an internal text leaves")
+	}
+}
+
+func TestMessageIn(t *testing.T) {
+	german := map[string]string{
+		"you may not %s %s": "%[2]s: %[1]s ist Ihnen nicht erlaubt", "read": "Lesen", "sign in first": "erst zu 100 % anmelden",
+		"an internal error happened; the server's log has it under this request id": "ein Fehler hier", "read-only": "nie",
+	}
+	translated := func(english string) string { return cmp.Or(german[english], english) }
+	for _, tc := range []struct {
+		err  error
+		want string
+	}{
+		{registry.Errorf(registry.CodeDenied, "you may not %s %s", registry.RightRead, "read-only"), "read-only: Lesen ist Ihnen nicht erlaubt"}, // data is left alone
+		{fmt.Errorf("door: %w", &registry.Error{Code: registry.CodeInvalid, Message: "sign in first", Err: errors.New("secret")}), "erst zu 100 % anmelden"},
+		{registry.Errorf(registry.CodeInvalid, "sign in first"), "erst zu 100 % anmelden"},
+		{registry.Errorf(registry.CodeInvalid, "an encoded slash (%%2F)"), "an encoded slash (%2F)"},
+		{errors.New("secret"), "ein Fehler hier"},
+		{registry.Errorf(registry.CodeInternal, "sign in first"), "ein Fehler hier"},
+	} {
+		if got := registry.MessageIn(tc.err, translated); got != tc.want {
+			t.Errorf("got %q, want %q", got, tc.want)
+		}
 	}
 }

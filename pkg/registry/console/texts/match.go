@@ -20,8 +20,8 @@ var (
 // matches tells what a translation lacks of its English text, or has more. Only then can it take its place: a page is whole with it, and nothing in it
 // is markup but what was there.
 func matches(english, text string) error {
-	if strayPercent(text) && !strayPercent(english) {
-		return errors.New("it has a percent sign that stands for no value; a plain one is written %%")
+	if format := verbs.MatchString(english); format && strings.Contains(verbs.ReplaceAllString(text, ""), "%") {
+		return errors.New("it has a percent sign that stands for no value; beside values a plain one is written %%")
 	}
 	want, err := markersOf(english)
 	if err != nil {
@@ -66,8 +66,7 @@ func markersOf(text string) (map[string]int, error) {
 	next := 1
 	for _, m := range verbs.FindAllStringSubmatch(text, -1) {
 		if m[3] == "%" {
-			markers["%%"]++
-			continue
+			continue // it stands for no value
 		}
 		if m[1] != "" {
 			next, _ = strconv.Atoi(m[1]) // digits; too many of them are a number that English has not
@@ -77,6 +76,3 @@ func markersOf(text string) (map[string]int, error) {
 	}
 	return markers, nil
 }
-
-// strayPercent tells whether a text has a percent sign that begins no verb.
-func strayPercent(text string) bool { return strings.Contains(verbs.ReplaceAllString(text, ""), "%") }

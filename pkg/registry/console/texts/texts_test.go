@@ -133,7 +133,6 @@ func TestLoad_Refuses(t *testing.T) {
 		`{language: de, texts: {"Delete {1}?": "löschen?"}}`:                           `"Delete {1}?": it has {1} 0 times`,
 		`{language: de, texts: {"Delete {1}?": "{1} löschen {2}?"}}`:                   "it has {2}, which the English text has not",
 		`{language: de, texts: {"you may not %s %s": "Zu 100 % %s %s"}}`:               "percent sign",
-		`{language: de, texts: {"sign in first": "100 % anmelden"}}`:                   "percent sign",
 		`{language: pl, counts: {"role | roles": {one: "{n} rola", few: "{n} role"}}}`: "there is no text for other",
 		`{language: de, counts: {"role | roles": {other: "Rollen"}}}`:                  "other has no {n}",
 		`{language: de, texts: {"you may not %s %s": "%d %s"}}`:                        "%[1]s 0 times",
@@ -147,8 +146,11 @@ func TestLoad_Refuses(t *testing.T) {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
 	}
-	c := load(t, `{language: de, texts: {"you may not %s %s": "%[2]s: %[1]s nicht erlaubt"}}`)
-	if got := c.Say("you may not %s %s", "read", "/a"); got != "/a: read nicht erlaubt" {
+	c := load(t, `{language: de, texts: {"you may not %s %s": "%[2]s: %[1]s 100 %% nicht erlaubt", "Sign in": "100 % anmelden"}}`)
+	if got := c.Say("you may not %s %s", "read", "/a"); got != "/a: read 100 % nicht erlaubt" {
+		t.Errorf("got %q", got)
+	}
+	if got := c.Say("Sign in"); got != "100 % anmelden" {
 		t.Errorf("got %q", got)
 	}
 }
