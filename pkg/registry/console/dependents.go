@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/regent-registry/regent/pkg/registry"
+	"github.com/regent-registry/regent/pkg/registry/console/texts"
 )
 
 // goingView is what a deletion takes along and leaves pointing nowhere, for the page that asks whether it is meant.
@@ -42,14 +43,13 @@ func (g goingView) Below() int { return max(g.Count()-g.Tops, 0) }
 // kindsOf counts what goes, the named entries with it.
 func (c *console) kindsOf(d registry.Dependents) string {
 	var parts []string
-	if d.Collections > 0 {
-		parts = append(parts, c.count(d.Collections, "collection", "collections"))
-	}
-	if d.Resources > 0 {
-		parts = append(parts, c.count(d.Resources, "resource", "resources"))
-	}
-	if d.Links > 0 {
-		parts = append(parts, c.count(d.Links, "link", "links"))
+	for _, k := range []struct {
+		n    int
+		what texts.Counted
+	}{{d.Collections, counted("collection", "collections")}, {d.Resources, counted("resource", "resources")}, {d.Links, counted("link", "links")}} {
+		if k.n > 0 {
+			parts = append(parts, c.countOf(int64(k.n), k.what))
+		}
 	}
 	switch len(parts) {
 	case 2:

@@ -2,11 +2,14 @@ package console
 
 import (
 	"html/template"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/regent-registry/regent/pkg/registry/console/texts"
 )
 
 // timeValue is a time as templates pass it.
@@ -63,40 +66,35 @@ func (c *console) relative(t, now time.Time) string {
 	return t.Format("2006-01-02")
 }
 
-// formatAgo writes how long ago something was. It is no span with a word beside it: languages inflect the two together.
+// timeUnit is a unit of time: how long spans are said in it, and how long ago something was. Languages inflect the two differently.
+type timeUnit struct {
+	size      time.Duration
+	span, ago texts.Counted
+}
+
+// timeUnits are those that times are said in, the largest first.
+var timeUnits = []timeUnit{
+	{24 * time.Hour, counted("day", "days"), counted("day ago", "days ago")},
+	{time.Hour, counted("hour", "hours"), counted("hour ago", "hours ago")},
+	{time.Minute, counted("minute", "minutes"), counted("minute ago", "minutes ago")},
+	{time.Second, counted("second", "seconds"), counted("second ago", "seconds ago")},
+}
+
+// inUnits measures a duration in its largest whole unit, at least a second.
+func inUnits(d time.Duration) (int64, timeUnit) {
+	d = max(d, time.Second)
+	i := slices.IndexFunc(timeUnits, func(u timeUnit) bool { return d >= u.size })
+	return int64(d / timeUnits[i].size), timeUnits[i]
+}
+
+// formatAgo writes how long ago something was, in the largest whole unit.
 func (c *console) formatAgo(d time.Duration) string {
-	switch n, unit := wholeUnits(d); unit {
-	case 24 * time.Hour:
-		return c.Texts.Count(n, "day ago", "days ago")
-	case time.Hour:
-		return c.Texts.Count(n, "hour ago", "hours ago")
-	case time.Minute:
-		return c.Texts.Count(n, "minute ago", "minutes ago")
-	default:
-		return c.Texts.Count(n, "second ago", "seconds ago")
-	}
+	n, unit := inUnits(d)
+	return c.countOf(n, unit.ago)
 }
 
 // formatSpan writes a duration in its largest whole unit, at least a second.
 func (c *console) formatSpan(d time.Duration) string {
-	switch n, unit := wholeUnits(d); unit {
-	case 24 * time.Hour:
-		return c.Texts.Count(n, "day", "days")
-	case time.Hour:
-		return c.Texts.Count(n, "hour", "hours")
-	case time.Minute:
-		return c.Texts.Count(n, "minute", "minutes")
-	default:
-		return c.Texts.Count(n, "second", "seconds")
-	}
-}
-
-// wholeUnits measures a duration in its largest whole unit, at least a second.
-func wholeUnits(d time.Duration) (n int64, unit time.Duration) {
-	for _, unit := range []time.Duration{24 * time.Hour, time.Hour, time.Minute} {
-		if d >= unit {
-			return int64(d / unit), unit
-		}
-	}
-	return max(int64(d/time.Second), 1), time.Second
+	n, unit := inUnits(d)
+	return c.countOf(n, unit.span)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/regent-registry/regent/pkg/registry"
+	"github.com/regent-registry/regent/pkg/registry/console/texts"
 )
 
 // graphView is what a resource depends on, or what depends on it, directly and through others.
@@ -40,8 +41,8 @@ type graphEdge struct {
 
 // kindCount is how many nodes seem to be of a kind; Text says so.
 type kindCount struct {
-	kind string
-	n    int
+	kind texts.Counted
+	n    int64
 	Text string
 }
 
@@ -113,7 +114,7 @@ func (c *console) fillGraph(v *graphView) {
 			through[far] = near
 		}
 	}
-	kinds := map[string]int{}
+	kinds := map[texts.Counted]int64{}
 	for i, n := range g.Nodes[1:] {
 		row := graphNode{GraphNode: n}
 		if t := through[i+1]; t > 0 {
@@ -126,58 +127,37 @@ func (c *console) fillGraph(v *graphView) {
 		kinds[kindOf(n.End)]++
 	}
 	for kind, n := range kinds {
-		v.Kinds = append(v.Kinds, kindCount{kind, n, c.countKind(kind, n)})
+		v.Kinds = append(v.Kinds, kindCount{kind, n, c.countOf(n, kind)})
 	}
-	slices.SortFunc(v.Kinds, func(a, b kindCount) int { return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.kind, b.kind)) })
+	slices.SortFunc(v.Kinds, func(a, b kindCount) int { return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.kind.One, b.kind.One)) })
 }
 
 // kindOf guesses from its path what a node is: by the collection that WSO2's registry keeps things of a kind in, or by the ending of the name.
-func kindOf(e registry.End) string {
+func kindOf(e registry.End) texts.Counted {
 	if e.URI != "" {
-		return "outside address"
+		return counted("outside address", "outside addresses")
 	}
 	if e.Kind == registry.KindCollection {
-		return "collection"
+		return counted("collection", "collections")
 	}
 	for _, name := range e.Path.Parent().Names() {
 		switch strings.ToLower(name) {
 		case "services":
-			return "service"
+			return counted("service", "services")
 		case "endpoints":
-			return "endpoint"
+			return counted("endpoint", "endpoints")
 		case "policies":
-			return "policy"
+			return counted("policy", "policies")
 		}
 	}
 	name := strings.ToLower(e.Path.Name())
 	switch {
 	case strings.HasSuffix(name, ".wsdl"):
-		return "WSDL"
+		return counted("WSDL", "WSDLs")
 	case strings.HasSuffix(name, ".xsd"), strings.HasSuffix(name, ".avsc"), strings.HasSuffix(name, ".proto"), strings.HasSuffix(name, ".schema.json"):
-		return "schema"
+		return counted("schema", "schemas")
 	}
-	return "other resource"
-}
-
-// countKind says how many nodes are of a kind.
-func (c *console) countKind(kind string, n int) string {
-	switch kind {
-	case "outside address":
-		return c.count(n, "outside address", "outside addresses")
-	case "collection":
-		return c.count(n, "collection", "collections")
-	case "service":
-		return c.count(n, "service", "services")
-	case "endpoint":
-		return c.count(n, "endpoint", "endpoints")
-	case "policy":
-		return c.count(n, "policy", "policies")
-	case "WSDL":
-		return c.count(n, "WSDL", "WSDLs")
-	case "schema":
-		return c.count(n, "schema", "schemas")
-	}
-	return c.count(n, "other resource", "other resources")
+	return counted("other resource", "other resources")
 }
 
 // address is that of a graph of p that is chosen like this one.

@@ -104,6 +104,11 @@ func (c *console) say(format string, args ...any) string { return c.Texts.Say(fo
 // count is a number with what it counts, in the console's language.
 func (c *console) count(n int, one, many string) string { return c.Texts.Count(int64(n), one, many) }
 
+// countOf is count for what [counted] marked.
+func (c *console) countOf(n int64, what texts.Counted) string {
+	return c.Texts.Count(n, what.One, what.Many)
+}
+
 // messageOf is the message of an error, in the console's language.
 func (c *console) messageOf(err error) string { return registry.MessageIn(err, c.Texts.Text) }
 
@@ -112,6 +117,9 @@ func (c *console) sentence(err error) string { return c.say("%s.", capitalize(c.
 
 // mark says of a text in a table that it belongs to the catalogue; who shows it asks say for it.
 func mark(text string) string { return text }
+
+// counted is mark for what is counted.
+func counted(one, many string) texts.Counted { return texts.Counted{One: one, Many: many} }
 
 // funcs are the functions that templates may call.
 func (c *console) funcs() template.FuncMap {

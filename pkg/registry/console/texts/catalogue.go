@@ -169,6 +169,9 @@ func (c *Catalogue) Say(format string, args ...any) string {
 // numberMark stands where the number of a counted text comes.
 const numberMark = "{n}"
 
+// Counted is what is counted, as English has it: "role", "roles".
+type Counted struct{ One, Many string }
+
 // Count is a number with what it counts: "1 role", "2,000 roles".
 func (c *Catalogue) Count(n int64, one, many string) string {
 	text := many

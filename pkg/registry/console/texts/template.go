@@ -11,9 +11,6 @@ import (
 // A template is taken apart into texts without being understood: pieces between walls, which are the tags that end a sentence and the actions that
 // choose what is there. What remains between two walls is a text, with values and small elements in it.
 
-// Counted is a text that is counted, as English has it.
-type Counted struct{ One, Many string }
-
 // OfTemplate lists the texts of a template, in their order.
 func OfTemplate(source string) (texts []string, counted []Counted, err error) {
 	_, err = translate(source, func(english string) string {

@@ -115,7 +115,7 @@ func (c *catalogue) fromGo(name string, source []byte) error {
 
 func (c *catalogue) fromCall(name string, call *ast.CallExpr) {
 	called := calledName(call.Fun)
-	if called == "Count" || called == "count" {
+	if called == "Count" || called == "count" || called == "counted" {
 		at := len(call.Args) - 2
 		if at < 0 {
 			return

@@ -30,6 +30,7 @@ func f() {
 	c.say("said")
 	c.say(dynamic)
 	c.count(n, "cat", "cats")
+	c.countOf(n, counted("mouse", "mice"))
 	_ = &registry.Error{Code: x, Message: "wrong", Err: err}
 	_ = Other{Message: "not that"}
 }
@@ -54,6 +55,7 @@ func f() {
 counts:
   # a.go
   "cat | cats": {one: "{n} cat", other: "{n} cats"}
+  "mouse | mice": {one: "{n} mouse", other: "{n} mice"}
   # b.html
   "dog | dogs": {one: "{n} dog", other: "{n} dogs"}
 `
