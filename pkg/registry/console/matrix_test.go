@@ -100,9 +100,10 @@ func TestPermissions_ManyRolesAndUsers(t *testing.T) {
 	b := s.signedIn()
 	page := func(address string, texts ...string) reply {
 		t.Helper()
+		before := s.sent()
 		r := b.get(address).wantStatus(http.StatusOK).wantText(texts...)
-		if len(r.body) > 150_000 {
-			t.Errorf("%s has %d bytes", address, len(r.body))
+		if sent := s.sent() - before; sent > 10 || len(r.body) > 150_000 {
+			t.Errorf("%s took %d statements and has %d bytes", address, sent, len(r.body))
 		}
 		return r
 	}

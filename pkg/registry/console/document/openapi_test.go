@@ -3,9 +3,9 @@ package document_test
 import (
 	"fmt"
 	"html/template"
+	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/regent-registry/regent/pkg/registry/console/document"
 )
@@ -235,8 +235,10 @@ func TestReadAPI_IsBounded(t *testing.T) {
 	circles := `{openapi: 3.0.0, paths: {/a: {get: {parameters: [{$ref: '#/paths/~1a/get/parameters/0'}], requestBody: {$ref: '#/paths/~1a/get/requestBody'}}}},
 components: {schemas: {A: {$ref: '#/components/schemas/B'}, B: {$ref: '#/components/schemas/A'}, C: {allOf: [{$ref: '#/components/schemas/C'}]}, D: &d {items: {$ref: '#'}}}}}`
 	for name, text := range map[string]string{"many": many.String(), "wide": wide.String(), "deep": deep, "shared": shared.String(), "circles": circles} {
-		begin := time.Now()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		api := readAPI(t, []byte(text))
+		runtime.ReadMemStats(&after)
 		shown, rows, size := 0, 0, 0
 		var count func(s *document.Schema)
 		count = func(s *document.Schema) {
@@ -266,7 +268,9 @@ components: {schemas: {A: {$ref: '#/components/schemas/B'}, B: {$ref: '#/compone
 		if shown > document.MaxOperations || shown+api.Left != api.Operations || len(api.Schemas) > document.MaxSchemas || rows > document.MaxRows+document.MaxSchemas || size > 8<<20 {
 			t.Errorf("%s: shows %d operations of %d (%d left), %d schemas in %d rows, %d bytes", name, shown, api.Operations, api.Left, len(api.Schemas), rows, size)
 		}
-		t.Logf("%s: %d bytes took %v", name, len(text), time.Since(begin))
+		if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20+100*uint64(len(text)) { // work, told without a clock
+			t.Errorf("%s: %d bytes of text took %d bytes of memory", name, len(text), took)
+		}
 		if name == "many" && (api.Operations != 10_000 || api.Left != 9_000) {
 			t.Errorf("%d operations, %d left", api.Operations, api.Left)
 		}
