@@ -20,7 +20,7 @@ func testCopy(t *testing.T, fresh func(testing.TB) Database) {
 	if _, err := n.svc.UpdateMeta(t.Context(), actor, registry.MetaInput{Path: "/s", Description: &description}); err != nil {
 		t.Fatal(err)
 	}
-	count := bigTree(t, 1300)
+	count := BigTree(t, 1300)
 	grow(t, n, "/s", count)
 	in := registry.MoveInput{From: "/s", To: "/new/copy"}
 	res, err := n.svc.Copy(t.Context(), registry.Actor{User: "copier"}, in)

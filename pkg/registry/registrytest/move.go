@@ -221,8 +221,8 @@ func collections(t testing.TB, n *node, p registry.Path) []registry.Path {
 	return all
 }
 
-// bigTree is how many nodes the tests of large trees make; REGENT_BIG_TREE says another number.
-func bigTree(t testing.TB, usual int) int {
+// BigTree is how many nodes the tests of large trees make; REGENT_BIG_TREE says another number.
+func BigTree(t testing.TB, usual int) int {
 	t.Helper()
 	s := os.Getenv("REGENT_BIG_TREE")
 	if s == "" {
@@ -265,7 +265,7 @@ func testMoveRows(t *testing.T, fresh func(testing.TB) Database) {
 	n.put(t, "/big/doc", "x")
 	n.put(t, "/elsewhere/there/x", "x")
 	n.put(t, "/goal", "to be overwritten")
-	count := bigTree(t, 2000)
+	count := BigTree(t, 2000)
 	grow(t, n, "/big", count)
 	id := n.get(t, "/big").ID
 	for _, c := range []struct {

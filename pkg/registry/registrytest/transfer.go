@@ -247,7 +247,7 @@ func (x *revoking) AuthorizeTree(_ context.Context, _ registry.Actor, r registry
 func testCopyAcross(t *testing.T, p *pair) {
 	n, other := p.open(t), p.open(t)
 	settleTree(t, n)
-	count := bigTree(t, 1300)
+	count := BigTree(t, 1300)
 	grow(t, &node{Store: n.from}, "/in/a/t", count)
 	in := registry.MoveInput{From: "/a/t", To: "/b/copy"}
 	a := by("key", "copy")

@@ -122,7 +122,7 @@ func testPurge(t *testing.T, fresh func(testing.TB) Database) {
 		n.put(t, "/old/versions", fmt.Sprint(i))
 	}
 	n.put(t, "/old/deep"+registry.Path(strings.Repeat("/d", 100))+"/leaf", "leaf")
-	grow(t, n, "/old", bigTree(t, 1500))
+	grow(t, n, "/old", BigTree(t, 1500))
 	n.put(t, "/young", "young")
 	old := n.get(t, "/old")
 	n.remove(t, "/old")
