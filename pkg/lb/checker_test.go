@@ -107,11 +107,14 @@ func (m *fakeMember) expect(t *testing.T, what string, got []change, want ...int
 
 func TestChecker_ANewMemberIsUpWithItsFirstPassedCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := watchMember(t, DefaultHealth(), well)
+		m := watchMember(t, DefaultHealth(), func(context.Context) error {
+			time.Sleep(time.Millisecond) // of the bubble: it passes when nobody looks any more
+			return nil
+		})
 		if m.health.usable(time.Now().UnixNano()) || m.health.standing(time.Now().UnixNano()) != StandingUnproven {
 			t.Error("in use before its first check")
 		}
-		m.expect(t, "at once", m.after(0), verdictUp)
+		m.expect(t, "at once", m.after(2*time.Millisecond), verdictUp)
 		asked := m.asked.Load()
 		m.after(10 * time.Second)
 		if n := m.asked.Load() - asked; n < 9 || n > 11 {
@@ -319,6 +322,39 @@ func TestHealth_ChecksThatWereEndedDoNotCount(t *testing.T) {
 	}
 	if h.tally != (tally{}) || !h.note.last.at.IsZero() {
 		t.Errorf("it left %+v, %+v", h.tally, h.note)
+	}
+}
+
+// Two checks run at a time while the first is not answered: what the older one finds in the end is older news.
+func TestHealth_AnOvertakenCheckDoesNotCount(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	late := began.Add(time.Second)
+	for _, tt := range []struct {
+		name    string
+		earlier int32 // the verdict before both
+		later   checkKind
+		older   checkKind
+		want    int32
+	}{
+		{"it thaws", verdictDead, checkWrong, checkSilent, verdictUnready},
+		{"it is up again", verdictDead, checkPassed, checkSilent, verdictUp},
+		{"it passed before it died", verdictUp, checkRefused, checkPassed, verdictDead},
+		{"our own trouble overtakes nobody", verdictUp, checkSkipped, checkSilent, verdictDead},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHealth(true, began)
+			h.verdict.Store(tt.earlier)
+			h.checked(t.Context(), checkResult{kind: tt.later, at: late}, 1, 1)
+			_, got := h.checked(t.Context(), checkResult{kind: tt.older, at: began}, 1, 1)
+			if got != tt.want {
+				t.Errorf("verdict %d, want %d", got, tt.want)
+			}
+			if shown := h.note.last.kind; shown != tt.later && tt.later != checkSkipped {
+				t.Errorf("the last check shown is %q, want %q", shown, tt.later)
+			}
+		})
 	}
 }
 

@@ -73,6 +73,7 @@ type healthNote struct {
 	since     time.Time // of the verdict
 	reason    string    // of a verdict that is not up
 	last      checkResult
+	told      time.Time // when the check began that told something last
 	ejection  string // why it was ejected last
 	ejections int
 }
@@ -89,19 +90,22 @@ func (h *health) inDoubt() bool {
 
 // checked takes the result of a check in and gives the verdict before and after. A new member is up with the first check that passes, one that
 // was down needs rise of them in a row; fall that fail in a row take it down, and a refused connection does so alone. What comes after the
-// end of ctx does not count: the member is checked by somebody else, or not any more.
+// end of ctx does not count: the member is checked by somebody else, or not any more. Nor does what an older check finds when a later one has told
+// already: that one knows better, and a member that answers again is not silent because it was when the older one asked.
 func (h *health) checked(ctx context.Context, r checkResult, fall, rise int) (before, after int32) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	before = h.verdict.Load()
 	after = before
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || r.at.Before(h.note.told) {
 		return before, before
 	}
 	h.note.last = r
-	switch r.kind {
-	case checkSkipped:
+	if r.kind == checkSkipped {
 		return before, before
+	}
+	h.note.told = r.at
+	switch r.kind {
 	case checkPassed:
 		h.tally.passes++
 		h.tally.fails = 0
