@@ -74,7 +74,7 @@ type healthNote struct {
 	reason    string    // of a verdict that is not up
 	last      checkResult
 	told      time.Time // when the check began that told something last
-	ejection  string // why it was ejected last
+	ejection  string    // why it was ejected last
 	ejections int
 }
 
