@@ -127,7 +127,7 @@ pgo: ## profile elb under load, into cmd/elb/default.pgo, by which the compiler 
 	@exec bin/bench -elb bin/elb-unguided -profile cmd/elb/default.pgo -seconds $(or $(SECONDS),10) -scenarios "$(SCENARIOS)"
 
 editor: ## bundle the console's code editor anew, into pkg/registry/console/static; needs node and npm, which building Regent does not
-	cd pkg/registry/console/editor && npm ci --no-audit --no-fund && node build.js
+	cd pkg/registry/console/editor && npm ci --no-audit --no-fund && node build.js && node pack.js
 
 deps: ## install what the tests need where it is missing (Debian): MariaDB, Chromium, nginx, HAProxy, slowhttptest
 	@.ci/deps

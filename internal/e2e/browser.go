@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
@@ -228,6 +229,12 @@ func (b *Browser) Theme(name string) {
 	b.t.Helper()
 	features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}, {Name: "prefers-reduced-motion", Value: "reduce"}}
 	b.Do("theme "+name, Command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features}))
+}
+
+// Paste puts a text into a field at once. Typed letter by letter, what a script shows below the field may be replaced between the looking and the click.
+func (b *Browser) Paste(field, text string) {
+	b.t.Helper()
+	b.Do("paste into "+field, chromedp.Focus(field), Command(input.InsertText, input.InsertTextParams{Text: text}))
 }
 
 // PostForm sends a form to an address of the page's own origin, as a page with that form would, and waits for the answer, whose status it gives.

@@ -316,7 +316,7 @@ func (j *journey) fillIn(d deed) {
 		}
 	}
 	if d.types != "" {
-		j.do("type", chromedp.SendKeys("#location", j.names.Replace(d.types)))
+		j.b.Paste("#location", j.names.Replace(d.types))
 	}
 	if d.text != "" {
 		j.write(d.text)

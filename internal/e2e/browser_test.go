@@ -44,7 +44,8 @@ func TestBrowser_Console(t *testing.T) {
 	}
 	b.Shot("cluster")
 	suggested := `ul.suggestions li[data-href="/console/browse/_system/governance/apis/payments"]` // before it, where the user was last is suggested
-	b.Do("type a path", chromedp.SendKeys("#location", "/_system/governance/apis/pay"), chromedp.WaitVisible(suggested))
+	b.Paste("#location", "/_system/governance/apis/pay")
+	b.Do("a suggestion", chromedp.WaitVisible(suggested))
 	b.Shot("suggestions")
 	b.Do("take the suggestion", chromedp.Click(suggested))
 	b.AwaitText("fees.json")

@@ -159,8 +159,17 @@ func (p *Proc) close() {
 		}
 	}
 	if p.t.Failed() {
-		p.t.Logf("the end of the log of %s:\n%s", p.Name, lastLines(text, 40))
+		p.t.Logf("the end of the log of %s, all of which is %s:\n%s", p.Name, p.log, tellingLines(text))
 	}
+}
+
+// tellingLines gives, of the last 40 lines of a log, those that are no mere information, and the last five: few enough that a test's own words stay in sight.
+func tellingLines(text []byte) string {
+	lines := strings.Split(lastLines(text, 40), "\n")
+	older := lines[:max(0, len(lines)-5)]
+	newest := lines[len(older):]
+	older = slices.DeleteFunc(slices.Clone(older), func(line string) bool { return strings.Contains(line, `"level":"INFO"`) })
+	return strings.Join(append(older, newest...), "\n")
 }
 
 // lastLines gives the last n lines of a text, without their colours.
