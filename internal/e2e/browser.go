@@ -84,25 +84,24 @@ func (b *Browser) watch(messages iter.Seq2[chromedp.ConsoleMessage, error]) {
 			return // the tab is closed
 		}
 		if m.Type == chromedp.ConsoleError || m.Type == chromedp.ConsoleException {
-			if b.expects(m.Text) {
-				continue
+			if said := m.URL + ": " + m.Text; !b.expects(said) {
+				b.t.Errorf("the browser's console, at %s", said)
 			}
-			b.t.Errorf("the browser's console, at %s: %s", m.URL, m.Text)
 		}
 	}
 }
 
-// Expect lets errors in the browser's console pass that contain a text.
+// Expect lets errors in the browser's console pass that contain a text, in what they say or in the address that they are about.
 func (b *Browser) Expect(text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.expected = append(b.expected, text)
 }
 
-func (b *Browser) expects(text string) bool {
+func (b *Browser) expects(said string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.ContainsFunc(b.expected, func(e string) bool { return strings.Contains(text, e) })
+	return slices.ContainsFunc(b.expected, func(e string) bool { return strings.Contains(said, e) })
 }
 
 func findChromium() string {

@@ -147,6 +147,7 @@ func TestBrowser_Journeys(t *testing.T) {
 	people(t, c)
 	b := e2e.OpenBrowser(t, 1280, 900)
 	b.Expect("the server responded with a status of 403") // what a reader may not open
+	b.Expect("/console/events/")                          // a stream that a killed node told; the browser asks another
 	for i, base := range []string{c.Visitor(false).Base, c.Visitor(true).Base} {
 		w := walker{t: t, b: b, console: base + "/console/"}
 		for _, user := range []string{"admin", "ed"} {

@@ -102,12 +102,17 @@ func (f eventFilter) mayReadNodes(ctx context.Context, a Actor, nodes []Place) (
 func (f eventFilter) relate(ctx context.Context, a Actor, events []Event) error {
 	var nodes []Place
 	var index []int
+	// What is at a path need not be newer than the events: whether it is still there is asked together with who may read it.
+	at := Freshness{Min: Seq{Store: f.scope.store.Name()}}
+	for _, e := range events {
+		at.Min.N = max(at.Min.N, e.Seq)
+	}
 	for i := range events {
 		e := &events[i]
 		if e.Related == "" {
 			continue
 		}
-		place, err := f.other(ctx, a, e)
+		place, err := f.other(ctx, a, e, at)
 		if err != nil {
 			return err
 		}
@@ -132,7 +137,7 @@ var lostID = ID{0: 0xff, 15: 0xff}
 
 // other is what was at the other path of an event, at the path where the registry has it; zero when the actor may not be told. Where the log does not say
 // what it was, it is what is there now: another thing of that name tells nothing, and where nothing is, permissions may have gone with what was.
-func (f eventFilter) other(ctx context.Context, a Actor, e *Event) (Place, error) {
+func (f eventFilter) other(ctx context.Context, a Actor, e *Event, at Freshness) (Place, error) {
 	p, ok := f.scope.mounts.shows(f.scope.store, e.Related)
 	if !ok {
 		return Place{}, nil
@@ -141,7 +146,7 @@ func (f eventFilter) other(ctx context.Context, a Actor, e *Event) (Place, error
 		return Place{}, err
 	}
 	if e.Other.IsZero() {
-		r, err := f.scope.store.Get(ctx, e.Related, Freshness{})
+		r, err := f.scope.store.Get(ctx, e.Related, at)
 		if CodeOf(err) == CodeNotFound {
 			return Place{ID: lostID, Path: p}, nil
 		}

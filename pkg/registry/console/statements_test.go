@@ -91,3 +91,27 @@ func statementsOf(t *testing.T, n int) map[string]int {
 	}
 	return counted
 }
+
+// Of copies the log does not tell what was at the other path: that is asked of the store's memory, not of the database for each.
+func TestStatements_ActivityOfCopies(t *testing.T) {
+	s := newSiteOn(t, sqlstore.Config{})
+	const doc registry.Path = "/_system/governance/copies/source.txt"
+	ctx := t.Context()
+	_, err := s.service.Put(ctx, s.admin, registry.PutInput{Path: doc, Body: strings.NewReader("content\n"), MediaType: "text/plain"})
+	must(t, err)
+	for i := range 40 {
+		_, err := s.service.Copy(ctx, s.admin, registry.MoveInput{From: doc, To: registry.Path(fmt.Sprintf("/_system/governance/copies/c%02d.txt", i))})
+		must(t, err)
+	}
+	b := s.signedIn()
+	for address, most := range map[string]int{"/console/": 16, "/console/activity/": 12} {
+		b.get(address)
+		before := s.sent()
+		b.get(address).wantStatus(http.StatusOK).wantText("c39.txt")
+		if n := int(s.sent() - before); n > most {
+			t.Errorf("%s sends %d statements for 40 copies, the limit is %d", address, n, most)
+		} else {
+			t.Logf("%s: %d statements", address, n)
+		}
+	}
+}

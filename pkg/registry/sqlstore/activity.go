@@ -121,10 +121,16 @@ func (a *audit) chunkOfLog(ctx context.Context) error {
 // itemsOf is the statement for those items of operations that match; they are found by the primary key.
 func (a *audit) itemsOf(order []int64) (string, []any) {
 	args := make([]any, 0, len(order)+8)
-	for _, seq := range order {
-		args = append(args, seq)
+	var where string
+	if newest, oldest := order[0], order[len(order)-1]; newest-oldest == int64(len(order)-1) {
+		where, args = "i.seq >= ? AND i.seq <= ?", append(args, oldest, newest) // all of a range: MySQL takes five times as long for as many single ones
+	} else {
+		where = "i.seq IN (" + placeholders(len(order)) + ")"
+		for _, seq := range order {
+			args = append(args, seq)
+		}
 	}
-	where := "i.seq IN (" + placeholders(len(order)) + ") AND (i.seq < ? OR i.i < ?)"
+	where += " AND (i.seq < ? OR i.i < ?)"
 	args = append(args, a.upper.Seq, int64(a.upper.Item))
 	switch p := a.q.Under; {
 	case a.q.Exact:
