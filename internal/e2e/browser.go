@@ -117,14 +117,26 @@ func findChromium() string {
 func (b *Browser) Do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	for _, step := range steps {
-		b.AwaitPage()
-		ctx, cancel := context.WithTimeout(b.ctx, stepLimit)
-		err := chromedp.Do(ctx, step)
-		cancel()
-		if err != nil {
+		if err := b.try(step); err != nil {
 			b.t.Fatalf("browser: %s: %v; the page is %s:\n%s", what, err, b.URL(), b.Text("body"))
 		}
 	}
+}
+
+// try runs a step with its limit. A page may put a new element in the place of the one that the step found, before the step did anything to it: then it is
+// tried again, as a person would.
+func (b *Browser) try(step chromedp.Action[chromedp.Void]) (err error) {
+	b.t.Helper()
+	for range 10 {
+		b.AwaitPage()
+		ctx, cancel := context.WithTimeout(b.ctx, stepLimit)
+		err = chromedp.Do(ctx, step)
+		cancel()
+		if err == nil || !strings.Contains(err.Error(), "Could not find node with given id") {
+			break
+		}
+	}
+	return err
 }
 
 // AwaitPage waits until the page is loaded: elements found before that belong to a document that the browser may replace.
